@@ -1,0 +1,68 @@
+"""`darkroom`: commands from typed signatures, and a user's mistake in one line."""
+
+import sys
+from collections.abc import Callable
+
+from darkroom.core.errors import DarkroomError
+
+USAGE = """usage: darkroom COMMAND [options]
+
+  list        what can be trained, and what can be downloaded
+  train       train a row of a recipe, or go on training it
+  evaluate    judge weights on pictures, by a named protocol
+  apply       restore a picture or a folder of pictures
+  report      one page with tables, curves and pictures from runs
+  data        datasets: list, get, check
+  demo        train a denoiser on embedded photographs and report on it
+
+Each has --help with an example. --debug anywhere shows the traceback of an error.
+
+  darkroom demo
+  darkroom train dncnn laptop
+  darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop"""
+
+
+def _commands() -> dict[str, Callable[[list[str]], None]]:
+    from darkroom.cli import commands
+
+    return {
+        "list": commands.list_,
+        "train": commands.train,
+        "evaluate": commands.evaluate,
+        "apply": commands.apply,
+        "report": commands.report,
+        "data": commands.data,
+        "demo": commands.demo,
+    }
+
+
+def main() -> None:
+    """Run the command line; exits with 0, or 2 after a user's mistake, or 130 when asked to stop."""
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    debug = len(arguments) != len(sys.argv) - 1
+    try:
+        if not arguments or arguments[0] in ("-h", "--help", "help"):
+            print(USAGE)
+            return
+        if arguments[0] == "--version":
+            from darkroom.core.versions import code_version
+
+            print(f"darkroom {code_version()}")
+            return
+        commands = _commands()
+        if arguments[0] not in commands:
+            raise DarkroomError(f"no command {arguments[0]!r}; there are {', '.join(commands)} (darkroom --help)")
+        commands[arguments[0]](arguments[1:])
+    except DarkroomError as error:
+        if debug:
+            raise
+        print(f"darkroom: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("darkroom: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

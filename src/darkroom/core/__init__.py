@@ -1,0 +1,1 @@
+"""What everything stands on: pictures, the method contract, errors, files, randomness, weights."""

@@ -1,0 +1,224 @@
+"""Pictures at the door: the one place where files and integers meet float in [0, 1]."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.files import replacing
+
+READABLE = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif"})
+WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".webp": "WEBP"}
+_QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+_ORIENTATION = 0x0112  # the EXIF tag
+
+# EXIF orientation 1…8 as operations on (height, width, channel).
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a person keeps it: pixels, transparency, depth, and what the file said besides.
+
+    Args:
+        pixels: grey `(1, height, width)` or RGB `(3, height, width)`, float32 in [0, 1], upright.
+        alpha: opacity `(1, height, width)` in [0, 1], or None.
+        bits: 8 or 16, the depth of the file.
+        metadata: what Pillow writes back as it was (`exif`, `icc_profile`).
+    """
+
+    pixels: Float[Tensor, "channel height width"]
+    alpha: Float[Tensor, "1 height width"] | None = None
+    bits: int = 8
+    metadata: dict[str, bytes] = field(default_factory=dict)
+
+
+def to_float(pixels: Tensor) -> Tensor:
+    """Integers (uint8: 0–255, uint16: 0–65535) to float32 in [0, 1]."""
+    return pixels.to(torch.float32) / (65535 if pixels.dtype == torch.uint16 else 255)
+
+
+def to_uint8(pixels: Float[Tensor, "..."]) -> UInt8[Tensor, "..."]:
+    """Float in [0, 1] to 0–255, clipped and rounded to nearest."""
+    return (pixels.float() * 255).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def round_to_8_bits(pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Clip to [0, 1] and round to multiples of 1/255, as saving and reading again does; stays float."""
+    return (pixels.float() * 255).round_().clamp_(0, 255).div_(255)
+
+
+def to_grey(pixels: UInt8[Tensor, "3 height width"]) -> UInt8[Tensor, "1 height width"]:
+    """Luma of an 8-bit RGB picture, ITU-R BT.601: (299 R + 587 G + 114 B) / 1000, rounded to 8 bits.
+
+    The grey BSD68 of the denoising tables was made with these weights.
+    """
+    r, g, b = pixels.to(torch.int32)
+    return ((299 * r + 587 * g + 114 * b + 500) // 1000).to(torch.uint8)[None]
+
+
+def read(path: Path) -> Picture:
+    """Read a picture file: 8 or 16 bits, grey or colour, with or without transparency, turned upright.
+
+    Palettes and CMYK become RGB; of an animation, the first frame is taken.
+
+    Raises:
+        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+    """
+    with _said_in_one_line(path), Image.open(path) as image:
+        metadata = {"icc_profile": image.info["icc_profile"]} if image.info.get("icc_profile") else {}
+        exif = image.getexif()
+        orientation = exif.get(_ORIENTATION, 1)
+        if exif:
+            exif[_ORIENTATION] = 1
+            metadata["exif"] = exif.tobytes()
+        bits, array = 8, None
+        if _is_deep(image):
+            bits, array = 16, _UPRIGHT.get(orientation, _UPRIGHT[1])(_deep_array(path, image))
+        if array is None:
+            array = _shallow_array(ImageOps.exif_transpose(image))
+    array = array if array.ndim == 3 else array[..., None]
+    tensor = to_float(torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1))))
+    if tensor.shape[0] in (2, 4):
+        return Picture(tensor[:-1], tensor[-1:], bits, metadata)
+    return Picture(tensor, None, bits, metadata)
+
+
+def read_uint8(path: Path, *, grey: bool = False) -> UInt8[Tensor, "channel height width"]:
+    """Read a picture for training or judging: 8 bits, RGB (or grey), transparency dropped.
+
+    Raises:
+        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+    """
+    with _said_in_one_line(path), Image.open(path) as image:
+        if _is_deep(image):
+            pixels = to_uint8(read(path).pixels)
+        else:
+            array = _shallow_array(ImageOps.exif_transpose(image))
+            array = array if array.ndim == 3 else array[..., None]
+            pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    pixels = pixels[:-1] if pixels.shape[0] in (2, 4) else pixels
+    if grey:
+        return to_grey(pixels) if pixels.shape[0] == 3 else pixels
+    return pixels.expand(3, -1, -1).contiguous()
+
+
+def write(path: Path, picture: Picture) -> None:
+    """Write a picture in the format its name ends with, whole or not at all.
+
+    16 bits and transparency are kept where the format can (PNG, TIFF; WebP keeps transparency).
+
+    Raises:
+        DarkroomError: the ending is unknown, the format cannot hold the picture, or the disk is full.
+    """
+    ending = path.suffix.lower()
+    if ending not in WRITABLE:
+        raise DarkroomError(f"cannot write {path}: {ending or 'no ending'!r} is not one of {', '.join(sorted(WRITABLE))}")
+    if picture.alpha is not None and ending in (".jpg", ".jpeg", ".bmp"):
+        raise DarkroomError(f"cannot write {path}: this format holds no transparency; give a name ending in .png")
+    channels = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha])
+    deep = picture.bits == 16 and ending in (".png", ".tif", ".tiff")
+    if deep:
+        array = (channels.clamp(0, 1).double() * 65535).round().to(torch.int32).permute(1, 2, 0).numpy().astype(np.uint16)
+    else:
+        array = to_uint8(channels).permute(1, 2, 0).contiguous().numpy()
+    with replacing(path) as temporary:
+        if deep:
+            _write_deep(temporary, array, ending)
+        else:
+            format_ = WRITABLE[ending]
+            image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+            options = {} if format_ == "BMP" else picture.metadata
+            image.save(temporary, format=format_, **_QUALITY.get(format_, {}), **options)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    if image.mode.startswith("I"):
+        return True
+    if image.format == "PNG":
+        return any("16" in str(tile[3]) for tile in image.tile)
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (8,))) > 8  # type: ignore[attr-defined]
+    return False
+
+
+def _deep_array(path: Path, image: Image.Image) -> np.ndarray:
+    if image.format == "PNG":
+        from torchvision.io import ImageReadMode, decode_image, read_file
+
+        return decode_image(read_file(str(path)), ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy().astype(np.uint16)
+    if image.format == "TIFF":
+        import tifffile
+
+        array = tifffile.imread(path)
+        if array.dtype != np.uint16:
+            raise DarkroomError(f"{path}: a TIFF of {array.dtype} numbers; 8 and 16 bits can be read")
+        return array
+    return np.asarray(image).astype(np.uint16)
+
+
+def _shallow_array(image: Image.Image) -> np.ndarray:
+    if image.mode == "F":
+        raise DarkroomError("pixels are floating-point numbers without a stated range; convert to 16 bits first")
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif image.mode in ("1", "L"):
+        image = image.convert("LA" if "transparency" in image.info else "L")
+    elif image.mode not in ("LA", "RGBA"):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return np.asarray(image)
+
+
+def _write_deep(path: Path, array: np.ndarray, ending: str) -> None:
+    height, width, channels = array.shape
+    if ending == ".png":
+        import png
+
+        writer = png.Writer(width, height, bitdepth=16, greyscale=channels < 3, alpha=channels in (2, 4), compression=4)
+        with path.open("wb") as file:
+            writer.write(file, array.reshape(height, width * channels))
+    else:
+        import tifffile
+
+        extra = ["unassalpha"] if channels in (2, 4) else None
+        kind = "rgb" if channels >= 3 else "minisblack"
+        planes = array[..., 0] if channels == 1 else array
+        tifffile.imwrite(path, planes, photometric=kind, extrasamples=extra, planarconfig="contig" if channels > 1 else None)
+
+
+class _said_in_one_line:  # noqa: N801  (reads as a phrase where it is used)
+    """Turn what the decoders raise on rubbish into one line with the file's name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        self.quiet = warnings.catch_warnings()
+        self.quiet.__enter__()
+        warnings.simplefilter("ignore")
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        self.quiet.__exit__(None, None, None)
+        if isinstance(error, DarkroomError) and str(self.path) not in str(error):
+            raise DarkroomError(f"{self.path}: {error}") from error
+        if isinstance(error, FileNotFoundError):
+            raise DarkroomError(f"no picture at {self.path}") from error
+        if isinstance(error, Exception) and not isinstance(error, DarkroomError):
+            reason = "not a picture, or a broken one" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+            raise DarkroomError(f"{self.path} cannot be read: {reason}") from error

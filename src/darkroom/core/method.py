@@ -1,0 +1,46 @@
+"""The contract between a paper's training rule and the engine."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+
+class Pair(NamedTuple):
+    """What a network is shown, and what it should have answered.
+
+    Args:
+        source: what is known, for example a noisy picture, `(batch, channel, height, width)` in [0, 1].
+        target: what is wanted, same convention; a judge compares with it, a method may learn from it.
+        given: what else the network is told, in its argument order, for example the noise level `(batch,)`.
+    """
+
+    source: Tensor
+    target: Tensor
+    given: tuple[Tensor, ...] = ()
+
+
+class Method(nn.Module, ABC):
+    """One paper's training rule: its players, and the losses they minimise in the order they move.
+
+    `fit` walks the generator returned by `turns`: it takes `(player, loss)`, clears that player's
+    gradients, back-propagates, steps its optimizer and resumes the generator. A network that moves
+    five times is a `for` loop; a picture made once and used by two players is a local variable.
+    """
+
+    @abstractmethod
+    def players(self) -> Mapping[str, nn.Module]:
+        """The modules that an optimizer trains, by the name of the attribute that holds them."""
+
+    @abstractmethod
+    def turns(self, batch: Any, step: int) -> Iterator[tuple[str, Tensor]]:
+        """Yield `(player, loss)` in the order the players move; `step` counts from 0."""
+
+    @abstractmethod
+    def predict(self, batch: Any) -> Tensor:
+        """The method's answer for a batch, as it is judged."""
+
+    def after_step(self, step: int) -> Collection[str]:
+        """Move what no optimizer moves (targets, grids); return the names of players that were replaced."""
+        return ()

@@ -1,0 +1,25 @@
+"""Where things lie: the data root, and the pictures that come with installed packages."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from darkroom.core.errors import DarkroomError
+
+
+def data_root() -> Path:
+    """The folder that holds every dataset: `$DARKROOM_DATA`, else `~/.cache/darkroom/data`."""
+    given = os.environ.get("DARKROOM_DATA")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "darkroom" / "data"
+
+
+def package_folder(package: str) -> Path:
+    """The folder of an installed package, found without importing it.
+
+    Raises:
+        DarkroomError: the package is not installed.
+    """
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise DarkroomError(f"the package {package!r} is not installed: pip install {package}")
+    return Path(found.origin).parent

@@ -1,0 +1,83 @@
+"""Weights on disk: tensors and plain JSON, nothing that executes."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.files import replacing
+
+
+def save(path: Path, state: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors, with `config` as JSON in the file's own header.
+
+    One file, so that weights cannot be parted from what they are weights of.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    content = safetensors.torch.save(plain, metadata={"darkroom": json.dumps(config)})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save` wrote: `(tensors, config)`; `config` is empty for another program's safetensors.
+
+    Raises:
+        DarkroomError: the file is missing, cut off, or not safetensors.
+    """
+    _require(path)
+    try:
+        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
+            config = json.loads((file.metadata() or {}).get("darkroom", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
+    except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+        raise DarkroomError(f"{path} is not a whole safetensors file ({error})") from error
+
+
+def load_pickled(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of somebody's `.pth` file without executing anything in it.
+
+    Wrappings in common use are taken off: a `state_dict`, `params_ema` or `params` entry around the
+    tensors, and a `module.` prefix (from data-parallel training) before every name.
+
+    Raises:
+        DarkroomError: the file is missing, unreadable, asks for code to be run, or holds no tensors.
+    """
+    _require(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DarkroomError(
+            f"{path} asks for code to be run when it is read, which is refused; "
+            "save only its state_dict() with the program that made it"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise DarkroomError(f"{path} cannot be read as PyTorch weights ({_first_line(error)})") from error
+    for wrapping in ("params_ema", "params", "state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(wrapping), dict):
+            content = content[wrapping]
+            break
+    if not isinstance(content, dict):
+        raise DarkroomError(f"{path} holds a {type(content).__name__}, not a dictionary of named tensors")
+    state = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not state:
+        raise DarkroomError(f"{path} holds no tensors")
+    if all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    return state
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise DarkroomError(f"no weights file at {path}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,1 @@
+"""Pictures in their official layouts, training streams, and the catalogue of downloads."""

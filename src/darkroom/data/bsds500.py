@@ -1,0 +1,41 @@
+"""BSDS500 (Arbeláez, Maire, Fowlkes, Malik 2011) in its official layout, split as denoising does.
+
+The classic BSD68 (Roth & Black 2009) is kept for judging; the other 432 pictures are for training.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.paths import data_root
+from darkroom.data.pictures import Pictures, files_below
+
+BSD68 = frozenset(
+    ["101085", "101087", "102061", "103070", "105025", "106024", "108005", "108070", "108082", "109053", "119082", "12084", "123074", "126007", "130026", "134035", "14037", "143090", "145086", "147091", "148026", "148089", "157055", "159008", "160068", "16077", "163085", "167062", "167083", "170057", "175032", "175043", "182053", "189080", "19021", "196073", "197017", "208001", "210088", "21077", "216081", "219090", "220075", "223061", "227092", "229036", "236037", "24077", "241004", "241048", "253027", "253055", "260058", "271035", "285079", "291000", "295087", "296007", "296059", "299086", "300091", "302008", "304034", "304074", "306005", "3096", "33039", "351093"]
+)
+"""The 68 pictures by number; all of them lie in `val`."""
+
+
+def bsds500(split: Literal["432", "68"], *, grey: bool = False) -> Pictures:
+    """BSDS500 without BSD68 ("432"), or BSD68 ("68").
+
+    Read from `BSDS500/data/images/{train,val,test}` below the data root.
+    """
+    name = "bsd68" if split == "68" else "bsds432"
+    return Pictures(name if grey or split == "432" else "cbsd68", lambda: _files(split), grey=grey)
+
+
+def _files(split: str) -> Mapping[str, Path]:
+    root = data_root() / "BSDS500" / "data" / "images"
+    if not root.is_dir():
+        raise DarkroomError(
+            f"BSDS500 is not at {root}: get it with `darkroom data get bsds500`, or point DARKROOM_DATA at the folder that holds BSDS500"
+        )
+    everything = {path.stem: path for part in ("train", "val", "test") for path in files_below(root / part).values()}
+    wanted = {name: path for name, path in everything.items() if (name in BSD68) == (split == "68")}
+    if len(wanted) != int(split):
+        raise DarkroomError(
+            f"BSDS500 at {root} has {len(everything)} pictures, 500 wanted: remove the folder and run `darkroom data get bsds500`"
+        )
+    return wanted

@@ -1,0 +1,119 @@
+"""What can be downloaded: where from, how large, under which licence, whom to cite."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import read_uint8
+from darkroom.core.paths import data_root
+from darkroom.data.pictures import files_below
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One downloadable dataset.
+
+    Args:
+        name: what `darkroom data get` calls it.
+        title: what people call it.
+        address: of the archive.
+        megabytes: size of the archive, rounded, or None where it is not known.
+        sha256: of the archive where its publisher's file is known to stay the same, else None.
+        licence: the terms, in a few words.
+        citation: whom to cite.
+        folder: where it belongs, below the data root.
+        inside: the folder in the archive whose content goes there.
+        pictures: number of pictures in each subfolder ("" for the folder itself).
+    """
+
+    name: str
+    title: str
+    address: str
+    megabytes: int | None
+    sha256: str | None
+    licence: str
+    citation: str
+    folder: str
+    inside: str
+    pictures: dict[str, int]
+
+    @property
+    def minutes(self) -> float | None:
+        """Time to download at 20 Mbit/s, or None where the size is not known."""
+        return self.megabytes * 8 / 20 / 60 if self.megabytes else None
+
+    def place(self) -> Path:
+        """Where the dataset lies, or will lie."""
+        return data_root() / self.folder
+
+    def check(self) -> int:
+        """Count the pictures and decode every one; the number of pictures.
+
+        Raises:
+            DarkroomError: the dataset is missing, incomplete, or has a broken picture.
+        """
+        remedy = f"get it with `darkroom data get {self.name}`"
+        if not self.place().is_dir():
+            raise DarkroomError(f"{self.title} is not at {self.place()}: {remedy}")
+        for subfolder, wanted in self.pictures.items():
+            folder = self.place() / subfolder
+            found = files_below(folder) if folder.is_dir() else {}
+            if len(found) != wanted:
+                raise DarkroomError(f"{folder} has {len(found)} pictures, {wanted} wanted: remove {self.place()} and {remedy}")
+            for path in found.values():
+                read_uint8(path)
+        return sum(self.pictures.values())
+
+
+# Public repositories that carry the small test sets, at commits that do not move.
+_SWINIR = ("JingyunLiang/SwinIR", "33f616625268d08ba600f8db89388eec0328edb1")
+_FFDNET = ("cszn/FFDNet", "a68d544599bb9bb2f89da51ab9e18458fa882023")
+
+CATALOGUE = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            name="bsds500",
+            title="BSDS500",
+            address="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz",
+            megabytes=71,
+            sha256=None,
+            licence="non-commercial research and education",
+            citation="Arbeláez, Maire, Fowlkes, Malik: Contour Detection and Hierarchical Image Segmentation. PAMI 2011",
+            folder="BSDS500",
+            inside="BSR/BSDS500",
+            pictures={"data/images/train": 200, "data/images/val": 100, "data/images/test": 200},
+        ),
+        *(
+            Entry(
+                name=name,
+                title=title,
+                address=f"https://github.com/{repository}/archive/{commit}.zip",
+                megabytes=None,
+                sha256=None,
+                licence="research; the pictures keep their owners' rights",
+                citation=citation,
+                folder=title,
+                inside=f"{repository.split('/')[1]}-{commit}/testsets/{inside}",
+                pictures={"": count},
+            )
+            for name, title, (repository, commit), inside, count, citation in (
+                ("set5", "Set5", _SWINIR, "Set5/HR", 5, "Bevilacqua, Roumy, Guillemot, Alberi-Morel. BMVC 2012"),
+                ("set12", "Set12", _SWINIR, "Set12", 12, "Zhang, Zuo, Chen, Meng, Zhang: Beyond a Gaussian Denoiser. TIP 2017"),
+                ("mcmaster", "McMaster", _SWINIR, "McMaster", 18, "Zhang, Wu, Buades, Li: Color Demosaicking. JEI 2011"),
+                ("kodak24", "Kodak24", _FFDNET, "Kodak24", 24, "Franzen: Kodak Lossless True Color Image Suite"),
+            )
+        ),
+    )
+}
+
+
+def entry(name: str) -> Entry:
+    """The entry of that name.
+
+    Raises:
+        DarkroomError: there is none.
+    """
+    if name not in CATALOGUE:
+        raise DarkroomError(f"no dataset {name!r} in the catalogue; there are {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]

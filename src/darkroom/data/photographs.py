@@ -1,0 +1,60 @@
+"""Pictures by the name a recipe or a person gives: a known set, or any folder."""
+
+from pathlib import Path
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.paths import data_root
+from darkroom.data.bsds500 import bsds500
+from darkroom.data.embedded import embedded
+from darkroom.data.pictures import Pictures, files_below
+
+FLAT_SETS = {
+    "set5": "Set5",
+    "set12": "Set12",
+    "set14": "Set14",
+    "kodak24": "Kodak24",
+    "mcmaster": "McMaster",
+    "urban100": "Urban100",
+}
+"""Test sets that are one flat folder below the data root."""
+
+
+def training(name: str, *, grey: bool = False) -> Pictures:
+    """Pictures to learn from: "embedded", "bsds500" (its 432), or a folder."""
+    if name == "embedded":
+        return embedded("train", grey=grey)
+    if name == "bsds500":
+        return bsds500("432", grey=grey)
+    return _folder(name, grey=grey)
+
+
+def judging(name: str, *, grey: bool = False) -> Pictures:
+    """Pictures to judge on: "embedded" (held out), "bsd68", "set12" and its like, or a folder."""
+    if name == "embedded":
+        return embedded("heldout", grey=grey)
+    if name in ("bsds500", "bsd68", "cbsd68"):
+        return bsds500("68", grey=grey)
+    if name in FLAT_SETS:
+        return _flat(name, FLAT_SETS[name], grey=grey)
+    return _folder(name, grey=grey)
+
+
+def _flat(name: str, folder: str, *, grey: bool) -> Pictures:
+    def find() -> dict[str, Path]:
+        root = data_root() / folder
+        if not root.is_dir():
+            raise DarkroomError(f"{folder} is not at {root}: get it with `darkroom data get {name}`, or put its pictures there")
+        return files_below(root)
+
+    return Pictures(name, find, grey=grey)
+
+
+def _folder(name: str, *, grey: bool) -> Pictures:
+    known = ", ".join(["embedded", "bsds500", "bsd68", *FLAT_SETS])
+
+    def find() -> dict[str, Path]:
+        if not Path(name).expanduser().is_dir():
+            raise DarkroomError(f"{name!r} is neither a folder nor a known set ({known})")
+        return files_below(Path(name).expanduser())
+
+    return Pictures(Path(name).name, find, grey=grey)

@@ -1,0 +1,123 @@
+"""Training streams: a batch is a function of seed and step, and of nothing else."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import to_float
+from darkroom.core.method import Pair
+from darkroom.core.randomness import generator
+from darkroom.data.pictures import Pictures
+
+Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator], Pair]
+"""Makes a training pair from a clean picture: `(clean, generator) -> Pair`."""
+
+
+class Stream(Protocol):
+    """An endless, stateless source of samples.
+
+    `sample(step, index)` is a function: whoever asks, whenever and in whatever order, gets the same. So a
+    resumed run needs only the step, the number of workers changes nothing, and N processes that each
+    take a part of the batch see together what one process would.
+    """
+
+    batch: int
+
+    def sample(self, step: int, index: int) -> Any:
+        """Sample `index` (below `batch`) of the batch that step `step` sees."""
+
+    def open(self) -> None:
+        """Check that the data is there and bring it into memory, before workers are started."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a reader wants to know of the data, for the run's record."""
+
+
+class PatchStream:
+    """Random square patches, flipped and turned at random, degraded at random.
+
+    Every picture is equally likely, and every place in it. A picture smaller than the patch is continued
+    by reflection.
+
+    Args:
+        pictures: the clean pictures.
+        degrade: makes the pair from a clean patch.
+        patch: side of the patch in pixels.
+        batch: samples a step, over all processes together.
+        seed: the seed that everything depends on.
+    """
+
+    def __init__(self, pictures: Pictures, degrade: Degradation, *, patch: int, batch: int, seed: int) -> None:
+        if patch < 1 or batch < 1:
+            raise DarkroomError(f"patch and batch must be at least 1, given --patch {patch} --batch {batch}")
+        self.pictures, self.degrade, self.patch, self.batch, self.seed = pictures, degrade, patch, batch, seed
+
+    def open(self) -> None:
+        self.pictures.hold()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "set": self.pictures.name,
+            "pictures": len(self.pictures),
+            "samples a step": self.batch,
+            "sample": f"random {self.patch}x{self.patch} patch, flipped and turned in eight ways",
+            "degradation": str(self.degrade),
+        }
+
+    def sample(self, step: int, index: int) -> Pair:
+        random = generator(self.seed, "sample", step, index)
+        which, down, right, turn = torch.randint(1 << 62, (4,), generator=random).tolist()
+        picture = _at_least(self.pictures[which % len(self.pictures)], self.patch)
+        top, left = down % (picture.shape[1] - self.patch + 1), right % (picture.shape[2] - self.patch + 1)
+        patch = picture[:, top : top + self.patch, left : left + self.patch]
+        return self.degrade(to_float(turned(patch, turn % 8)).contiguous(), random)
+
+
+def turned(picture: Tensor, which: int) -> Tensor:
+    """One of the eight ways (0–7) to flip and turn a square: mirrored if odd, then `which // 2` quarter turns."""
+    return torch.rot90(picture.flip(-1) if which % 2 else picture, which // 2, (-2, -1))
+
+
+def batches(
+    stream: Stream, start: int, stop: int, *, workers: int = 0, rank: int = 0, world: int = 1, pin_memory: bool = False
+) -> Iterator[Any]:
+    """The batches of steps `start` to `stop − 1`, in order; with `world` processes, this one's equal part.
+
+    Raises:
+        DarkroomError: the batch cannot be divided evenly among the processes.
+    """
+    if stream.batch % world:
+        raise DarkroomError(f"a batch of {stream.batch} cannot be divided evenly among {world} processes; change --batch")
+    loader = DataLoader(
+        _Steps(stream, rank, world),
+        batch_size=None,
+        sampler=range(start, stop),
+        num_workers=workers,
+        pin_memory=pin_memory,
+        prefetch_factor=4 if workers else None,
+    )
+    return iter(loader)
+
+
+class _Steps(Dataset):
+    """A stream as a dataset whose items are whole batches, numbered by step."""
+
+    def __init__(self, stream: Stream, rank: int, world: int) -> None:
+        share = stream.batch // world
+        self.stream, self.mine = stream, range(rank * share, (rank + 1) * share)
+
+    def __getitem__(self, step: int) -> Any:
+        return default_collate([self.stream.sample(step, index) for index in self.mine])
+
+
+def _at_least(picture: UInt8[Tensor, "channel height width"], side: int) -> UInt8[Tensor, "channel height width"]:
+    missing = [max(0, side - length) for length in picture.shape[1:]]
+    if not any(missing):
+        return picture
+    return torch.from_numpy(np.pad(picture.numpy(), [(0, 0), *((0, more) for more in missing)], mode="symmetric"))

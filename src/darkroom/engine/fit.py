@@ -1,0 +1,168 @@
+"""The only training loop."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor, nn
+
+from darkroom.core.errors import Diverged
+from darkroom.core.method import Method
+from darkroom.core.randomness import seed_of
+from darkroom.data.streams import batches
+from darkroom.engine.averaging import Average
+from darkroom.engine.run import Run
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step of training has to say.
+
+    Args:
+        step: steps finished, this one included.
+        losses: the last loss of each player that moved, averaged over processes.
+        rates: the learning rate of each player.
+    """
+
+    step: int
+    losses: dict[str, float]
+    rates: dict[str, float]
+
+
+class Training:
+    """A run in progress: the method on its device, its optimizers, its averages, and the steps done.
+
+    Args:
+        run: what is trained.
+        fabric: device, precision and processes.
+        state: what `state_dict` gave earlier, to go on from there.
+    """
+
+    def __init__(self, run: Run, fabric: Fabric, state: dict[str, Any] | None = None) -> None:
+        self.run, self.fabric = run, fabric
+        self.step: int = state["step"] if state else 0
+        self.seconds: float = state["seconds"] if state else 0.0
+        self.best: float | None = state["best"] if state else None
+        self.method: Method = run.method
+        self.bare_players = dict(run.method.players())
+        if set(self.bare_players) != set(run.optimizers):
+            raise ValueError(f"players {sorted(self.bare_players)} but optimizers for {sorted(run.optimizers)}")
+        if state:
+            self.method.load_state_dict(state["method"])
+        self.average = Average(self.bare_players, run.averaging) if run.averaging else None
+        self.method.to(fabric.device, memory_format=torch.channels_last)
+        self.optimizers: dict[str, Any] = {}
+        for name in self.bare_players:
+            self.set_up(name)
+        if state:
+            for name, optimizer in self.optimizers.items():
+                optimizer.optimizer.load_state_dict(state["optimizers"][name])
+        if self.average:
+            self.average.to(fabric.device)
+            if state:
+                self.average.load_state_dict(state["average"])
+
+    def set_up(self, name: str) -> None:
+        """Hand a player to Fabric (precision, processes) with an optimizer of its own."""
+        player = self.method.players()[name]
+        self.bare_players[name] = player
+        optimizer = self.run.optimizers[name].build(player.parameters())
+        wrapped, self.optimizers[name] = self.fabric.setup(player, optimizer)
+        setattr(self.method, name, wrapped)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on: plain tensors, numbers and words."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "method": self.method.state_dict(),
+            "optimizers": {name: optimizer.optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": self.average.state_dict() if self.average else None,
+        }
+
+    @contextmanager
+    def judged(self) -> Iterator[Method]:
+        """The method as it is judged: evaluation mode, averaged weights, float32, no process group."""
+        wrapped = {name: getattr(self.method, name) for name in self.bare_players}
+        was_training = self.method.training
+        try:
+            for name, player in self.bare_players.items():
+                setattr(self.method, name, player)
+            if self.average:
+                self.average.exchange(self.bare_players)
+            self.method.eval()
+            yield self.method
+        finally:
+            if self.average:
+                self.average.exchange(self.bare_players)
+            for name, player in wrapped.items():
+                setattr(self.method, name, player)
+            self.method.train(was_training)
+
+
+def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
+    """Train from `training.step` to `run.steps`, giving one record a step.
+
+    Step n depends on (seed, n) and the weights alone: the batch is a function of both, and the global
+    generator (dropout, a method's own draws) is seeded from them before each step. Checkpoints, logs,
+    validation and progress are consumers of the records; `training` may be read between two of them.
+
+    Raises:
+        Diverged: a loss is not finite; the weights are those before the step.
+    """
+    run, fabric, method = training.run, training.fabric, training.method
+    method.train()
+    source = batches(
+        run.stream,
+        training.step,
+        run.steps,
+        workers=workers,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+        pin_memory=fabric.device.type == "cuda",
+    )
+    for step, batch in enumerate(source, training.step):
+        torch.manual_seed(seed_of(run.seed, "method", step, fabric.global_rank))
+        batch = apply_to_collection(fabric.to_device(batch), Tensor, _channels_last)
+        losses, rates = {}, {}
+        for player, loss in method.turns(batch, step):
+            optimizer, optimization = training.optimizers[player], run.optimizers[player]
+            losses[player] = _finite(fabric, loss, player, step)
+            rates[player] = optimization.rate * optimization.schedule(step / run.steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rates[player]
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            if optimization.clip is not None:
+                fabric.clip_gradients(getattr(method, player), optimizer, max_norm=optimization.clip)
+            optimizer.step()
+        for replaced in method.after_step(step):
+            training.set_up(replaced)
+        training.step = step + 1
+        if training.average:
+            training.average.update(training.bare_players)
+        yield Record(training.step, losses, rates)
+
+
+def _finite(fabric: Fabric, loss: Tensor, player: str, step: int) -> float:
+    value = loss.detach()
+    if fabric.world_size > 1:
+        value = fabric.all_reduce(value, reduce_op="mean")  # type: ignore[assignment]
+    number = float(value)
+    if not torch.isfinite(value):
+        raise Diverged(f"the loss of {player} is {number} at step {step + 1}")
+    return number
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def parameters(module: nn.Module) -> int:
+    """Number of trained numbers in a module."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,68 @@
+"""What training writes down as it goes on: `metrics.jsonl`, TensorBoard events, sample pictures."""
+
+import json
+
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from darkroom.core.files import read_json_lines, write_json_lines
+from darkroom.core.images import Picture, write
+from darkroom.engine.fit import Record
+from darkroom.engine.folder import RunFolder
+
+
+class Journal:
+    """Appends to a run's records; what lies after the step it goes on from is taken back first.
+
+    Args:
+        folder: the run's folder.
+        start: the step that training goes on from.
+        every: steps between two written losses; each is the mean of those since the one before.
+    """
+
+    def __init__(self, folder: RunFolder, start: int, *, every: int) -> None:
+        kept = [record for record in read_json_lines(folder.metrics) if record["step"] <= start]
+        write_json_lines(folder.metrics, kept)
+        self.folder, self.every = folder, every
+        self._lines = folder.metrics.open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=start + 1 if start else None)
+        self._sums: dict[str, list[float]] = {}
+
+    def record(self, record: Record) -> None:
+        """Take in one step's losses; the mean is written every so many steps."""
+        for player, loss in record.losses.items():
+            self._sums.setdefault(f"loss/{player}", []).append(loss)
+        if record.step % self.every == 0:
+            for name, values in self._sums.items():
+                self.number(record.step, "train", name, sum(values) / len(values))
+            for player, rate in record.rates.items():
+                self.number(record.step, "train", f"rate/{player}", rate)
+            self._sums = {}
+
+    def number(self, step: int, split: str, name: str, value: float) -> None:
+        """Write one number."""
+        line = {"step": step, "split": split, "name": name, "value": value}
+        self._lines.write(json.dumps(line) + "\n")
+        self._lines.flush()
+        self._events.add_scalar(f"{split}/{name}", value, step)
+
+    def sample(self, step: int, name: str, strip: Tensor) -> None:
+        """Write a picture `(channel, height, width)` to `samples/` and to TensorBoard."""
+        write(self.folder.samples / f"{name}-{step:07d}.png", Picture(strip))
+        self._events.add_image(f"samples/{name}", strip.clamp(0, 1), step)
+
+    def close(self) -> None:
+        """Write what is still held back."""
+        self._lines.close()
+        self._events.close()
+
+
+def middle(picture: Tensor, side: int) -> Tensor:
+    """The middle of a picture `(channel, height, width)`, at most `side` pixels a side, clipped to [0, 1]."""
+    top, left = (max(0, (length - side) // 2) for length in picture.shape[1:])
+    return picture[:, top : top + side, left : left + side].clamp(0, 1)
+
+
+def file_name(words: str) -> str:
+    """Words as a file name, with nothing in it that a file system minds."""
+    return "".join(letter if letter.isalnum() or letter in "._-+=" else "-" for letter in words)

@@ -1,0 +1,197 @@
+"""A trained network made ready for pictures of any size: fused, fast where that is safe, and tiled."""
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import to_float
+from darkroom.core.randomness import generator
+from darkroom.data.embedded import embedded
+from darkroom.metrics.fidelity import psnr
+from darkroom.operators.noise import Gaussian
+
+Precision = Literal["auto", "32", "bf16"]
+
+TOLERANCE_DB = 0.02
+"""bfloat16 is used only where it moves the PSNR of the self-check by less than this."""
+
+CHECKED_SIGMAS = (10.0, 25.0, 50.0)
+"""Noise levels of the self-check where none is given."""
+
+
+class Restorer:
+    """Runs a network over pictures of any size within a memory budget.
+
+    The network is copied, batch normalisations are folded into the convolutions before them, weights and
+    pictures are laid out channels-last, and bfloat16 arithmetic is used where the hardware has it and a
+    self-check on these very weights finds the PSNR moved by less than `TOLERANCE_DB`. A picture is cut
+    into tiles with a margin as wide as the receptive field reaches (`network.halo`), so that a
+    convolutional network gives exactly what it would give for the whole picture at once.
+
+    Args:
+        network: has `channels`, `halo`, `scale`, `nonblind`; called with the picture and, if `nonblind`, the level.
+        device: where to run.
+        memory: bytes that the network's activations may take.
+        precision: "32", "bf16", or "auto" for bf16 after the self-check.
+        sigma: the noise level (0–255 scale) that a non-blind network is told.
+
+    Raises:
+        DarkroomError: a non-blind network is not told sigma.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        device: torch.device | None = None,
+        memory: int = 512 << 20,
+        precision: Precision = "auto",
+        sigma: float | None = None,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.channels, self.halo, self.scale = int(network.channels), int(network.halo), int(network.scale)  # type: ignore[arg-type]
+        if network.nonblind and sigma is None:
+            raise DarkroomError("this network is told the noise level: give it with --sigma (0 to 255 scale)")
+        self.told = torch.tensor([sigma / 255], device=self.device) if network.nonblind and sigma is not None else None
+        self.network = fused(network).to(self.device, memory_format=torch.channels_last)
+        self.bf16, self.difference = False, 0.0
+        if precision == "bf16" or (precision == "auto" and has_fast_bf16(self.device)):
+            self.difference = self._self_check(sigma)
+            self.bf16 = precision == "bf16" or self.difference < TOLERANCE_DB
+        self.tile = self._tile_within(memory)
+
+    def __call__(
+        self, picture: Float[Tensor, "channel height width"], progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Float[Tensor, "channel height2 width2"]:
+        """Restore one picture, grey or RGB, in [0, 1]; grey stays grey.
+
+        A grey picture is shown to a colour network as three equal channels and the answers are averaged;
+        a colour picture is shown to a grey network one channel at a time.
+        """
+        given, wanted = len(picture), self.channels
+        if given == wanted:
+            return self._tiled(picture, progress)
+        if given == 1:
+            return self._tiled(picture.expand(wanted, -1, -1), progress).mean(0, keepdim=True)
+        return torch.cat([self._tiled(channel[None], progress) for channel in picture])
+
+    def _tiled(self, picture: Tensor, progress: Callable[[int, int], None]) -> Tensor:
+        height, width = picture.shape[1:]
+        answer = torch.empty(self.channels, height * self.scale, width * self.scale)
+        cuts = list(tiles(height, width, self.tile, self.halo))
+        s = self.scale
+        for done, cut in enumerate(cuts, 1):
+            seen = picture[:, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
+            restored = self._run(seen[None])[0]
+            inner = restored[
+                :,
+                cut.above * s : (cut.above + cut.bottom - cut.top) * s,
+                cut.before * s : (cut.before + cut.right - cut.left) * s,
+            ]
+            answer[:, cut.top * s : cut.bottom * s, cut.left * s : cut.right * s] = inner
+            progress(done, len(cuts))
+        return answer
+
+    @torch.inference_mode()
+    def _run(self, batch: Tensor) -> Tensor:
+        batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            answer = self.network(batch) if self.told is None else self.network(batch, self.told)
+        return answer.float().cpu()
+
+    def _self_check(self, sigma: float | None) -> float:
+        """The largest change of PSNR that bfloat16 makes on a noisy piece of a photograph."""
+        clean = to_float(embedded("heldout", grey=self.channels == 1)[0][:, 150 : 150 + 96, 180 : 180 + 96])
+        source = clean if self.scale == 1 else nn.functional.avg_pool2d(clean, self.scale)
+        largest = 0.0
+        for level in (sigma,) if sigma is not None else CHECKED_SIGMAS if self.scale == 1 else (0.0,):
+            noisy = Gaussian(level)(source, generator("self-check"))[0][None]
+            scores = []
+            for self.bf16 in (False, True):
+                scores.append(psnr.compute(self._run(noisy), clean[None]).item())
+            largest = max(largest, abs(scores[0] - scores[1]))
+        self.bf16 = False
+        return largest if math.isfinite(largest) else math.inf
+
+    def _tile_within(self, memory: int) -> int:
+        """The largest tile (without its margin) whose activations stay within `memory` bytes."""
+        side = int(math.sqrt(memory / self._bytes_per_pixel())) - 2 * self.halo
+        smallest = max(16, self.halo)
+        if side < smallest:
+            needed = (smallest + 2 * self.halo) ** 2 * self._bytes_per_pixel() / 2**20
+            raise DarkroomError(
+                f"--memory {memory >> 20} MiB is too little for this network: it needs at least {needed:.0f} MiB"
+            )
+        return side
+
+    def _bytes_per_pixel(self) -> float:
+        """Measured on a small picture: the most that one layer holds, input and output, and half as much for its work."""
+        side, most = 32 + 2 * self.halo, 0
+
+        def weigh(module: nn.Module, inputs: tuple, output: object) -> None:
+            nonlocal most
+            tensors = [x for x in (*inputs, output) if isinstance(x, Tensor)]
+            most = max(most, sum(x.numel() * 4 for x in tensors))
+
+        leaves = [module for module in self.network.modules() if not any(module.children())]
+        handles = [leaf.register_forward_hook(weigh) for leaf in leaves]
+        self._run(torch.zeros(1, self.channels, side, side))
+        for handle in handles:
+            handle.remove()
+        return 1.5 * most / side**2
+
+
+class Cut(NamedTuple):
+    """A tile `[top, bottom) × [left, right)` and how far its margin reaches beyond it on each side."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    above: int
+    below: int
+    before: int
+    after: int
+
+
+def tiles(height: int, width: int, tile: int, halo: int) -> Iterator[Cut]:
+    """Cut a picture into near-equal tiles of at most `tile` pixels a side, with margins inside the picture."""
+    for (top, bottom), (left, right) in itertools.product(_spans(height, tile), _spans(width, tile)):
+        yield Cut(
+            top, bottom, left, right, min(halo, top), min(halo, height - bottom), min(halo, left), min(halo, width - right)
+        )
+
+
+def _spans(length: int, tile: int) -> list[tuple[int, int]]:
+    pieces = -(-length // tile)
+    edges = [length * piece // pieces for piece in range(pieces + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def fused(network: nn.Module) -> nn.Module:
+    """A copy for inference, every batch normalisation folded into the convolution right before it."""
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    for stack in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for index, (layer, following) in enumerate(itertools.pairwise(list(stack))):
+            if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
+                stack[index] = fuse_conv_bn_eval(layer, following)
+                stack[index + 1] = nn.Identity()
+    return network
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 natively."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False

@@ -1,0 +1,207 @@
+"""A whole training run in its folder: `fit`, and everything that listens to it."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+
+from darkroom.core import weights
+from darkroom.core.errors import Diverged, Interrupted
+from darkroom.core.files import write_json_lines
+from darkroom.core.images import Picture, write
+from darkroom.engine import checkpoint
+from darkroom.engine.evaluate import Answer, answers, of_baseline, summarise
+from darkroom.engine.fit import Record, Training, fit
+from darkroom.engine.folder import RunFolder
+from darkroom.engine.journal import Journal, file_name, middle
+from darkroom.engine.run import Judge, Run
+
+SHOWN = 3
+"""Pictures of every judge that are kept for the report."""
+
+
+class Listener(Protocol):
+    """Somebody who watches: a progress bar, or nobody."""
+
+    def record(self, record: Record) -> None: ...
+    def validated(self, step: int, scores: dict[str, float]) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How training is looked after; none of it changes the weights.
+
+    Args:
+        workers: processes that prepare batches.
+        save_every: seconds between checkpoints.
+        log_every: steps between written losses.
+    """
+
+    workers: int = 0
+    save_every: float = 60.0
+    log_every: int = 20
+
+
+def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], habits: Habits, listener: Listener) -> None:
+    """Train (or go on training) in a folder that has been claimed, and judge the final weights.
+
+    Args:
+        config: goes into the header of every weights file, so that the network can be built again.
+
+    Raises:
+        Interrupted: asked to stop; everything is saved.
+        DarkroomError: a loss was not finite, the disk is full, or the data is missing.
+    """
+    main = fabric.is_global_zero
+    run.stream.open()
+    state = checkpoint.load(folder.last) if folder.last.exists() else None
+    training = Training(run, fabric, state)
+    if state:
+        listener.say(f"going on from step {training.step} of {run.steps}")
+    journal = Journal(folder, training.step, every=habits.log_every) if main else None
+    saved_at, saved_step, begun = time.monotonic(), training.step, time.monotonic() - training.seconds
+
+    def save() -> None:
+        nonlocal saved_at, saved_step
+        training.seconds = time.monotonic() - begun
+        if main and training.step > saved_step:
+            checkpoint.save(folder.last, training.state_dict())
+        saved_at, saved_step = time.monotonic(), training.step
+
+    try:
+        with _asked_to_stop(fabric) as asked:
+            for record in fit(training, workers=habits.workers):
+                if main:
+                    assert journal is not None
+                    journal.record(record)
+                    listener.record(record)
+                    if record.step % run.validate_every == 0 or record.step == run.steps:
+                        _validate(training, folder, journal, config, listener)
+                if record.step == run.steps or time.monotonic() - saved_at >= habits.save_every:
+                    save()
+                if asked():
+                    save()
+                    raise Interrupted(
+                        f"stopped at step {record.step} of {run.steps}; everything is saved in {folder.path}: "
+                        "run the same command to go on"
+                    )
+    except Diverged as error:
+        kept = (
+            f"the last good checkpoint is step {saved_step} in {folder.last}"
+            if saved_step
+            else "no checkpoint had been saved yet"
+        )
+        raise Diverged(f"{error}; {kept}: try a lower --rate, or --precision 32 if it was bf16") from error
+    finally:
+        if journal:
+            journal.close()
+    if main:
+        _finish(training, folder, config, listener)
+
+
+def _validate(training: Training, folder: RunFolder, journal: Journal, config: dict[str, Any], listener: Listener) -> None:
+    judge, step = training.run.validation, training.step
+    with training.judged() as method:
+        answered = list(answers(method.predict, judge, training.fabric.device))
+        results = summarise("ours", judge, answered)
+        for result in results:
+            journal.number(step, "validation", f"{result.metric}@{result.dataset}", result.value)
+        shown = answered[0]
+        trio = (shown.pair.source, shown.prediction, shown.pair.target)
+        journal.sample(step, file_name(shown.name), torch.cat([middle(picture, 256) for picture in trio], dim=2))
+        score = results[0].value if judge.metrics[0].higher_is_better else -results[0].value
+        if training.best is None or score > training.best:
+            training.best = score
+            weights.save(folder.best, method.state_dict(), {**config, "step": step})
+    listener.validated(step, {result.metric: result.value for result in results})
+
+
+def _finish(training: Training, folder: RunFolder, config: dict[str, Any], listener: Listener) -> None:
+    """Judge the final weights, and the baselines beside them; what was judged before is kept."""
+    run, device = training.run, training.fabric.device
+    with training.judged() as method:
+        weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
+        done = folder.read_results()
+        for judge in run.judges:
+            contenders: dict[str, Callable[[], Any]] = {"ours": lambda: method.predict}
+            sigma = judge.varied.get("sigma")
+            if sigma is not None:
+                contenders |= {name: lambda b=baseline: of_baseline(b, sigma) for name, baseline in run.baselines.items()}
+            for name, predictor in contenders.items():
+                if any(_same(line, name, judge) for line in done):
+                    continue
+                listener.say(f"judging {name} on {judge.pictures.name} {_spelled(judge)}".rstrip())
+                answered = []
+                for answer in answers(predictor(), judge, device):
+                    if len(answered) < SHOWN:
+                        keep_pictures(folder.pictures, name, judge, answer)
+                    answered.append(answer)
+                where = device_name(device) if name == "ours" else device_name(torch.device("cpu"))
+                made = {"device": where, "step": training.step, "seconds_trained": training.seconds if name == "ours" else 0.0}
+                done += [{**result.line(), **made} for result in summarise(name, judge, answered)]
+                write_json_lines(folder.results, done)
+
+
+def keep_pictures(folder: Path, method: str, judge: Judge, answer: Answer) -> None:
+    """Write question, answer and truth of one judged picture (its middle, if it is large) as PNG files.
+
+    They lie in `<folder>/<dataset>/<what was varied>/<picture>/{source,<method>,target}.png`.
+    """
+    place = folder / file_name(judge.pictures.name) / (_spelled(judge) or "plain") / file_name(answer.name)
+    for kind, pixels in (("source", answer.pair.source), (method, answer.prediction), ("target", answer.pair.target)):
+        write(place / f"{file_name(kind)}.png", Picture(middle(pixels, 512)))
+
+
+def _spelled(judge: Judge) -> str:
+    return "-".join(f"{key}{value:g}" for key, value in judge.varied.items())
+
+
+def _same(line: dict[str, Any], method: str, judge: Judge) -> bool:
+    return (
+        line["method"] == method
+        and line["dataset"] == judge.pictures.name
+        and all(line.get(key) == value for key, value in judge.varied.items())
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """What a table says a number was measured on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        import platform
+
+        model = platform.processor() or platform.machine()
+    return f"{model}, {torch.get_num_threads()} threads"
+
+
+@contextmanager
+def _asked_to_stop(fabric: Fabric) -> Iterator[Callable[[], bool]]:
+    """Catch Ctrl-C and SIGTERM; give a question that all processes answer alike."""
+    heard = False
+
+    def hear(number: int, frame: object) -> None:
+        nonlocal heard
+        if heard and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        heard = True
+
+    def asked() -> bool:
+        return bool(fabric.broadcast(heard)) if fabric.world_size > 1 else heard
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

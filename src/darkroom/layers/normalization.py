@@ -1,0 +1,37 @@
+"""Normalisation that means the same on one device and on many."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over the *whole* batch, also where processes hold equal parts of it.
+
+    On one process this is `torch.nn.BatchNorm2d`. Under data-parallel training the mean and variance
+    are taken over all processes (and differentiated through), so that N processes compute what one
+    would with the same global batch; torch's own SyncBatchNorm does this on GPUs only.
+
+    Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        processes = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        if not self.training or processes == 1:
+            return super().forward(x)
+        mean = _mean_over_processes(x.float().mean((0, 2, 3)), processes)
+        centred = x.float() - mean[:, None, None]
+        variance = _mean_over_processes(centred.square().mean((0, 2, 3)), processes)
+        with torch.no_grad():
+            count = processes * x.numel() // x.shape[1]
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+
+def _mean_over_processes(x: Tensor, processes: int) -> Tensor:
+    from torch.distributed.nn.functional import all_reduce
+
+    return all_reduce(x) / processes

@@ -1,0 +1,1 @@
+"""One training rule a file: the paper's algorithm box."""

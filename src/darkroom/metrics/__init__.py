@@ -1,0 +1,1 @@
+"""Named protocols: a metric's name says range, rounding, border and channels."""

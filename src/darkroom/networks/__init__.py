@@ -1,0 +1,1 @@
+"""One file a network, named as its paper names it."""

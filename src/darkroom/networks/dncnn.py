@@ -1,0 +1,136 @@
+"""DnCNN: Beyond a Gaussian Denoiser (Zhang, Zuo, Chen, Meng, Zhang 2017)."""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from darkroom.core.errors import DarkroomError
+from darkroom.layers.normalization import BatchNorm2d
+
+
+class DnCNN(nn.Module):
+    """A plain stack of 3×3 convolutions that predicts the noise: x̂ = y − R(y).
+
+    Conv + ReLU, then `depth − 2` times Conv + BatchNorm + ReLU, then Conv (section III-A). The receptive
+    field is 2·depth + 1 pixels wide; an answer depends on pixels at most `depth` away (`halo`).
+
+    Args:
+        channels: 1 for grey, 3 for RGB.
+        width: features of the hidden layers; 64 in the paper.
+        depth: number of convolutions; 17 for a known noise level, 20 for an unknown one.
+        batch_norm: batch normalisation between the first and the last layer.
+        bias: a bias in the hidden convolutions; batch normalisation makes it idle.
+        nonblind: also take the noise level, as a constant map behind the picture's channels.
+
+    Source: Zhang et al. 2017; the level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A.
+    """
+
+    scale = 1
+
+    def __init__(
+        self,
+        channels: int = 3,
+        width: int = 64,
+        depth: int = 17,
+        *,
+        batch_norm: bool = True,
+        bias: bool = False,
+        nonblind: bool = False,
+    ) -> None:
+        super().__init__()
+        if depth < 2:
+            raise DarkroomError(f"DnCNN needs a first and a last layer: depth {depth} is below 2")
+        self.channels, self.nonblind, self.halo = channels, nonblind, depth
+        layers: list[nn.Module] = [nn.Conv2d(channels + nonblind, width, 3, padding=1), nn.ReLU(inplace=True)]
+        for _ in range(depth - 2):
+            layers.append(nn.Conv2d(width, width, 3, padding=1, bias=bias or not batch_norm))
+            if batch_norm:
+                layers.append(BatchNorm2d(width))
+            layers.append(nn.ReLU(inplace=True))
+        layers.append(nn.Conv2d(width, channels, 3, padding=1))
+        self.layers = nn.Sequential(*layers)
+
+    def initialise(self, generator: torch.Generator) -> "DnCNN":
+        """Draw the convolutions' weights anew (He et al. 2015, eq. 10; biases zero); returns the network."""
+        for module in self.layers:
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        return self
+
+    def forward(
+        self, noisy: Float[Tensor, "batch channel height width"], sigma: Float[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Denoise.
+
+        Args:
+            noisy: y in [0, 1] plus noise.
+            sigma: the noise's standard deviation in the picture's units (σ/255), for a non-blind network.
+
+        Returns:
+            x̂, not clipped.
+
+        Raises:
+            DarkroomError: the channels do not fit, or a non-blind network is not told sigma.
+        """
+        if noisy.shape[1] != self.channels:
+            raise DarkroomError(f"this DnCNN takes {self.channels} channel(s), the picture has {noisy.shape[1]}")
+        if not self.nonblind:
+            return noisy - self.layers(noisy)
+        if sigma is None:
+            raise DarkroomError("this DnCNN is non-blind: give it the noise level (--sigma)")
+        level = sigma.to(noisy).view(-1, 1, 1, 1).expand(len(noisy), 1, *noisy.shape[2:])
+        return noisy - self.layers(torch.cat([noisy, level], 1))
+
+    @classmethod
+    def from_foreign(cls, state: Mapping[str, Tensor]) -> "DnCNN | None":
+        """Build the network that a plain sequential state dictionary describes, or None if it is no DnCNN.
+
+        Layers are read in the order of the number in their names (`dncnn.N.weight`, `model.N.weight`);
+        batch normalisation is there where running statistics are.
+        """
+        layers = _numbered(state)
+        if layers is None:
+            return None
+        convolutions = [layer for layer in layers if layer["weight"].ndim == 4]
+        norms = [layer for layer in layers if "running_mean" in layer]
+        if len(convolutions) < 2 or len(convolutions) + len(norms) != len(layers):
+            return None
+        first, last = convolutions[0]["weight"], convolutions[-1]["weight"]
+        width, extra = first.shape[0], first.shape[1] - last.shape[0]
+        chain = all(layer["weight"].shape == (width, width, 3, 3) for layer in convolutions[1:-1])
+        if not chain or extra not in (0, 1) or len(norms) not in (0, len(convolutions) - 2):
+            return None
+        network = cls(
+            channels=last.shape[0],
+            width=width,
+            depth=len(convolutions),
+            batch_norm=bool(norms),
+            bias=any("bias" in layer for layer in convolutions[1:-1]),
+            nonblind=bool(extra),
+        )
+        own = [module for module in network.layers if not isinstance(module, nn.ReLU)]
+        for module, layer in zip(own, layers, strict=True):
+            fitting = dict(layer)
+            if isinstance(module, nn.BatchNorm2d):
+                fitting.setdefault("num_batches_tracked", torch.tensor(0))
+            elif module.bias is not None:  # a first or last layer may come without
+                fitting.setdefault("bias", torch.zeros(module.out_channels))
+            module.load_state_dict(fitting)
+        return network
+
+
+def _numbered(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]] | None:
+    """Group `prefix.N.parameter` by N, in rising order; None if any name is built otherwise."""
+    layers: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        match = re.fullmatch(r"(?:\w+\.)?(\d+)\.(\w+)", name)
+        if match is None:
+            return None
+        layers.setdefault(int(match[1]), {})[match[2]] = tensor
+    ordered = [layers[number] for number in sorted(layers)]
+    return ordered if all("weight" in layer for layer in ordered) else None

@@ -1,0 +1,1 @@
+"""Forward models y = A(x) + n."""

@@ -1,0 +1,1 @@
+"""One file an experiment: settings, published numbers, and where they come from."""

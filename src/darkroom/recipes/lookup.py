@@ -1,0 +1,95 @@
+"""Recipes by the name of their file, and networks by the weights they left."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import nn
+
+from darkroom import recipes
+from darkroom.core import weights
+from darkroom.core.errors import DarkroomError
+from darkroom.engine.folder import RunFolder
+from darkroom.engine.run import Published, Run
+from darkroom.networks import foreign
+
+
+class Recipe(Protocol):
+    """What a file in `recipes/` has: rows, published numbers, and the function whose signature is the configuration."""
+
+    ROWS: Mapping[str, Mapping[str, Any]]
+    PUBLISHED: Mapping[str, list[Published]]
+    PROTOCOL: frozenset[str]
+    __doc__: str
+
+    def recipe(self, **settings: Any) -> Run: ...
+
+
+def names() -> list[str]:
+    """Every recipe: a file of this folder that has rows."""
+    files = [module.name for module in pkgutil.iter_modules(recipes.__path__) if module.name != "lookup"]
+    return sorted(files)
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        DarkroomError: there is none.
+    """
+    if name not in names():
+        raise DarkroomError(f"no recipe {name!r}; there are {', '.join(names())} (see `darkroom list`)")
+    return importlib.import_module(f"darkroom.recipes.{name}")  # type: ignore[return-value]
+
+
+def row(name: str, row: str) -> dict[str, Any]:
+    """Every setting of a row: the recipe's defaults, and what the row changes.
+
+    Raises:
+        DarkroomError: there is no such row.
+    """
+    found = find(name)
+    if row not in found.ROWS:
+        raise DarkroomError(f"recipe {name} has no row {row!r}; there are {', '.join(found.ROWS)}")
+    defaults = {key: parameter.default for key, parameter in inspect.signature(found.recipe).parameters.items()}
+    return {**defaults, **found.ROWS[row]}
+
+
+def build(name: str, settings: Mapping[str, Any]) -> Run:
+    """The run that a recipe makes of settings (lists, as JSON has them, become tuples).
+
+    Raises:
+        DarkroomError: there is no such recipe, or it has no such setting.
+    """
+    found = find(name)
+    unknown = set(settings) - set(inspect.signature(found.recipe).parameters)
+    if unknown:
+        raise DarkroomError(f"recipe {name} has no setting {', '.join(sorted(unknown))}; was it written by another version?")
+    return found.recipe(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+
+
+def network(path: Path) -> nn.Module:
+    """The picture-to-picture network of a run's folder, a weights file of ours, or somebody else's checkpoint.
+
+    Raises:
+        DarkroomError: there is nothing there, it cannot be read, or it restores no pictures.
+    """
+    if path.is_dir():
+        path = RunFolder(path).weights()
+    if path.suffix == ".safetensors":
+        state, config = weights.load(path)
+        if "recipe" in config:
+            run = build(config["recipe"], config["settings"])
+            try:
+                run.method.load_state_dict(state)
+            except RuntimeError as error:
+                raise DarkroomError(
+                    f"{path} does not fit its own recipe {config['recipe']}: {str(error).splitlines()[-1]}"
+                ) from error
+            if run.restorer is None:
+                raise DarkroomError(f"{path}: recipe {config['recipe']} makes no network that restores pictures")
+            return run.restorer
+    return foreign.read(path)

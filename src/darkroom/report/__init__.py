@@ -1,0 +1,1 @@
+"""Tables, figures and the self-contained page, made from what a run wrote down."""

@@ -1,0 +1,51 @@
+"""The machine-learning reproducibility checklist (Pineau et al. 2020), filled from what the run wrote down."""
+
+from darkroom.recipes import lookup
+from darkroom.report.collect import Row
+
+
+def checklist(row: Row) -> list[tuple[str, str]]:
+    """Question and answer, for one row."""
+    about, training = row.description, row.description["training"]
+    settings = ", ".join(f"{key}={value}" for key, value in about["settings"].items())
+    changed = ", ".join(f"{key}={value}" for key, value in about["changed"].items())
+    parameters = ", ".join(f"{player}: {count:,} trained numbers" for player, count in about["parameters"].items())
+    judged = "; ".join(f"{judge['set']}: {judge['pictures']} pictures, {judge['degradation']}" for judge in about["judged"])
+    metrics = {name: words for judge in about["judged"] for name, words in judge["metrics"].items()}
+    hours = [_training_seconds(row, position) for position in range(len(row.folders))]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return [
+        ("Method and model", f"{lookup.find(row.recipe).__doc__.splitlines()[0]} {parameters}."),
+        (
+            "Training data",
+            f"{training['set']}, {training['pictures']} pictures; {training['sample']}; {training['samples a step']} a step.",
+        ),
+        ("Degradation in training", training["degradation"]),
+        ("Evaluation data", judged + "."),
+        ("Split and exclusions", "Training and judged pictures are disjoint by name. Nothing that was judged was left out."),
+        ("Checkpoint that was judged", "The weights after the last step; none was chosen by its score on judged pictures."),
+        ("Hyper-parameters", settings),
+        (
+            "How they were chosen",
+            "As the recipe's row gives them"
+            + (f", except {changed}." if changed else ".")
+            + " No search was made in this run.",
+        ),
+        ("Runs and seeds", f"{len(row.folders)} run(s), seed(s) {', '.join(map(str, row.seeds))}."),
+        (
+            "Error bars",
+            "Standard deviation over seeds, in the table."
+            if len(row.folders) > 1
+            else "None: one seed. Run more with --seed 1, 2, …",
+        ),
+        *((f"Definition of {name}", words) for name, words in metrics.items()),
+        ("Training time", ", ".join(hours)),
+        ("Computing infrastructure", f"{about['device']}, {about['devices']} process(es), precision {about['precision']}."),
+        ("Software", versions),
+        ("Command", about["command"]),
+    ]
+
+
+def _training_seconds(row: Row, position: int) -> str:
+    seconds = row.folders[position].training_seconds()
+    return f"{seconds / 60:.1f} minutes" if seconds is not None else "not finished"

@@ -1,0 +1,126 @@
+"""Runs as a reader meets them: one row a setting, however many seeds it was run with."""
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom.core.files import read_json_lines
+from darkroom.engine.folder import RunFolder, runs_below
+from darkroom.engine.run import Published
+from darkroom.recipes import lookup
+
+Column = tuple[str, str, tuple[tuple[str, float], ...]]
+"""Dataset, metric, and what was varied."""
+
+_FIXED = {
+    "method",
+    "metric",
+    "dataset",
+    "value",
+    "deviation",
+    "count",
+    "seconds",
+    "seconds_trained",
+    "seed",
+    "device",
+    "step",
+    "values",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measured number, over the seeds there are.
+
+    Args:
+        value: mean over seeds of the mean over pictures.
+        deviation: standard deviation over seeds, or None for one seed.
+        count: pictures judged.
+        seconds: median time of an answer.
+        device: what it was measured on.
+    """
+
+    value: float
+    deviation: float | None
+    count: int
+    seconds: float
+    device: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a recipe as it was run: one folder a seed, same settings otherwise."""
+
+    recipe: str
+    row: str
+    folders: list[RunFolder]
+    description: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        changed = {key: value for key, value in self.description["changed"].items() if key != "seed"}
+        spelled = ", ".join(f"{key}={value}" for key, value in changed.items())
+        return f"{self.recipe} {self.row}" + (f" ({spelled})" if spelled else "")
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds it was run with."""
+        return [folder.read()["settings"].get("seed", 0) for folder in self.folders]
+
+    def cells(self) -> dict[str, dict[Column, Cell]]:
+        """Measured numbers by method and column; ours first."""
+        grouped: dict[str, dict[Column, list[dict[str, Any]]]] = {}
+        for folder in self.folders:
+            for line in folder.read_results():
+                column = (line["dataset"], line["metric"], tuple(sorted((k, v) for k, v in line.items() if k not in _FIXED)))
+                grouped.setdefault(line["method"], {}).setdefault(column, []).append(line)
+        return {
+            method: {column: _cell(lines) for column, lines in columns.items()}
+            for method, columns in sorted(grouped.items(), key=lambda item: item[0] != "ours")
+        }
+
+    def published(self) -> dict[Column, Published]:
+        """The paper's numbers for this row, by column."""
+        found = lookup.find(self.recipe).PUBLISHED.get(self.row, [])
+        return {(p.dataset, p.metric, tuple(sorted(p.varied.items()))): p for p in found}
+
+    def curve(self, split: str, name: str) -> list[tuple[int, float]]:
+        """A written number against the step, from the first seed."""
+        lines = read_json_lines(self.folders[0].metrics)
+        return [(line["step"], line["value"]) for line in lines if (line["split"], line["name"]) == (split, name)]
+
+    def curves(self) -> list[tuple[str, str]]:
+        """What was written as training went on: `(split, name)`."""
+        return sorted({(line["split"], line["name"]) for line in read_json_lines(self.folders[0].metrics)})
+
+
+def rows_below(paths: list[Path]) -> list[Row]:
+    """Every run below the given folders, those that differ only by their seed together.
+
+    Raises:
+        DarkroomError: there is no run.
+    """
+    grouped: dict[str, list[RunFolder]] = {}
+    for path in paths:
+        for folder in runs_below(path):
+            description = folder.read()
+            settings = {key: value for key, value in description["settings"].items() if key != "seed"}
+            grouped.setdefault(repr((description["recipe"], description["row"], settings)), []).append(folder)
+    rows = []
+    for folders in grouped.values():
+        description = folders[0].read()
+        rows.append(Row(description["recipe"], description["row"], folders, description))
+    return rows
+
+
+def _cell(lines: list[dict[str, Any]]) -> Cell:
+    values = [line["value"] for line in lines]
+    return Cell(
+        value=statistics.fmean(values),
+        deviation=statistics.stdev(values) if len(values) > 1 else None,
+        count=lines[0]["count"],
+        seconds=statistics.median(line["seconds"] for line in lines),
+        device=lines[0]["device"],
+    )

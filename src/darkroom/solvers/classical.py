@@ -1,0 +1,85 @@
+"""Denoisers that were not learned, for the same table: what a network has to beat.
+
+Each takes a noisy picture `(channel, height, width)` in [0, 1] and the true noise level in the picture's
+units, and returns its answer in the same form. The implementations are scikit-image's and bm3d's.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+TV_WEIGHT_PER_SIGMA = 0.95
+"""Weight of the total variation per unit of noise level; see `benchmarks/tune_total_variation.py`."""
+
+
+class Denoiser(Protocol):
+    """`(noisy, sigma) -> clean`."""
+
+    def __call__(self, noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]: ...
+
+
+def unchanged(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
+    """The noisy picture itself: where every table starts."""
+    return noisy
+
+
+def total_variation(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
+    """min ½‖u − y‖² + w TV(u) (Rudin, Osher, Fatemi 1992) by Chambolle's projection (2004)."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    return _tensor(denoise_tv_chambolle(_array(noisy), weight=TV_WEIGHT_PER_SIGMA * sigma, max_num_iter=200, channel_axis=-1))
+
+
+def non_local_means(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
+    """Non-local means (Buades, Coll, Morel 2005) in its fast form, with patches 5, search 13, h = 0.6 σ."""
+    from skimage.restoration import denoise_nl_means
+
+    return _tensor(
+        denoise_nl_means(
+            _array(noisy), patch_size=5, patch_distance=6, h=0.6 * sigma, sigma=sigma, fast_mode=True, channel_axis=-1
+        )
+    )
+
+
+def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
+    """Soft thresholding of wavelet coefficients with BayesShrink (Chang, Yu, Vetterli 2000), shifted and averaged."""
+    from skimage.restoration import cycle_spin, denoise_wavelet
+
+    array = _array(noisy)
+    options = {"sigma": sigma, "rescale_sigma": True, "convert2ycbcr": array.shape[-1] == 3, "channel_axis": -1}
+    return _tensor(cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1, num_workers=1))
+
+
+def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
+    """Block matching and 3D filtering (Dabov et al. 2007); in colour, its YCbCr form. Needs the package `bm3d`."""
+    from bm3d import bm3d as filter_grey
+    from bm3d import bm3d_rgb as filter_colour
+
+    array = _array(noisy)
+    return _tensor(filter_colour(array, sigma) if array.shape[-1] == 3 else filter_grey(array[..., 0], sigma)[..., None])
+
+
+def available() -> Mapping[str, Denoiser]:
+    """The classical denoisers of this installation, by the name that tables give them."""
+    denoisers: dict[str, Denoiser] = {
+        "noisy input": unchanged,
+        "total variation": total_variation,
+        "non-local means": non_local_means,
+        "wavelets": wavelets,
+    }
+    if importlib.util.find_spec("bm3d"):
+        denoisers["BM3D"] = bm3d
+    return denoisers
+
+
+def _array(picture: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(picture.permute(1, 2, 0).double().numpy())
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).permute(2, 0, 1).contiguous()
