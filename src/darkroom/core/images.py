@@ -83,18 +83,17 @@ def read(path: Path) -> Picture:
     """
     with _said_in_one_line(path), Image.open(path) as image:
         metadata = {"icc_profile": image.info["icc_profile"]} if image.info.get("icc_profile") else {}
-        exif = image.getexif()
-        orientation = exif.get(_ORIENTATION, 1)
-        if exif:
-            exif[_ORIENTATION] = 1
-            metadata["exif"] = exif.tobytes()
+        orientation = image.getexif().get(_ORIENTATION, 1)
         bits, array = 8, None
         if _is_deep(image):
             bits, array = 16, _UPRIGHT.get(orientation, _UPRIGHT[1])(_deep_array(path, image))
         if array is None:
             array = _shallow_array(ImageOps.exif_transpose(image))
-    array = array if array.ndim == 3 else array[..., None]
-    tensor = to_float(torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1))))
+        exif = image.getexif()
+        if exif:
+            exif[_ORIENTATION] = 1
+            metadata["exif"] = exif.tobytes()
+    tensor = to_float(_planes(array))
     if tensor.shape[0] in (2, 4):
         return Picture(tensor[:-1], tensor[-1:], bits, metadata)
     return Picture(tensor, None, bits, metadata)
@@ -111,8 +110,7 @@ def read_uint8(path: Path, *, grey: bool = False) -> UInt8[Tensor, "channel heig
             pixels = to_uint8(read(path).pixels)
         else:
             array = _shallow_array(ImageOps.exif_transpose(image))
-            array = array if array.ndim == 3 else array[..., None]
-            pixels = torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+            pixels = _planes(array)
     pixels = pixels[:-1] if pixels.shape[0] in (2, 4) else pixels
     if grey:
         return to_grey(pixels) if pixels.shape[0] == 3 else pixels
@@ -183,6 +181,11 @@ def _shallow_array(image: Image.Image) -> np.ndarray:
     elif image.mode not in ("LA", "RGBA"):
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     return np.asarray(image)
+
+
+def _planes(array: np.ndarray) -> Tensor:
+    """(height, width[, channel]) to a tensor (channel, height, width) of its own."""
+    return torch.from_numpy(np.array(np.atleast_3d(array).transpose(2, 0, 1), order="C"))
 
 
 def _write_deep(path: Path, array: np.ndarray, ending: str) -> None:

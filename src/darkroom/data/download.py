@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import data_root
@@ -15,6 +15,7 @@ from darkroom.data.catalogue import Entry
 TRIES = 3
 
 
+@runtime_checkable
 class ProgressBar(Protocol):
     """What pooch asks of a progress bar."""
 

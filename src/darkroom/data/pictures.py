@@ -1,6 +1,6 @@
 """A named set of pictures, read when first asked for and held in memory as bytes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ HELD_BYTES = 4 << 30
 """Up to this size (decoded) a set is held in memory; a larger one is decoded each time it is asked for."""
 
 
-class Pictures(Sequence[Tensor]):
+class Pictures:
     """Pictures by position and by name, uint8 `(channel, height, width)`.
 
     Making one costs nothing: files are looked up at the first use, and decoded once.
@@ -44,7 +44,7 @@ class Pictures(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> UInt8[Tensor, "channel height width"]:  # type: ignore[override]
+    def __getitem__(self, index: int) -> UInt8[Tensor, "channel height width"]:
         if index not in self._held:
             picture = images.read_uint8(list(self.files.values())[index], grey=self.grey)
             if self._held_bytes + picture.numel() > HELD_BYTES:

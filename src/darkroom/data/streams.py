@@ -1,7 +1,7 @@
 """Training streams: a batch is a function of seed and step, and of nothing else."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator],
 """Makes a training pair from a clean picture: `(clean, generator) -> Pair`."""
 
 
+@runtime_checkable
 class Stream(Protocol):
     """An endless, stateless source of samples.
 
@@ -116,7 +117,7 @@ class _Steps(Dataset):
         return default_collate([self.stream.sample(step, index) for index in self.mine])
 
 
-def _at_least(picture: UInt8[Tensor, "channel height width"], side: int) -> UInt8[Tensor, "channel height width"]:
+def _at_least(picture: UInt8[Tensor, "channel height width"], side: int) -> UInt8[Tensor, "channel height2 width2"]:
     missing = [max(0, side - length) for length in picture.shape[1:]]
     if not any(missing):
         return picture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
@@ -26,6 +26,7 @@ SHOWN = 3
 """Pictures of every judge that are kept for the report."""
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Somebody who watches: a progress bar, or nobody."""
 
@@ -133,7 +134,7 @@ def _finish(training: Training, folder: RunFolder, config: dict[str, Any], liste
             contenders: dict[str, Callable[[], Any]] = {"ours": lambda: method.predict}
             sigma = judge.varied.get("sigma")
             if sigma is not None:
-                contenders |= {name: lambda b=baseline: of_baseline(b, sigma) for name, baseline in run.baselines.items()}
+                contenders |= {name: lambda b=baseline, s=sigma: of_baseline(b, s) for name, baseline in run.baselines.items()}
             for name, predictor in contenders.items():
                 if any(_same(line, name, judge) for line in done):
                     continue

@@ -54,12 +54,18 @@ class DnCNN(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def initialise(self, generator: torch.Generator) -> "DnCNN":
-        """Draw the convolutions' weights anew (He et al. 2015, eq. 10; biases zero); returns the network."""
+        """Draw the convolutions' weights anew (He et al. 2015, eq. 10; biases zero); returns the network.
+
+        The last layer starts at zero, so that training starts from x̂ = y and not from a guess of noise
+        that is stronger than the noise: with the last layer drawn too, batch normalisation makes the first
+        thousands of steps unlearn it.
+        """
         for module in self.layers:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
         return self
 
     def forward(

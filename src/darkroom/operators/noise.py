@@ -5,7 +5,7 @@ noisy picture and the level that was drawn (in the picture's own units), so that
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ Interval = tuple[float, float]
 """A level that is drawn anew for every picture, uniformly between two bounds."""
 
 
+@runtime_checkable
 class Noise(Protocol):
     """What every noise does: `(clean, generator) -> (noisy, level)`."""
 

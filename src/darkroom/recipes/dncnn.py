@@ -21,7 +21,9 @@ from darkroom.solvers import classical
 
 _ALL = (15.0, 25.0, 50.0)
 _BLIND = dict(sigma=(0.0, 55.0), judged_at=_ALL, depth=20, patch=50, steps=150_000)
-_LAPTOP = dict(color=True, width=32, depth=9, photos="embedded", judged_on="embedded", patch=40, batch=32, steps=2000)
+_LAPTOP = dict(
+    color=True, width=32, depth=9, photos="embedded", judged_on="embedded", patch=40, batch=32, steps=1800, rate=3e-3
+)
 
 ROWS = {
     "s15": dict(sigma=15.0, judged_at=(15.0,)),

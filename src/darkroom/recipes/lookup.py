@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -17,6 +17,7 @@ from darkroom.engine.run import Published, Run
 from darkroom.networks import foreign
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """What a file in `recipes/` has: rows, published numbers, and the function whose signature is the configuration."""
 

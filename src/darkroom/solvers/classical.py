@@ -6,7 +6,7 @@ units, and returns its answer in the same form. The implementations are scikit-i
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ TV_WEIGHT_PER_SIGMA = 0.95
 """Weight of the total variation per unit of noise level; see `benchmarks/tune_total_variation.py`."""
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """`(noisy, sigma) -> clean`."""
 
@@ -52,7 +53,7 @@ def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Floa
 
     array = _array(noisy)
     options = {"sigma": sigma, "rescale_sigma": True, "convert2ycbcr": array.shape[-1] == 3, "channel_axis": -1}
-    return _tensor(cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1, num_workers=1))
+    return _tensor(cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1))
 
 
 def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
@@ -82,4 +83,4 @@ def _array(picture: Tensor) -> np.ndarray:
 
 
 def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(np.atleast_3d(array).astype(np.float32)).permute(2, 0, 1).contiguous()

@@ -1,0 +1,140 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from darkroom.core import images
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import Picture
+
+
+@given(
+    channels=st.sampled_from([1, 3]),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    alpha=st.booleans(),
+    deep=st.booleans(),
+    ending=st.sampled_from([".png", ".tif"]),
+)
+def test_what_is_written_is_read_again(tmp_path_factory, channels, height, width, alpha, deep, ending):
+    largest = 65535 if deep else 255
+    generator = torch.Generator().manual_seed(height * 41 + width)
+    whole = torch.randint(0, largest + 1, (channels + 1, height, width), generator=generator) / largest
+    picture = Picture(whole[:-1], whole[-1:] if alpha else None, 16 if deep else 8)
+    path = tmp_path_factory.mktemp("x") / f"p{ending}"
+    images.write(path, picture)
+    again = images.read(path)
+    assert again.bits == picture.bits
+    torch.testing.assert_close(again.pixels, picture.pixels, atol=1e-7, rtol=0)
+    assert (again.alpha is None) == (picture.alpha is None)
+    if alpha:
+        torch.testing.assert_close(again.alpha, picture.alpha, atol=1e-7, rtol=0)
+
+
+def test_16_bit_files_are_what_other_programs_read(tmp_path: Path):
+    import png
+    import tifffile
+
+    values = np.arange(4 * 5 * 3, dtype=np.uint16).reshape(4, 5, 3) * 1000
+    picture = Picture(torch.from_numpy(values.astype(np.float32) / 65535).permute(2, 0, 1), bits=16)
+    images.write(tmp_path / "a.png", picture)
+    images.write(tmp_path / "a.tif", picture)
+    width, height, rows, _ = png.Reader(str(tmp_path / "a.png")).read()
+    assert np.array_equal(np.array(list(rows)).reshape(height, width, 3), values)
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), values)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("deep", [False, True])
+def test_orientation_is_honoured_as_pillow_does(tmp_path: Path, orientation: int, deep: bool):
+    import tifffile
+
+    array = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3) * 3
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if deep:
+        path = tmp_path / "p.tif"
+        tifffile.imwrite(path, array.astype(np.uint16) * 257, photometric="rgb", extratags=[(0x0112, 3, 1, orientation, True)])
+    else:
+        path = tmp_path / "p.png"
+        Image.fromarray(array).save(path, exif=exif)
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, format="PNG", exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(buffer)))
+    read = images.to_uint8(images.read(path).pixels).permute(1, 2, 0).numpy()
+    assert np.array_equal(read, upright)
+    images.write(tmp_path / "again.png", images.read(path))
+    with Image.open(tmp_path / "again.png") as again:
+        assert again.getexif().get(0x0112, 1) == 1  # not turned a second time by the next program
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
+def test_every_mode_has_one_or_three_channels(tmp_path: Path, mode: str):
+    path = tmp_path / ("p.tif" if mode in ("CMYK", "YCbCr", "I;16") else "p.png")
+    if mode == "I;16":
+        Image.fromarray(np.full((5, 7), 32768, np.uint16)).save(path)
+    else:
+        Image.new("RGB", (7, 5), (200, 100, 50)).convert(mode).save(path)
+    picture = images.read(path)
+    assert picture.pixels.shape == (1 if mode in ("1", "L", "LA", "I;16") else 3, 5, 7)
+    assert (picture.alpha is not None) == (mode in ("LA", "RGBA"))
+    assert images.read_uint8(path).shape == (3, 5, 7)
+    assert images.read_uint8(path, grey=True).shape == (1, 5, 7)
+
+
+def test_grey_is_the_luma_that_pillow_computes():
+    rgb = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)
+    pillow = np.asarray(Image.fromarray(rgb.permute(1, 2, 0).numpy()).convert("L")).astype(int)
+    assert np.abs(images.to_grey(rgb)[0].numpy().astype(int) - pillow).max() <= 1
+    assert (images.to_grey(rgb)[0].numpy() == pillow).mean() > 0.99
+
+
+@given(st.lists(st.floats(-2, 3, width=32), min_size=1, max_size=50))
+def test_rounding_to_8_bits_is_what_saving_does(values):
+    x = torch.tensor(values)
+    torch.testing.assert_close(images.round_to_8_bits(x), images.to_float(images.to_uint8(x)), atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.png", b"", "not a picture"),
+        ("text.jpg", b"hello, this is no picture", "not a picture"),
+        ("cut.png", None, "cut.png"),
+    ],
+)
+def test_rubbish_is_one_line_with_the_name(tmp_path: Path, name: str, content: bytes | None, words: str):
+    path = tmp_path / name
+    if content is None:
+        Image.effect_noise((64, 64), 50).save(path)
+        content = path.read_bytes()[:1000]
+    path.write_bytes(content)
+    for read in (images.read, images.read_uint8):
+        with pytest.raises(DarkroomError, match=words) as caught:
+            read(path)
+        assert "\n" not in str(caught.value) and name in str(caught.value)
+
+
+def test_missing_pictures_and_unknown_endings(tmp_path: Path):
+    with pytest.raises(DarkroomError, match="no picture at"):
+        images.read(tmp_path / "nothing.png")
+    with pytest.raises(DarkroomError, match=r"'.xyz' is not one of"):
+        images.write(tmp_path / "p.xyz", Picture(torch.zeros(1, 2, 2)))
+    with pytest.raises(DarkroomError, match="no transparency"):
+        images.write(tmp_path / "p.jpg", Picture(torch.zeros(3, 2, 2), torch.ones(1, 2, 2)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_profile_and_exif_are_kept(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif, icc_profile=b"a profile")
+    images.write(tmp_path / "b.jpg", images.read(tmp_path / "a.jpg"))
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert image.getexif()[0x010F] == "A camera"
+        assert image.info["icc_profile"] == b"a profile"

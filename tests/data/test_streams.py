@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import to_float
+from darkroom.data.embedded import embedded
+from darkroom.data.photographs import training
+from darkroom.data.streams import PatchStream, batches, turned
+from darkroom.operators.noise import Gaussian, NoisyPair
+
+NOISY = NoisyPair(Gaussian((0.0, 55.0)), told=True)
+EMBEDDED = embedded("train")
+
+
+def stream(batch: int = 6, seed: int = 0, patch: int = 17) -> PatchStream:
+    return PatchStream(EMBEDDED, NOISY, patch=patch, batch=batch, seed=seed)
+
+
+def equal(a, b) -> bool:
+    return torch.equal(a.source, b.source) and torch.equal(a.target, b.target) and torch.equal(a.given[0], b.given[0])
+
+
+def test_workers_change_nothing():
+    alone = list(batches(stream(), 3, 8))
+    helped = list(batches(stream(), 3, 8, workers=2))
+    assert len(alone) == len(helped) == 5
+    assert all(equal(a, b) for a, b in zip(alone, helped, strict=True))
+
+
+def test_starting_later_changes_nothing():
+    assert equal(list(batches(stream(), 0, 5))[3], list(batches(stream(), 3, 5))[0])
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 6])
+def test_processes_see_together_what_one_would(world: int):
+    whole = next(batches(stream(), 4, 5))
+    parts = [next(batches(stream(), 4, 5, rank=rank, world=world)) for rank in range(world)]
+    assert torch.equal(torch.cat([part.source for part in parts]), whole.source)
+
+
+def test_an_uneven_share_is_refused():
+    with pytest.raises(DarkroomError, match="batch of 6 cannot be divided evenly among 4"):
+        batches(stream(), 0, 1, world=4)
+
+
+def test_seed_and_step_and_index_matter():
+    first = stream().sample(0, 0)
+    for other in (stream(seed=1).sample(0, 0), stream().sample(1, 0), stream().sample(0, 1)):
+        assert not equal(first, other)
+
+
+@given(side=st.integers(1, 60), step=st.integers(0, 1000))
+def test_samples_have_their_shape_and_range(side: int, step: int):
+    pair = stream(patch=side).sample(step, 0)
+    assert pair.source.shape == pair.target.shape == (3, side, side)
+    assert pair.target.min() >= 0 and pair.target.max() <= 1
+    assert 0 <= pair.given[0] <= 55 / 255
+
+
+def test_a_patch_is_a_turned_piece_of_a_picture():
+    pair = stream(patch=24).sample(0, 2)
+    picture_windows = [to_float(picture).unfold(1, 24, 1).unfold(2, 24, 1) for picture in EMBEDDED]
+    found = any(
+        (windows[0] - turned(pair.target, way)[0]).abs().amax((-1, -2)).min() == 0
+        for windows in picture_windows
+        for way in range(8)
+    )
+    assert found
+
+
+def test_every_picture_and_every_turn_comes_up():
+    square = torch.arange(9).reshape(1, 3, 3)
+    assert len({tuple(turned(square, way).flatten().tolist()) for way in range(8)}) == 8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 60), (60, 5)])
+def test_pictures_smaller_than_the_patch_are_continued(tmp_path: Path, size: tuple[int, int]):
+    Image.effect_noise(size, 80).save(tmp_path / "small.png")
+    small = PatchStream(training(str(tmp_path)), NOISY, patch=32, batch=1, seed=0)
+    assert small.sample(0, 0).target.shape == (3, 32, 32)
+
+
+def test_senseless_sizes_are_refused():
+    with pytest.raises(DarkroomError, match="--patch 0"):
+        stream(patch=0)
