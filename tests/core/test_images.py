@@ -30,7 +30,8 @@ def test_what_is_written_is_read_again(tmp_path_factory, channels, height, width
     images.write(path, picture)
     again = images.read(path)
     assert again.bits == picture.bits
-    torch.testing.assert_close(again.pixels, picture.pixels, atol=1e-7, rtol=0)
+    wide = deep and alpha and ending == ".tif"  # grey with transparency becomes RGBA there
+    torch.testing.assert_close(again.pixels, picture.pixels.expand(3 if wide else channels, -1, -1), atol=1e-7, rtol=0)
     assert (again.alpha is None) == (picture.alpha is None)
     if alpha:
         torch.testing.assert_close(again.alpha, picture.alpha, atol=1e-7, rtol=0)

@@ -83,9 +83,10 @@ def read(path: Path) -> Picture:
     """
     with _said_in_one_line(path), Image.open(path) as image:
         metadata = {"icc_profile": image.info["icc_profile"]} if image.info.get("icc_profile") else {}
+        deep = _is_deep(image)  # asked first: to look for EXIF is to decode, and then the file's depth is forgotten
         orientation = image.getexif().get(_ORIENTATION, 1)
         bits, array = 8, None
-        if _is_deep(image):
+        if deep:
             bits, array = 16, _UPRIGHT.get(orientation, _UPRIGHT[1])(_deep_array(path, image))
         if array is None:
             array = _shallow_array(ImageOps.exif_transpose(image))
@@ -199,7 +200,9 @@ def _write_deep(path: Path, array: np.ndarray, ending: str) -> None:
     else:
         import tifffile
 
-        extra = ["unassalpha"] if channels in (2, 4) else None
+        if channels == 2:  # few programs read grey with transparency from a TIFF
+            array, channels = array[..., [0, 0, 0, 1]], 4
+        extra = ["unassalpha"] if channels == 4 else None
         kind = "rgb" if channels >= 3 else "minisblack"
         planes = array[..., 0] if channels == 1 else array
         tifffile.imwrite(path, planes, photometric=kind, extrasamples=extra, planarconfig="contig" if channels > 1 else None)

@@ -68,7 +68,7 @@ class RunFolder:
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink()
         if self.description.exists():
-            before, now = self.read()["settings"], description["settings"]
+            before, now = self.read()["settings"], json.loads(json.dumps(description["settings"]))
             changed = [f"{k}={before.get(k)} (now {now.get(k)})" for k in {**before, **now} if before.get(k) != now.get(k)]
             if changed:
                 raise DarkroomError(

@@ -1,0 +1,161 @@
+"""Whole runs in their folders, through the command line: killed, interrupted, doubled, starved of disk."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from darkroom.core import weights
+from darkroom.engine import checkpoint
+
+TINY = ["--width", "6", "--depth", "3", "--patch", "12", "--batch", "4", "--precision", "32", "--accelerator", "cpu"]
+
+
+def command(out: Path, photos: Path, steps: int, *more: str) -> list[str]:
+    words = ["train", "dncnn", "laptop", "--out", str(out), "--photos", str(photos), "--judged-on", str(photos)]
+    return [sys.executable, "-m", "darkroom", *words, "--steps", str(steps), *TINY, *more]
+
+
+def run(*arguments: str, check: bool = True, **more) -> subprocess.CompletedProcess:
+    return subprocess.run(arguments, capture_output=True, text=True, check=check, timeout=240, **more)
+
+
+def final(out: Path) -> Path:
+    return out / "dncnn" / "laptop" / "checkpoints" / "final.safetensors"
+
+
+def last_step(out: Path) -> int:
+    return checkpoint.load(out / "dncnn" / "laptop" / "checkpoints" / "last.ckpt")["step"]
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path, photos: Path) -> Path:
+    run(*command(tmp_path / "whole", photos, 300))
+    return tmp_path / "whole"
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, photos: Path, undisturbed: Path):
+    out, kills = tmp_path / "killed", 0
+    moment = random.Random(0)
+    while not final(out).exists():
+        process = subprocess.Popen(command(out, photos, 300, "--save-every", "0"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        last = out / "dncnn" / "laptop" / "checkpoints" / "last.ckpt"
+        begun = last.stat().st_mtime_ns if last.exists() else 0
+        while process.poll() is None and kills < 3 and not (last.exists() and last.stat().st_mtime_ns != begun):
+            time.sleep(0.005)
+        if kills < 3:
+            time.sleep(moment.uniform(0, 0.4))
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        _, said = process.communicate(timeout=240)
+        assert process.returncode in (0, -signal.SIGKILL), said.decode()
+    assert kills == 3
+    expected, _ = weights.load(final(undisturbed))
+    got, config = weights.load(final(out))
+    assert all(torch.equal(tensor, got[name]) for name, tensor in expected.items())
+    assert config["recipe"] == "dncnn" and config["step"] == 300
+    for name in ("metrics.jsonl", "results.jsonl"):
+        lines = [json.loads(line) for line in (out / "dncnn" / "laptop" / name).read_text().splitlines()]
+        whole = [json.loads(line) for line in (undisturbed / "dncnn" / "laptop" / name).read_text().splitlines()]
+        assert [line["value"] for line in lines] == pytest.approx([line["value"] for line in whole])
+    assert not list(out.rglob(".*.tmp"))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, photos: Path, undisturbed: Path):
+    out = tmp_path / "stopped"
+    process = subprocess.Popen(command(out, photos, 300), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (out / "dncnn" / "laptop" / "samples").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=240)
+    if process.returncode == 0:
+        pytest.fail("it finished before it could be stopped")
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "run the same command to go on" in said.splitlines()[-1]
+    assert 0 < last_step(out) < 300
+    done = run(*command(out, photos, 300))
+    assert "going on from step" in done.stderr
+    assert final(out).read_bytes() == final(undisturbed).read_bytes()
+    again = run(*command(out, photos, 300))
+    assert "judging" not in again.stderr  # finished: nothing is done twice
+
+
+def test_a_full_disk_loses_nothing_written(tmp_path: Path, photos: Path, undisturbed: Path):
+    out = tmp_path / "full"
+    code = (
+        "import resource, sys; from darkroom.cli.main import main\n"
+        "import darkroom.engine.checkpoint as c; save = c.save; n = 0\n"
+        "def limited(path, state):\n"
+        "    global n; n += 1\n"
+        "    if n == 4: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))\n"
+        "    save(path, state)\n"
+        "c.save = limited; sys.argv = ['darkroom', *sys.argv[1:]]; main()"
+    )
+    words = command(out, photos, 300, "--save-every", "0")[3:]
+    done = run(sys.executable, "-c", code, *words, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "what was there before is untouched" in done.stderr.splitlines()[-1]
+    assert last_step(out) == 3
+    run(*command(out, photos, 300))
+    assert final(out).read_bytes() == final(undisturbed).read_bytes()
+
+
+def test_two_processes_give_what_one_gives(tmp_path: Path, photos: Path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    run(*command(one, photos, 20))
+    run(*command(two, photos, 20, "--devices", "2", "--strategy", "ddp"))
+    for (name, a), b in zip(weights.load(final(one))[0].items(), weights.load(final(two))[0].values(), strict=True):
+        torch.testing.assert_close(a.float(), b.float(), atol=2e-4, rtol=1e-3, msg=name)
+    losses = []
+    for out in (one, two):
+        lines = [json.loads(line) for line in (out / "dncnn/laptop/metrics.jsonl").read_text().splitlines()]
+        losses.append([line["value"] for line in lines if line["name"] == "loss/network"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_second_process_in_the_folder_is_refused(tmp_path: Path, photos: Path):
+    out = tmp_path / "shared"
+    first = subprocess.Popen(command(out, photos, 100_000), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not (out / "dncnn" / "laptop" / "metrics.jsonl").exists():
+            time.sleep(0.02)
+        second = run(*command(out, photos, 100_000), check=False)
+        assert second.returncode == 2
+        assert "another process is training in" in second.stderr.splitlines()[-1]
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.wait()
+
+
+def test_a_loss_that_blows_up_says_where_the_last_good_weights_are(tmp_path: Path, photos: Path):
+    done = run(*command(tmp_path / "x", photos, 200, "--rate", "1e30", "--save-every", "0"), check=False)
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]
+    assert "loss of network is" in line
+    assert "checkpoint" in line
+    assert "--rate" in line
+    assert "Traceback" not in done.stderr
+
+
+def test_a_sigterm_saves_too(tmp_path: Path, photos: Path):
+    out = tmp_path / "preempted"
+    process = subprocess.Popen(command(out, photos, 100_000), stderr=subprocess.PIPE, text=True)
+    while not (out / "dncnn" / "laptop" / "samples").exists() and process.poll() is None:
+        time.sleep(0.02)
+        if os.path.exists(out / "dncnn" / "laptop" / "metrics.jsonl") and (out / "dncnn/laptop/metrics.jsonl").stat().st_size:
+            break
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "everything is saved" in said
+    assert last_step(out) > 0

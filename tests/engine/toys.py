@@ -1,0 +1,81 @@
+"""Small runs and methods that the engine's tests share."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from darkroom.core.method import Method, Pair
+from darkroom.core.randomness import generator
+from darkroom.data.embedded import embedded
+from darkroom.data.pictures import Pictures
+from darkroom.data.streams import PatchStream
+from darkroom.engine.run import Judge, Run, adam, cosine
+from darkroom.methods.regression import Regression, half_squared_error
+from darkroom.metrics.fidelity import psnr, ssim
+from darkroom.networks.dncnn import DnCNN
+from darkroom.operators.noise import Gaussian, NoisyPair
+
+
+def fabric() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def judge(pictures: Pictures | None = None) -> Judge:
+    return Judge(pictures or embedded("heldout").first(1), NoisyPair(Gaussian(25.0)), (psnr, ssim), {"sigma": 25.0})
+
+
+def denoising_run(steps: int = 6, *, averaging: float | None = None, loss: Callable = half_squared_error, **changes: Any) -> Run:
+    network = DnCNN(3, 8, 3).initialise(generator(0, "weights"))
+    settings = dict(
+        method=Regression(network, loss),
+        stream=PatchStream(embedded("train"), NoisyPair(Gaussian(25.0)), patch=12, batch=4, seed=0),
+        optimizers={"network": adam(1e-3, schedule=cosine, clip=1.0)},
+        steps=steps,
+        validation=judge(),
+        validate_every=3,
+        judges=[judge()],
+        averaging=averaging,
+        restorer=network,
+    )
+    return Run(**{**settings, **changes})
+
+
+class Duel(Method):
+    """A generator against a critic that moves twice, and a target that no optimizer moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator, self.critic, self.follower = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
+        self.log: list[str] = []
+
+    def players(self) -> dict[str, nn.Module]:
+        return {"generator": self.generator, "critic": self.critic}
+
+    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
+        fake = self.generator(batch.source + 0.01 * torch.randn(batch.source.shape))
+        for _ in range(2):
+            self.log.append("critic")
+            yield "critic", self.critic(fake.detach()).mean() - self.critic(batch.target).mean()
+        self.log.append("generator")
+        yield "generator", -self.critic(fake).mean() + (fake - batch.target).abs().mean()
+
+    def predict(self, batch: Pair) -> Tensor:
+        return self.generator(batch.source)
+
+    def after_step(self, step: int) -> tuple[str, ...]:
+        with torch.no_grad():
+            for mine, theirs in zip(self.follower.parameters(), self.generator.parameters(), strict=True):
+                mine.lerp_(theirs, 0.1)
+        return ()
+
+
+def duel_run(steps: int = 5) -> Run:
+    torch.manual_seed(0)
+    return denoising_run(steps, method=Duel(), optimizers={"generator": adam(1e-3), "critic": adam(4e-3, betas=(0.0, 0.9))})
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
