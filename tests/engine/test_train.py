@@ -45,7 +45,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, phot
     out, kills = tmp_path / "killed", 0
     moment = random.Random(0)
     while not final(out).exists():
-        process = subprocess.Popen(command(out, photos, 300, "--save-every", "0"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command(out, photos, 300, "--save-every", "0"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         last = out / "dncnn" / "laptop" / "checkpoints" / "last.ckpt"
         begun = last.stat().st_mtime_ns if last.exists() else 0
         while process.poll() is None and kills < 3 and not (last.exists() and last.stat().st_mtime_ns != begun):

@@ -27,7 +27,9 @@ def judge(pictures: Pictures | None = None) -> Judge:
     return Judge(pictures or embedded("heldout").first(1), NoisyPair(Gaussian(25.0)), (psnr, ssim), {"sigma": 25.0})
 
 
-def denoising_run(steps: int = 6, *, averaging: float | None = None, loss: Callable = half_squared_error, **changes: Any) -> Run:
+def denoising_run(
+    steps: int = 6, *, averaging: float | None = None, loss: Callable = half_squared_error, **changes: Any
+) -> Run:
     network = DnCNN(3, 8, 3).initialise(generator(0, "weights"))
     settings = dict(
         method=Regression(network, loss),

@@ -49,6 +49,11 @@ def tenth_after(*milestones: float) -> Schedule:
     return lambda progress: 0.1 ** sum(progress >= milestone for milestone in milestones)
 
 
+def linear(progress: float) -> float:
+    """From 1 to 0 along a line."""
+    return 1 - progress
+
+
 def cosine(progress: float) -> float:
     """From 1 to 0 along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
     return 0.5 * (1 + float(torch.cos(torch.tensor(progress * torch.pi))))

@@ -9,10 +9,12 @@ pictures of BSDS500 that are not in BSD68 serve for all rows. `photo` is for pho
 clipped and rounded to 8 bits, as in every file a camera wrote.
 """
 
+from typing import Literal
+
 from darkroom.core.randomness import generator
 from darkroom.data.photographs import judging, training
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Published, Run, adam, tenth_after
+from darkroom.engine.run import Judge, Published, Run, adam, linear, tenth_after
 from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.dncnn import DnCNN
@@ -22,7 +24,18 @@ from darkroom.solvers import classical
 _ALL = (15.0, 25.0, 50.0)
 _BLIND = dict(sigma=(0.0, 55.0), judged_at=_ALL, depth=20, patch=50, steps=150_000)
 _LAPTOP = dict(
-    color=True, width=32, depth=9, photos="embedded", judged_on="embedded", patch=40, batch=32, steps=1800, rate=3e-3
+    color=True,
+    width=32,
+    depth=9,
+    batch_norm=False,  # in so short a training its statistics cost more than they bring
+    photos="embedded",
+    judged_on="embedded",
+    patch=64,
+    batch=12,
+    steps=2500,
+    rate=4e-3,
+    schedule="linear",
+    clip=1.0,
 )
 
 ROWS = {
@@ -66,12 +79,15 @@ def recipe(
     told: bool = False,
     width: int = 64,
     depth: int = 17,
+    batch_norm: bool = True,
     photos: str = "bsds500",
     judged_on: str = "bsd68",
     patch: int = 40,
     batch: int = 128,
     steps: int = 80_000,
     rate: float = 1e-3,
+    schedule: Literal["step", "linear"] = "step",
+    clip: float | None = None,
     seed: int = 0,
 ) -> Run:
     """DnCNN on additive Gaussian noise.
@@ -84,16 +100,19 @@ def recipe(
         told: tell the network the noise level (the non-blind variant).
         width: features of the hidden layers.
         depth: number of convolutions.
+        batch_norm: batch normalisation between the first and the last convolution.
         photos: pictures to learn from: embedded, bsds500, or a folder.
         judged_on: pictures to judge on: embedded, bsd68, set12, or a folder.
         patch: side of the training patches in pixels.
         batch: patches a step.
         steps: length of the training.
-        rate: Adam's learning rate; a tenth of it after three fifths of the training.
+        rate: Adam's learning rate.
+        schedule: a tenth of the rate after three fifths of the training (the paper), or linearly to zero.
+        clip: largest norm of the gradient.
         seed: of weights, patches and noise.
     """
     grey = not color
-    network = DnCNN(1 if grey else 3, width, depth, nonblind=told).initialise(generator(seed, "weights"))
+    network = DnCNN(1 if grey else 3, width, depth, batch_norm=batch_norm, nonblind=told).initialise(generator(seed, "weights"))
     judged = judging(judged_on, grey=grey)
     judges = [
         Judge(judged, NoisyPair(Gaussian(level, quantised), told), (psnr, ssim), varied={"sigma": level}) for level in judged_at
@@ -104,10 +123,10 @@ def recipe(
         stream=PatchStream(
             training(photos, grey=grey), NoisyPair(Gaussian(sigma, quantised), told), patch=patch, batch=batch, seed=seed
         ),
-        optimizers={"network": adam(rate, schedule=tenth_after(0.6))},
+        optimizers={"network": adam(rate, schedule=linear if schedule == "linear" else tenth_after(0.6), clip=clip)},
         steps=steps,
         validation=Judge(judged.first(8), middle.degrade, middle.metrics, middle.varied),
-        validate_every=max(1, steps // 20),
+        validate_every=max(1, steps // 10),
         judges=judges,
         baselines=classical.available(),
         restorer=network,

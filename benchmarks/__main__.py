@@ -1,0 +1,9 @@
+"""Run benchmarks by name, or all of them."""
+
+import importlib
+import sys
+
+ALL = ("fit_overhead", "stream_speed", "apply_speed", "apply_memory")
+
+for name in sys.argv[1:] or ALL:
+    importlib.import_module(f"benchmarks.{name}").main()

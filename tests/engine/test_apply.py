@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from darkroom.core import images
+from darkroom.core.errors import DarkroomError
+from darkroom.engine.apply import apply, plan
+from darkroom.engine.restore import Restorer
+from darkroom.networks.dncnn import DnCNN
+
+
+@pytest.fixture(scope="module")
+def identity() -> Restorer:
+    """A network that returns its input: what comes out is what the door made of it."""
+    return Restorer(DnCNN(3, 4, 2).initialise(torch.Generator()), precision="32")
+
+
+def restore(restorer: Restorer, source: Path, output: Path) -> list[str | None]:
+    return [done.error for done in apply(restorer, plan(source, output))]
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"),
+    [("RGB", ".png"), ("L", ".png"), ("RGBA", ".png"), ("LA", ".png"), ("RGB", ".tif"), ("RGB", ".bmp"), ("RGBA", ".webp")],
+)
+def test_what_goes_in_comes_out(identity: Restorer, tmp_path: Path, mode: str, ending: str):
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    array = np.random.default_rng(0).integers(0, 256, (13, 17, channels), dtype=np.uint8)
+    source, output = tmp_path / f"a{ending}", tmp_path / f"b{ending}"
+    save = {"lossless": True, "exact": True} if ending == ".webp" else {}
+    Image.fromarray(array[..., 0] if channels == 1 else array, mode).save(source, **save)
+    assert restore(identity, source, output) == [None]
+    with Image.open(output) as image:
+        assert image.mode == mode
+        if ending != ".webp":
+            assert np.array_equal(np.asarray(image).reshape(13, 17, channels), array)
+
+
+def test_16_bits_stay_16_bits(identity: Restorer, tmp_path: Path):
+    deep = torch.arange(3 * 12 * 10).reshape(3, 12, 10) * 180 / 65535
+    images.write(tmp_path / "a.png", images.Picture(deep, bits=16))
+    assert restore(identity, tmp_path / "a.png", tmp_path / "b.png") == [None]
+    again = images.read(tmp_path / "b.png")
+    assert again.bits == 16
+    torch.testing.assert_close(again.pixels, deep, atol=1e-6, rtol=0)
+
+
+def test_a_folder_keeps_its_structure_and_a_broken_file_does_not_stop_it(identity: Restorer, tmp_path: Path):
+    source, output = tmp_path / "in", tmp_path / "out"
+    (source / "summer" / "sea").mkdir(parents=True)
+    Image.new("RGB", (8, 6), (10, 20, 30)).save(source / "a.png")
+    Image.new("L", (1, 1)).save(source / "summer" / "b.png")
+    Image.new("P", (8, 6)).save(source / "summer" / "sea" / "c.gif")
+    (source / "summer" / "broken.jpg").write_bytes(b"rubbish")
+    errors = restore(identity, source, output)
+    assert sum(error is not None for error in errors) == 1
+    assert "broken.jpg" in next(error for error in errors if error)
+    made = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert made == {"a.png", "summer/b.png", "summer/sea/c.png"}
+
+
+def test_plans(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    picture = tmp_path / "in" / "a.png"
+    Image.new("RGB", (4, 4)).save(picture)
+    assert plan(picture, tmp_path / "b.jpg") == [(picture, tmp_path / "b.jpg")]
+    assert plan(picture, tmp_path / "out") == [(picture, tmp_path / "out" / "a.png")]
+    (tmp_path / "dir.d").mkdir()
+    assert plan(picture, tmp_path / "dir.d") == [(picture, tmp_path / "dir.d" / "a.png")]
+    for source, output, words in [
+        (picture, picture, "overwritten"),
+        (picture, tmp_path / "in", "overwritten"),
+        (tmp_path / "in", tmp_path / "in", "inside the input"),
+        (tmp_path / "in", tmp_path / "in" / "out", "inside the input"),
+        (tmp_path / "in", picture, "must be one too"),
+        (tmp_path / "nothing", tmp_path / "out", "no picture or folder"),
+    ]:
+        with pytest.raises(DarkroomError, match=words):
+            plan(source, output)

@@ -1,0 +1,118 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.core.errors import DarkroomError
+from darkroom.engine.restore import Restorer, fused, has_fast_bf16, tiles
+from darkroom.networks.dncnn import DnCNN
+
+
+def network(channels: int = 3, depth: int = 4, nonblind: bool = False) -> DnCNN:
+    torch.manual_seed(0)
+    made = DnCNN(channels, 8, depth, nonblind=nonblind)
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -1, 1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 1)
+            torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+    return made.eval()
+
+
+@given(height=st.integers(1, 70), width=st.integers(1, 70), tile=st.integers(1, 40), halo=st.integers(0, 12))
+def test_tiles_cover_every_pixel_once_and_margins_stay_inside(height, width, tile, halo):
+    seen = torch.zeros(height, width, dtype=torch.int)
+    for cut in tiles(height, width, tile, halo):
+        assert 0 < cut.bottom - cut.top <= tile and 0 < cut.right - cut.left <= tile
+        assert cut.top - cut.above >= 0 and cut.bottom + cut.below <= height
+        assert cut.left - cut.before >= 0 and cut.right + cut.after <= width
+        assert cut.above == halo or cut.top - cut.above == 0
+        assert cut.below == halo or cut.bottom + cut.below == height
+        seen[cut.top : cut.bottom, cut.left : cut.right] += 1
+    assert (seen == 1).all()
+
+
+@given(height=st.integers(1, 60), width=st.integers(1, 60), tile=st.integers(4, 30))
+def test_tiled_is_exactly_untiled(height: int, width: int, tile: int):
+    plain = network()
+    restorer = Restorer(plain, precision="32")
+    restorer.tile = tile
+    picture = torch.rand(3, height, width)
+    expected = plain(picture[None])[0].detach()
+    torch.testing.assert_close(restorer(picture), expected, atol=2e-6, rtol=1e-5)
+
+
+def test_in_double_precision_a_tile_sees_all_it_needs():
+    plain = network(depth=6).double()
+    picture = torch.rand(1, 3, 50, 41, dtype=torch.float64)
+    expected, got = plain(picture), torch.zeros_like(picture)
+    for cut in tiles(50, 41, 13, plain.halo):
+        seen = picture[:, :, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
+        inner = plain(seen)[:, :, cut.above :, cut.before :]
+        got[:, :, cut.top : cut.bottom, cut.left : cut.right] = inner[:, :, : cut.bottom - cut.top, : cut.right - cut.left]
+    torch.testing.assert_close(got, expected, atol=1e-12, rtol=0)
+    short = next(iter(tiles(50, 41, 13, plain.halo - 1)))
+    part = picture[:, :, : short.bottom + short.below, : short.right + short.after]
+    assert (plain(part)[:, :, : short.bottom, : short.right] - expected[:, :, : short.bottom, : short.right]).abs().max() > 1e-9
+
+
+def test_folding_normalisation_changes_nothing_but_the_number_of_layers():
+    plain = network()
+    folded = fused(plain)
+    x = torch.rand(1, 3, 20, 20)
+    torch.testing.assert_close(folded(x), plain(x), atol=1e-5, rtol=1e-5)
+    assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert [m for m in plain.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+
+def test_grey_and_colour_meet_networks_of_the_other_kind():
+    grey, colour = torch.rand(1, 20, 24), torch.rand(3, 20, 24)
+    of_colour, of_grey = network(3), network(1)
+    expected = of_colour(grey.expand(3, -1, -1)[None])[0].mean(0, keepdim=True)
+    torch.testing.assert_close(Restorer(of_colour, precision="32")(grey), expected, atol=1e-5, rtol=1e-5)
+    expected = of_grey(colour[:, None])[:, 0]
+    torch.testing.assert_close(Restorer(of_grey, precision="32")(colour), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_nonblind_network_is_told_the_level():
+    plain = network(nonblind=True)
+    picture = torch.rand(3, 16, 16)
+    expected = plain(picture[None], torch.tensor([20 / 255]))[0]
+    torch.testing.assert_close(Restorer(plain, precision="32", sigma=20.0)(picture), expected, atol=1e-5, rtol=1e-5)
+    with pytest.raises(DarkroomError, match="--sigma"):
+        Restorer(plain)
+
+
+def test_less_memory_means_smaller_tiles_and_far_too_little_is_an_error():
+    plain = network()
+    tile = [Restorer(plain, memory=megabytes << 20, precision="32").tile for megabytes in (1, 4, 64)]
+    assert tile == sorted(tile) and tile[0] < tile[-1]
+    assert (tile[1] + 2 * plain.halo) ** 2 * 8 * 4 * 2 <= 4 << 20
+    with pytest.raises(DarkroomError, match=r"needs at least \d+ MiB"):
+        Restorer(network(depth=40), memory=1 << 20, precision="32")
+
+
+def test_bf16_is_used_only_where_it_is_harmless():
+    gentle, wild = network(), network()
+    with torch.no_grad():
+        gentle.layers[-1].weight.mul_(0.01)
+        gentle.layers[-1].bias.zero_()
+        wild.layers[-1].weight.mul_(100)
+        wild.layers[-1].bias.fill_(30.0)
+        wild.layers[-1].weight[:, :, 1, 1].add_(50)
+    forced = Restorer(gentle, precision="bf16")
+    assert forced.bf16 and forced.difference < 0.02
+    assert Restorer(wild, precision="bf16").difference > 0.02
+    on_its_own = Restorer(wild, precision="auto")
+    assert not on_its_own.bf16
+    assert Restorer(gentle, precision="auto").bf16 == has_fast_bf16(torch.device("cpu"))
+    assert not Restorer(gentle, precision="32").bf16
+
+
+def test_progress_is_told_by_tile():
+    restorer = Restorer(network(), precision="32")
+    restorer.tile = 10
+    heard = []
+    restorer(torch.rand(3, 20, 30), lambda done, total: heard.append((done, total)))
+    assert heard == [(n, 6) for n in range(1, 7)]

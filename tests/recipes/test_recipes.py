@@ -1,0 +1,75 @@
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from darkroom.core import weights
+from darkroom.core.errors import DarkroomError
+from darkroom.core.method import Pair
+from darkroom.engine.fit import Training, fit
+from darkroom.recipes import lookup
+from tests.engine.toys import fabric
+
+LAPTOP = [(name, row) for name in lookup.names() for row in lookup.find(name).ROWS if row.startswith("laptop")]
+
+
+def test_every_recipe_has_a_laptop_row():
+    assert {name for name, _ in LAPTOP} == set(lookup.names())
+
+
+@pytest.mark.parametrize(("name", "row"), [(name, row) for name in lookup.names() for row in lookup.find(name).ROWS])
+def test_every_row_builds_without_data_and_documents_every_setting(name: str, row: str, monkeypatch):
+    monkeypatch.setenv("DARKROOM_DATA", "/nowhere")
+    recipe = lookup.find(name)
+    run = lookup.build(name, lookup.row(name, row))
+    assert set(run.method.players()) == set(run.optimizers)
+    words = inspect.getdoc(recipe.recipe)
+    assert all(f"{setting}:" in words for setting in lookup.row(name, row))
+    assert set(recipe.PUBLISHED) <= set(recipe.ROWS)
+    for published in recipe.PUBLISHED.get(row, []):
+        assert any(
+            judge.pictures.name == published.dataset
+            and dict(judge.varied) == dict(published.varied)
+            and published.metric in {metric.name for metric in judge.metrics}
+            for judge in run.judges
+        ), published
+
+
+@pytest.mark.parametrize(("name", "row"), LAPTOP)
+def test_a_laptop_row_trains(name: str, row: str):
+    run = dataclasses.replace(lookup.build(name, {**lookup.row(name, row), "batch": 8}), steps=12)
+    losses = [sum(record.losses.values()) for record in fit(Training(run, fabric()))]
+    assert sum(losses[-4:]) < sum(losses[:4])
+
+
+def test_weights_know_how_to_become_a_network_again(tmp_path: Path):
+    settings = {**lookup.row("dncnn", "laptop_photo"), "width": 5, "depth": 3}
+    run = lookup.build("dncnn", settings)
+    torch.nn.init.normal_(run.restorer.layers[-1].weight)
+    config = {"recipe": "dncnn", "row": "laptop_photo", "settings": settings}
+    weights.save(tmp_path / "w.safetensors", run.method.state_dict(), json.loads(json.dumps(config)))
+    again = lookup.network(tmp_path / "w.safetensors").eval()
+    x = torch.rand(1, 3, 9, 9)
+    assert torch.equal(again(x), run.method.eval().predict(Pair(x, x)))
+
+
+def test_mistakes_are_one_line(tmp_path: Path):
+    for call, words in [
+        (lambda: lookup.find("dncn"), "no recipe 'dncn'; there are"),
+        (lambda: lookup.find("lookup"), "no recipe 'lookup'"),
+        (lambda: lookup.row("dncnn", "s26"), "no row 's26'; there are s15"),
+        (lambda: lookup.build("dncnn", {"colour": 1}), "no setting colour"),
+        (lambda: lookup.network(tmp_path / "nothing.pth"), "no weights file"),
+        (lambda: lookup.network(tmp_path), "no weights yet"),
+    ]:
+        with pytest.raises(DarkroomError, match=words):
+            call()
+    weights.save(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, {"recipe": "dncnn", "settings": {}})
+    with pytest.raises(DarkroomError, match="does not fit its own recipe"):
+        lookup.network(tmp_path / "w.safetensors")
+    weights.save(tmp_path / "v.safetensors", {"x": torch.zeros(1)}, {"recipe": "os.system", "settings": {}})
+    with pytest.raises(DarkroomError, match="no recipe"):
+        lookup.network(tmp_path / "v.safetensors")

@@ -1,0 +1,140 @@
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from darkroom.core.errors import DarkroomError
+from darkroom.report import ledger, page
+from darkroom.report.collect import rows_below
+from darkroom.report.table import comparisons_of, ledger_entries, lines_of
+from tests.report.runs import made_up
+
+
+def test_seeds_are_gathered_into_one_row_with_error_bars(tmp_path: Path):
+    for seed, value in ((0, 29.0), (1, 29.2), (2, 29.4)):
+        made_up(tmp_path, value=value, seed=seed)
+    made_up(tmp_path, "s50", steps=10)
+    rows = rows_below([tmp_path])
+    assert [row.title for row in rows] == ["dncnn s25", "dncnn s50 (steps=10)"]
+    assert sorted(rows[0].seeds) == [0, 1, 2]
+    ours = next(line for line in lines_of(rows) if line.name == "dncnn s25")
+    assert ours.numbers[0] == "29.20 ± 0.20"
+    (comparison,) = comparisons_of(rows[:1])
+    assert (comparison.ours, comparison.published, comparison.difference) == ("29.20 ± 0.20", "29.23", "-0.03")
+    assert comparison.verdict.kind == "reproduced"
+
+
+def test_the_table_has_the_baselines_once_and_marks_the_best(tmp_path: Path):
+    made_up(tmp_path, value=29.2)
+    made_up(tmp_path, "s25", value=29.5, seed=0, steps=7).rename(tmp_path / "again")
+    made_up(tmp_path, value=29.2)
+    lines = {line.name: line for line in lines_of(rows_below([tmp_path]))}
+    assert list(lines)[:2] == ["noisy input", "BM3D"]
+    assert lines["dncnn s25 (steps=7)"].best == [True, True]
+    assert lines["dncnn s25"].best == [False, True]
+
+
+def test_the_ledger_is_entered_once_a_cell(tmp_path: Path):
+    made_up(tmp_path, value=28.0, steps=10)
+    path = tmp_path / "ledger.csv"
+    for _ in range(2):
+        ledger.enter(path, ledger_entries(rows_below([tmp_path])))
+    (entry,) = ledger.read(path)
+    assert (entry.recipe, entry.row, entry.dataset, entry.varied, entry.count) == ("dncnn", "s25", "bsd68", "sigma=25", "68")
+    assert (entry.measured, entry.published, entry.changed) == ("28.00", "29.23", "steps=10")
+    assert entry.verdict == "short by 1.23 dB (with steps=10)"
+    assert entry.date == "2026-01-02" and "Table II" in entry.source
+
+
+def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path):
+    made_up(tmp_path)
+    page.write(tmp_path / "report.html", rows_below([tmp_path]))
+    text = (tmp_path / "report.html").read_text()
+    addresses = re.findall(r"(?:src|href)=\"([^\"]{0,30})", text)
+    assert addresses and all(address.startswith("data:") for address in addresses)
+    assert "http://" not in text and "https://" not in text
+    for words in (
+        "reproduced within 0.1 dB",
+        "556,032 trained numbers",
+        "bsds432, 432 pictures",
+        "a made-up device",
+        "2.0 minutes",
+    ):
+        assert words in text, words
+
+
+def test_an_unfinished_run_is_reported_as_such(tmp_path: Path):
+    made_up(tmp_path, finished=False)
+    page.write(tmp_path / "report.html", rows_below([tmp_path]))
+    text = (tmp_path / "report.html").read_text()
+    assert "has not been trained to its end yet" in text
+    assert "not finished" in text
+
+
+def test_names_with_markup_stay_words(tmp_path: Path):
+    folder = made_up(tmp_path)
+    about = json.loads((folder / "run.json").read_text())
+    about["command"] = "<script>alert(1)</script>"
+    (folder / "run.json").write_text(json.dumps(about))
+    page.write(tmp_path / "report.html", rows_below([tmp_path]))
+    assert "<script>alert(1)" not in (tmp_path / "report.html").read_text()
+
+
+def test_no_runs_is_one_line(tmp_path: Path):
+    with pytest.raises(DarkroomError, match="no run at or below"):
+        rows_below([tmp_path / "nothing"])
+
+
+PROBE = """
+<script>
+addEventListener("load", () => {
+  const box = document.querySelector(".compare"), range = box.querySelector("input"), stage = box.querySelector(".stage");
+  const before = stage.querySelector(".before");
+  range.value = 20; range.dispatchEvent(new Event("input"));
+  const cut = getComputedStyle(before).clipPath, [left, right] = box.querySelectorAll("select");
+  const first = stage.querySelector(".after").src;
+  right.selectedIndex = right.options.length - 1; right.dispatchEvent(new Event("change"));
+  const images = [...document.images];
+  document.body.dataset.found = JSON.stringify({
+    cut, changed: stage.querySelector(".after").src !== first, shown: stage.querySelector(".after").alt,
+    broken: images.filter(image => !image.complete || !image.naturalWidth).length, images: images.length,
+    options: [...left.options].map(option => option.text), wide: document.documentElement.scrollWidth > innerWidth,
+    cells: document.querySelectorAll("#results tbody tr").length, verdict: document.querySelector("#published .reproduced").textContent });
+});
+</script>
+"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium")
+def test_in_a_real_browser_the_slider_moves_and_every_picture_loads(tmp_path: Path):
+    made_up(tmp_path)
+    page.write(tmp_path / "report.html", rows_below([tmp_path]))
+    probed = tmp_path / "probed.html"
+    probed.write_text((tmp_path / "report.html").read_text().replace("</body>", PROBE + "</body>"))
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
+    done = subprocess.run(
+        [
+            "chromium",
+            *flags.split(),
+            "--disable-component-update",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--dump-dom",
+            probed.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    match = re.search(r'data-found="([^"]+)"', done.stdout)
+    assert match, done.stderr[-2000:]
+    found = json.loads(match[1].replace("&quot;", '"'))
+    assert found["cut"].replace(" ", "") in ("inset(0px80%0px0px)", "inset(0pxcalc(80%)0px0px)")
+    assert found["changed"] and found["shown"] == "truth"
+    assert found["broken"] == 0 and found["images"] >= 5
+    assert found["options"] == ["input", "ours", "BM3D", "truth"]
+    assert not found["wide"]
+    assert found["cells"] == 3
+    assert "reproduced" in found["verdict"]
