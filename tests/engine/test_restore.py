@@ -94,13 +94,15 @@ def test_less_memory_means_smaller_tiles_and_far_too_little_is_an_error():
 
 
 def test_bf16_is_used_only_where_it_is_harmless():
-    gentle, wild = network(), network()
+    gentle, wild = network(), DnCNN(3, 3, 2)
     with torch.no_grad():
         gentle.layers[-1].weight.mul_(0.01)
         gentle.layers[-1].bias.zero_()
-        wild.layers[-1].weight.mul_(100)
-        wild.layers[-1].bias.fill_(30.0)
-        wild.layers[-1].weight[:, :, 1, 1].add_(50)
+        # A tenth of the picture, by way of a large number that is added and taken away again.
+        torch.nn.init.dirac_(wild.layers[0].weight)
+        torch.nn.init.dirac_(wild.layers[-1].weight).mul_(0.1)
+        wild.layers[0].bias.fill_(100.0)
+        wild.layers[-1].bias.fill_(-10.0)
     forced = Restorer(gentle, precision="bf16")
     assert forced.bf16 and forced.difference < 0.02
     assert Restorer(wild, precision="bf16").difference > 0.02

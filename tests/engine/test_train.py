@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from darkroom.core import weights
 from darkroom.engine import checkpoint
@@ -35,10 +37,21 @@ def last_step(out: Path) -> int:
     return checkpoint.load(out / "dncnn" / "laptop" / "checkpoints" / "last.ckpt")["step"]
 
 
-@pytest.fixture
-def undisturbed(tmp_path: Path, photos: Path) -> Path:
-    run(*command(tmp_path / "whole", photos, 300))
-    return tmp_path / "whole"
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """Two small pictures, so that judging takes no time."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(2):
+        coarse = np.random.default_rng(number).integers(0, 256, (7, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((56, 48), Image.Resampling.BICUBIC).save(folder / f"p{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, photos: Path) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    run(*command(out, photos, 300))
+    return out
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, photos: Path, undisturbed: Path):

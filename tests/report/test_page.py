@@ -92,15 +92,15 @@ PROBE = """
 <script>
 addEventListener("load", () => {
   const box = document.querySelector(".compare"), range = box.querySelector("input"), stage = box.querySelector(".stage");
-  const before = stage.querySelector(".before");
+  const before = stage.querySelector(".before"), images = [...document.images];
+  const broken = images.filter(image => !image.complete || !image.naturalWidth).length;
   range.value = 20; range.dispatchEvent(new Event("input"));
   const cut = getComputedStyle(before).clipPath, [left, right] = box.querySelectorAll("select");
   const first = stage.querySelector(".after").src;
   right.selectedIndex = right.options.length - 1; right.dispatchEvent(new Event("change"));
-  const images = [...document.images];
   document.body.dataset.found = JSON.stringify({
     cut, changed: stage.querySelector(".after").src !== first, shown: stage.querySelector(".after").alt,
-    broken: images.filter(image => !image.complete || !image.naturalWidth).length, images: images.length,
+    broken, images: images.length,
     options: [...left.options].map(option => option.text), wide: document.documentElement.scrollWidth > innerWidth,
     cells: document.querySelectorAll("#results tbody tr").length, verdict: document.querySelector("#published .reproduced").textContent });
 });

@@ -3,7 +3,6 @@
 import json
 
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from darkroom.core.files import read_json_lines, write_json_lines
 from darkroom.core.images import Picture, write
@@ -18,26 +17,29 @@ class Journal:
         folder: the run's folder.
         start: the step that training goes on from.
         every: steps between two written losses; each is the mean of those since the one before.
+        pending: losses since the last written one, as an earlier journal left them.
     """
 
-    def __init__(self, folder: RunFolder, start: int, *, every: int) -> None:
+    def __init__(self, folder: RunFolder, start: int, *, every: int, pending: dict[str, list[float]] | None = None) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
+
         kept = [record for record in read_json_lines(folder.metrics) if record["step"] <= start]
         write_json_lines(folder.metrics, kept)
         self.folder, self.every = folder, every
         self._lines = folder.metrics.open("a", encoding="utf-8")
         self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=start + 1 if start else None)
-        self._sums: dict[str, list[float]] = {}
+        self.pending = pending or {}
 
     def record(self, record: Record) -> None:
         """Take in one step's losses; the mean is written every so many steps."""
         for player, loss in record.losses.items():
-            self._sums.setdefault(f"loss/{player}", []).append(loss)
+            self.pending.setdefault(f"loss/{player}", []).append(loss)
         if record.step % self.every == 0:
-            for name, values in self._sums.items():
+            for name, values in self.pending.items():
                 self.number(record.step, "train", name, sum(values) / len(values))
             for player, rate in record.rates.items():
                 self.number(record.step, "train", f"rate/{player}", rate)
-            self._sums = {}
+            self.pending = {}
 
     def number(self, step: int, split: str, name: str, value: float) -> None:
         """Write one number."""

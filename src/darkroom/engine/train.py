@@ -66,14 +66,16 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
     training = Training(run, fabric, state)
     if state:
         listener.say(f"going on from step {training.step} of {run.steps}")
-    journal = Journal(folder, training.step, every=habits.log_every) if main else None
+    pending = state["pending"] if state else None
+    journal = Journal(folder, training.step, every=habits.log_every, pending=pending) if main else None
     saved_at, saved_step, begun = time.monotonic(), training.step, time.monotonic() - training.seconds
 
     def save() -> None:
         nonlocal saved_at, saved_step
         training.seconds = time.monotonic() - begun
         if main and training.step > saved_step:
-            checkpoint.save(folder.last, training.state_dict())
+            assert journal is not None
+            checkpoint.save(folder.last, {**training.state_dict(), "pending": journal.pending})
         saved_at, saved_step = time.monotonic(), training.step
 
     try:

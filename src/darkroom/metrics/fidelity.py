@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from darkroom.core.images import round_to_8_bits
 
@@ -38,6 +37,8 @@ def _psnr(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
 
 
 def _ssim(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+    from torchmetrics.functional.image import structural_similarity_index_measure  # slow to import
+
     # torchmetrics continues the picture by reflection; the published definition takes whole windows only.
     _, everywhere = structural_similarity_index_measure(
         round_to_8_bits(prediction), target.float(), data_range=1.0, reduction="none", return_full_image=True
