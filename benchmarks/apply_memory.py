@@ -30,7 +30,8 @@ def main() -> None:
             [sys.executable, "-m", "darkroom", "apply", str(photo), "-o", f"{folder}/out.png", "--weights", str(weights)]
         )
         _, status, usage = os.wait4(process.pid, 0)
-        assert status == 0 and images.read(Path(folder) / "out.png").pixels.shape == (3, 4000, 6000)
+        assert status == 0
+        assert images.read(Path(folder) / "out.png").pixels.shape == (3, 4000, 6000)
         print(f"\n24 megapixels, DnCNN-20 colour: peak {usage.ru_maxrss / 2**20:.2f} GiB, {time.perf_counter() - begun:.0f} s")
 
 

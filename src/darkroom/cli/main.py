@@ -1,7 +1,7 @@
 """`darkroom`: commands from typed signatures, and a user's mistake in one line."""
 
+import importlib
 import sys
-from collections.abc import Callable
 
 from darkroom.core.errors import DarkroomError
 
@@ -22,18 +22,7 @@ Each has --help with an example. --debug anywhere shows the traceback of an erro
   darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop"""
 
 
-def _commands() -> dict[str, Callable[[list[str]], None]]:
-    from darkroom.cli import commands
-
-    return {
-        "list": commands.list_,
-        "train": commands.train,
-        "evaluate": commands.evaluate,
-        "apply": commands.apply,
-        "report": commands.report,
-        "data": commands.data,
-        "demo": commands.demo,
-    }
+COMMANDS = ("list", "train", "evaluate", "apply", "report", "data", "demo")
 
 
 def main() -> None:
@@ -49,10 +38,9 @@ def main() -> None:
 
             print(f"darkroom {code_version()}")
             return
-        commands = _commands()
-        if arguments[0] not in commands:
-            raise DarkroomError(f"no command {arguments[0]!r}; there are {', '.join(commands)} (darkroom --help)")
-        commands[arguments[0]](arguments[1:])
+        if arguments[0] not in COMMANDS:
+            raise DarkroomError(f"no command {arguments[0]!r}; there are {', '.join(COMMANDS)} (darkroom --help)")
+        importlib.import_module(f"darkroom.cli.{arguments[0]}").command(arguments[1:])
     except DarkroomError as error:
         if debug:
             raise

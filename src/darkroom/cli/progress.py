@@ -1,13 +1,17 @@
 """What training looks like on a screen, and in a log file."""
 
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from darkroom.engine.fit import Record
 from darkroom.engine.run import Run
+
+T = TypeVar("T")
 
 LINE_EVERY = 15.0
 """Seconds between lines where there is no terminal."""
@@ -85,6 +89,14 @@ class Silence:
 
     def say(self, line: str) -> None:
         pass
+
+
+def counted(title: str, items: Iterable[T], total: int) -> Iterator[T]:
+    """Pass items through, with a bar on a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield from bar.track(items, total=total, description=title)
 
 
 def clock(seconds: float) -> str:

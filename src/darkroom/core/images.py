@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from darkroom.core.files import replacing
 
 READABLE = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif"})
 WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".webp": "WEBP"}
-_QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+_QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 _ORIENTATION = 0x0112  # the EXIF tag
 
 # EXIF orientation 1…8 as operations on (height, width, channel).
@@ -151,7 +152,7 @@ def _is_deep(image: Image.Image) -> bool:
     if image.mode.startswith("I"):
         return True
     if image.format == "PNG":
-        return any("16" in str(tile[3]) for tile in image.tile)
+        return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (8,))) > 8  # type: ignore[attr-defined]
     return False

@@ -54,7 +54,7 @@ class Training:
         if state:
             self.method.load_state_dict(state["method"])
         self.average = Average(self.bare_players, run.averaging) if run.averaging else None
-        self.method.to(fabric.device, memory_format=torch.channels_last)
+        self.method.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers: dict[str, Any] = {}
         for name in self.bare_players:
             self.set_up(name)

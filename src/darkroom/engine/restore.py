@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
+from darkroom.core.network import RestorationNetwork
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr
@@ -37,7 +38,7 @@ class Restorer:
     convolutional network gives exactly what it would give for the whole picture at once.
 
     Args:
-        network: has `channels`, `halo`, `scale`, `nonblind`; called with the picture and, if `nonblind`, the level.
+        network: any network that says how far it sees.
         device: where to run.
         memory: bytes that the network's activations may take.
         precision: "32", "bf16", or "auto" for bf16 after the self-check.
@@ -49,7 +50,7 @@ class Restorer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: RestorationNetwork,
         *,
         device: torch.device | None = None,
         memory: int = 512 << 20,
@@ -57,11 +58,11 @@ class Restorer:
         sigma: float | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.channels, self.halo, self.scale = int(network.channels), int(network.halo), int(network.scale)  # type: ignore[arg-type]
+        self.channels, self.halo, self.scale = network.channels, network.halo, network.scale
         if network.nonblind and sigma is None:
             raise DarkroomError("this network is told the noise level: give it with --sigma (0 to 255 scale)")
         self.told = torch.tensor([sigma / 255], device=self.device) if network.nonblind and sigma is not None else None
-        self.network = fused(network).to(self.device, memory_format=torch.channels_last)
+        self.network = fused(network).to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16, self.difference = False, 0.0
         if precision == "bf16" or (precision == "auto" and has_fast_bf16(self.device)):
             self.difference = self._self_check(sigma)
@@ -176,7 +177,7 @@ def _spans(length: int, tile: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def fused(network: nn.Module) -> nn.Module:
+def fused(network: RestorationNetwork) -> RestorationNetwork:
     """A copy for inference, every batch normalisation folded into the convolution right before it."""
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for stack in [module for module in network.modules() if isinstance(module, nn.Sequential)]:

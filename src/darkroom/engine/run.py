@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from darkroom.core.method import Method
+from darkroom.core.network import RestorationNetwork
 from darkroom.data.pictures import Pictures
 from darkroom.data.streams import Degradation, Stream
 from darkroom.metrics.fidelity import Metric
@@ -128,5 +129,5 @@ class Run:
     judges: Sequence[Judge]
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     averaging: float | None = None
-    restorer: nn.Module | None = None
+    restorer: RestorationNetwork | None = None
     seed: int = 0

@@ -16,7 +16,7 @@ from darkroom.core.errors import Diverged, Interrupted
 from darkroom.core.files import write_json_lines
 from darkroom.core.images import Picture, write
 from darkroom.engine import checkpoint
-from darkroom.engine.evaluate import Answer, answers, of_baseline, summarise
+from darkroom.engine.evaluate import Answer, Predict, answers, of_baseline, summarise
 from darkroom.engine.fit import Record, Training, fit
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.journal import Journal, file_name, middle
@@ -133,16 +133,16 @@ def _finish(training: Training, folder: RunFolder, config: dict[str, Any], liste
         weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
         done = folder.read_results()
         for judge in run.judges:
-            contenders: dict[str, Callable[[], Any]] = {"ours": lambda: method.predict}
+            contenders: dict[str, Predict] = {"ours": method.predict}
             sigma = judge.varied.get("sigma")
             if sigma is not None:
-                contenders |= {name: lambda b=baseline, s=sigma: of_baseline(b, s) for name, baseline in run.baselines.items()}
-            for name, predictor in contenders.items():
+                contenders |= {name: of_baseline(baseline, sigma) for name, baseline in run.baselines.items()}
+            for name, predict in contenders.items():
                 if any(_same(line, name, judge) for line in done):
                     continue
                 listener.say(f"judging {name} on {judge.pictures.name} {_spelled(judge)}".rstrip())
-                answered = []
-                for answer in answers(predictor(), judge, device):
+                answered: list[Answer] = []
+                for answer in answers(predict, judge, device):
                     if len(answered) < SHOWN:
                         keep_pictures(folder.pictures, name, judge, answer)
                     answered.append(answer)

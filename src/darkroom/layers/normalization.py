@@ -22,9 +22,13 @@ class BatchNorm2d(nn.BatchNorm2d):
         mean = _mean_over_processes(x.float().mean((0, 2, 3)), processes)
         centred = x.float() - mean[:, None, None]
         variance = _mean_over_processes(centred.square().mean((0, 2, 3)), processes)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
         with torch.no_grad():
             count = processes * x.numel() // x.shape[1]
-            self.num_batches_tracked.add_(1)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()

@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.network import RestorationNetwork
 from darkroom.layers.normalization import BatchNorm2d
 
 
-class DnCNN(nn.Module):
+class DnCNN(RestorationNetwork):
     """A plain stack of 3×3 convolutions that predicts the noise: x̂ = y − R(y).
 
     Conv + ReLU, then `depth − 2` times Conv + BatchNorm + ReLU, then Conv (section III-A). The receptive
@@ -27,8 +28,6 @@ class DnCNN(nn.Module):
 
     Source: Zhang et al. 2017; the level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A.
     """
-
-    scale = 1
 
     def __init__(
         self,
@@ -124,7 +123,7 @@ class DnCNN(nn.Module):
             fitting = dict(layer)
             if isinstance(module, nn.BatchNorm2d):
                 fitting.setdefault("num_batches_tracked", torch.tensor(0))
-            elif module.bias is not None:  # a first or last layer may come without
+            elif isinstance(module, nn.Conv2d) and module.bias is not None:  # a first or last layer may come without
                 fitting.setdefault("bias", torch.zeros(module.out_channels))
             module.load_state_dict(fitting)
         return network

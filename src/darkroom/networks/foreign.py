@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from torch import nn
-
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
+from darkroom.core.network import RestorationNetwork
 from darkroom.networks.dncnn import DnCNN
 
 _RECOGNISERS = {"DnCNN (plain sequential)": DnCNN.from_foreign}
 
 
-def read(path: Path) -> nn.Module:
+def read(path: Path) -> RestorationNetwork:
     """Read a `.pth`, `.pt` or `.safetensors` file that was not written here, and build its network.
 
     Nothing in the file is executed.

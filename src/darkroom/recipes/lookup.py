@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from torch import nn
-
 from darkroom import recipes
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
+from darkroom.core.network import RestorationNetwork
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.run import Published, Run
 from darkroom.networks import foreign
@@ -72,7 +71,7 @@ def build(name: str, settings: Mapping[str, Any]) -> Run:
     return found.recipe(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
 
 
-def network(path: Path) -> nn.Module:
+def network(path: Path) -> RestorationNetwork:
     """The picture-to-picture network of a run's folder, a weights file of ours, or somebody else's checkpoint.
 
     Raises:

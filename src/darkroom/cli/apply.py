@@ -1,0 +1,72 @@
+"""`darkroom apply`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from darkroom.cli.device import Accelerator, chosen
+from darkroom.cli.parse import parse
+from darkroom.core.errors import DarkroomError
+from darkroom.engine.apply import apply, plan
+from darkroom.engine.restore import Restorer
+from darkroom.engine.train import device_name
+from darkroom.recipes import lookup
+
+
+def command(arguments: list[str]) -> None:
+    """Restore a picture or a folder of pictures."""
+
+    def restore(
+        source: Annotated[Path, tyro.conf.Positional],
+        output: Annotated[Path, tyro.conf.arg(aliases=("-o",))],
+        weights: Path,
+        sigma: float | None = None,
+        memory: int = 512,
+        precision: Literal["auto", "32", "bf16"] = "auto",
+        accelerator: Accelerator = "auto",
+    ) -> None:
+        """Restore a picture, or every picture of a folder; size, depth, transparency and folders are kept.
+
+        Example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo
+
+        Args:
+            source: A picture, or a folder of pictures.
+            output: Where the answer goes: a file for a file, a folder for a folder.
+            weights: A run's folder, a weights file of Darkroom's, or somebody else's checkpoint (.pth).
+            sigma: Noise level (0-255 scale), for a network that is told it.
+            memory: MiB that the network's activations may take; a large picture is cut into tiles accordingly.
+            precision: auto takes bfloat16 where the hardware has it and a check on these weights allows it.
+            accelerator: What to compute on.
+        """
+        pairs = plan(source, output)
+        device = chosen(accelerator)
+        restorer = Restorer(lookup.network(weights), device=device, memory=memory << 20, precision=precision, sigma=sigma)
+        console = Console(stderr=True)
+        failed = 0
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        ) as bar:
+            files, tiles = bar.add_task("pictures", total=len(pairs)), bar.add_task("tiles")
+            for done in apply(restorer, pairs, lambda n, total: bar.update(tiles, completed=n, total=total)):
+                bar.update(files, advance=1)
+                failed += done.error is not None
+                text = f"darkroom: skipped {done.error}" if done.error else f"{done.source} -> {done.output}"
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
+        arithmetic = f"bfloat16 (PSNR moved by {restorer.difference:.4f} dB in the check)" if restorer.bf16 else "float32"
+        console.print(
+            f"{len(pairs) - failed} of {len(pairs)} pictures restored in {arithmetic} on {device_name(device)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if failed:
+            raise DarkroomError(f"{failed} of {len(pairs)} pictures could not be restored; the reasons stand above")
+
+    parse(restore, arguments, "apply")

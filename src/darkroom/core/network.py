@@ -1,0 +1,21 @@
+"""What a picture-to-picture network says of itself, so that it can be run over pictures of any size."""
+
+from abc import ABC
+
+from torch import nn
+
+
+class RestorationNetwork(nn.Module, ABC):
+    """A network called with pictures `(batch, channels, height, width)` in [0, 1], and with the level if `nonblind`.
+
+    Attributes:
+        channels: 1 for grey, 3 for RGB.
+        halo: an answer depends on input pixels at most this far away; the margin that makes tiling exact.
+        scale: side of the answer over side of the input.
+        nonblind: whether it is told the noise level, `(batch,)` in the picture's units.
+    """
+
+    channels: int
+    halo: int
+    scale: int = 1
+    nonblind: bool = False
