@@ -166,4 +166,4 @@ def test_a_row_trains_and_its_folder_restores_and_reports(darkroom, photos: Path
     assert darkroom("evaluate", folder, "--data", photos, "--sigma", 25)[0] == 0
     code, _, error = darkroom("train", "dncnn", "laptop", "--out", out, "--accelerator", "cpu", *settings, "--rate", 0.5)
     assert code == 2
-    assert "rate=0.004 (now 0.5)" in error
+    assert "rate=0.001 (now 0.5)" in error

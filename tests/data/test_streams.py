@@ -73,6 +73,16 @@ def test_a_patch_is_a_turned_piece_of_a_picture():
     assert found
 
 
+def test_colours_are_exchanged_in_all_six_ways_where_asked(tmp_path: Path):
+    Image.new("RGB", (40, 40), (10, 20, 30)).save(tmp_path / "p.png")
+    clean = NoisyPair(Gaussian(0.0))
+    shuffled = PatchStream(training(str(tmp_path)), clean, patch=4, batch=1, seed=0, shuffle_colors=True)
+    orders = {tuple((shuffled.sample(step, 0).target[:, 0, 0] * 255).round().int().tolist()) for step in range(60)}
+    assert orders == {(10, 20, 30), (10, 30, 20), (20, 10, 30), (20, 30, 10), (30, 10, 20), (30, 20, 10)}
+    plain = PatchStream(training(str(tmp_path)), clean, patch=4, batch=1, seed=0)
+    assert {tuple((plain.sample(step, 0).target[:, 0, 0] * 255).round().int().tolist()) for step in range(20)} == {(10, 20, 30)}
+
+
 def test_every_picture_and_every_turn_comes_up():
     square = torch.arange(9).reshape(1, 3, 3)
     assert len({tuple(turned(square, way).flatten().tolist()) for way in range(8)}) == 8

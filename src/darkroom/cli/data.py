@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import tyro
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
@@ -63,10 +64,13 @@ def command(arguments: list[str]) -> None:
 
 def datasets() -> Table:
     """What can be downloaded, and what is there."""
-    table = Table("name", "what", "size", "licence", "here", title=f"Datasets, below {data_root()}", title_justify="left")
-    table.add_row("embedded", "photographs of scikit-image and scikit-learn", "0", "various, free", "yes")
+    table = Table(
+        "name", "what", "size", "licence", "here", title=f"below {data_root()}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    table.add_row("embedded", "photographs of scikit-image and scikit-learn", "", "free", "yes")
     for found in CATALOGUE.values():
-        table.add_row(found.name, found.citation, _size(found), found.licence, "yes" if found.place().is_dir() else "no")
+        here = "yes" if found.place().is_dir() else "no"
+        table.add_row(found.name, found.citation, _size(found), found.licence, here)
     return table
 
 

@@ -1,10 +1,12 @@
 """`darkroom list`."""
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from darkroom.cli.data import datasets
 from darkroom.cli.parse import parse
+from darkroom.engine.run import Published
 from darkroom.recipes import lookup
 
 
@@ -17,13 +19,14 @@ def command(arguments: list[str]) -> None:
         Example: darkroom list
         """
         table = Table(
-            "recipe", "row", "settings", "published", title="Recipes: darkroom train RECIPE ROW", title_justify="left"
+            "row", "settings", "published", title="darkroom train RECIPE ROW", title_justify="left", box=box.SIMPLE_HEAD
         )
         for name in lookup.names():
             recipe = lookup.find(name)
+            table.add_section()
+            table.add_row(f"[bold]{name}[/]", recipe.__doc__.splitlines()[0])
             for row, settings in recipe.ROWS.items():
-                numbers = [f"{p.metric} {p.value} ({p.dataset} {_spelled(p.varied)})" for p in recipe.PUBLISHED.get(row, [])]
-                table.add_row(name, row, ", ".join(f"{k}={v}" for k, v in settings.items()), "\n".join(numbers))
+                table.add_row(row, ", ".join(map(_setting, settings.items())), _published(recipe.PUBLISHED.get(row, [])))
         console = Console()
         console.print(table)
         console.print(datasets())
@@ -31,5 +34,25 @@ def command(arguments: list[str]) -> None:
     parse(show, arguments, "list")
 
 
-def _spelled(varied: object) -> str:
-    return " ".join(f"{key}={value:g}" for key, value in dict(varied).items())  # type: ignore[call-overload]
+def _setting(item: tuple[str, object]) -> str:
+    key, value = item
+    if isinstance(value, bool):
+        return key if value else f"no {key}"
+    return (
+        f"{key} {' to '.join(f'{v:g}' for v in value)}"
+        if key == "sigma" and isinstance(value, tuple)
+        else f"{key} {_plain(value)}"
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return "/".join(map(_plain, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _published(numbers: list[Published]) -> str:
+    columns: dict[tuple[str, str], list[str]] = {}
+    for number in numbers:
+        columns.setdefault((number.metric, number.dataset), []).append(f"{number.value:g}")
+    return "\n".join(f"{metric} {dataset} {' / '.join(values)}" for (metric, dataset), values in columns.items())

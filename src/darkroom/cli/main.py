@@ -1,6 +1,7 @@
 """`darkroom`: commands from typed signatures, and a user's mistake in one line."""
 
 import importlib
+import os
 import sys
 
 from darkroom.core.errors import DarkroomError
@@ -44,7 +45,8 @@ def main() -> None:
     except DarkroomError as error:
         if debug:
             raise
-        print(f"darkroom: {error}", file=sys.stderr)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
+            print(f"darkroom: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         if debug:

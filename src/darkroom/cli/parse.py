@@ -31,7 +31,7 @@ def parse(target: Callable[..., T], arguments: Sequence[str], command: str, desc
                 _held(target) if not dataclasses.is_dataclass(target) else target,
                 args=arguments,
                 prog=f"darkroom {command}",
-                description=description or inspect.getdoc(target),
+                description=description or _without_arguments(target),
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
             )
     except SystemExit as stopped:
@@ -67,6 +67,11 @@ def _held(function: Callable[..., T]) -> Callable[..., Callable[[], T]]:
     hold.__annotations__ = {**typing.get_type_hints(function, include_extras=True), "return": Any}
     hold.__signature__ = inspect.signature(function).replace(return_annotation=Any)  # type: ignore[attr-defined]
     return hold
+
+
+def _without_arguments(target: Callable[..., Any]) -> str:
+    """The docstring up to its list of arguments, which stand beside the options already."""
+    return (inspect.getdoc(target) or "").split("\nArgs:")[0].strip()
 
 
 def _one_line(text: str) -> str:

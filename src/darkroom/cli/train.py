@@ -21,6 +21,7 @@ from darkroom.core.versions import versions
 from darkroom.engine.fit import parameters
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.restore import has_fast_bf16
+from darkroom.engine.run import Run
 from darkroom.engine.train import Habits, device_name, train
 from darkroom.recipes import lookup
 
@@ -37,8 +38,8 @@ class Where:
     """What to compute on."""
     devices: int = 1
     """Number of processes, one a device."""
-    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
-    """How several devices work together."""
+    strategy: Literal["auto", "ddp"] = "auto"
+    """How several devices work together: ddp gives each a copy of the networks and a part of every batch."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """bf16 keeps weights in float32 and multiplies in bfloat16; auto takes it where the hardware has it."""
     workers: int | None = None
@@ -75,56 +76,63 @@ def command(arguments: list[str]) -> None:
 def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFolder:
     """Train one row (or go on), in OUT/RECIPE/ROW."""
     built = lookup.build(recipe, settings)
-    if where.devices < 1:
-        raise DarkroomError(f"--devices {where.devices}: at least one is needed")
-    device = chosen(where.accelerator)
-    on_cuda = device.type == "cuda"
-    if on_cuda and where.devices > torch.cuda.device_count():
-        raise DarkroomError(f"--devices {where.devices}: this machine has {torch.cuda.device_count()} CUDA device(s)")
-    bf16 = where.precision == "bf16" or (where.precision == "auto" and has_fast_bf16(device))
     built.stream.open()
+    for judge in built.judges:
+        len(judge.pictures)  # missing pictures are to be known before training, not after
+    fabric, precision = _fabric(where)
     folder = RunFolder(where.out / recipe / (row if settings.get("seed", 0) == 0 else f"{row}-seed{settings['seed']}"))
-    first_process = "LOCAL_RANK" not in os.environ
     config = {"recipe": recipe, "row": row, "settings": settings}
-    if first_process:
-        for judge in built.judges:
-            len(judge.pictures)
-        description = {
-            **config,
-            "changed": {key: value for key, value in settings.items() if lookup.row(recipe, row)[key] != value},
-            "command": " ".join(["darkroom", *sys.argv[1:]]),
-            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "device": device_name(device),
-            "devices": where.devices,
-            "precision": "bf16-mixed" if bf16 else "32",
-            "parameters": {name: parameters(player) for name, player in built.method.players().items()},
-            "training": built.stream.describe(),
-            "judged": [
-                {
-                    "set": judge.pictures.name,
-                    "pictures": len(judge.pictures),
-                    "degradation": str(judge.degrade),
-                    "metrics": {metric.name: metric.definition for metric in judge.metrics},
-                }
-                for judge in built.judges
-            ],
-            "versions": versions(),
-        }
-        folder.begin(description, fresh=where.fresh)
-    if where.devices > 1 and not on_cuda:
-        torch.set_num_threads(max(1, torch.get_num_threads() // where.devices))
-    fabric = Fabric(
-        accelerator="cuda" if on_cuda else "cpu",
-        devices=where.devices,
-        strategy="ddp" if where.strategy == "auto" and where.devices > 1 else where.strategy,
-        precision="bf16-mixed" if bf16 else "32-true",
-    )
+    if fabric.is_global_zero and os.environ.get("LOCAL_RANK", "0") == "0":
+        folder.begin({**config, **_description(recipe, row, settings, built, where, fabric, precision)}, fresh=where.fresh)
     fabric.launch()
-    workers = where.workers if where.workers is not None else 2 if on_cuda else 0
-    habits = Habits(workers=workers, save_every=where.save_every)
+    fabric.barrier()  # nobody looks into the folder before it has been claimed
+    on_cuda = fabric.device.type == "cuda"
+    habits = Habits(workers=where.workers if where.workers is not None else 2 if on_cuda else 0, save_every=where.save_every)
     with TrainingProgress(built, f"{recipe} {row}") if fabric.is_global_zero else Silence() as listener:
         train(built, folder, fabric, config, habits, listener)
     return folder
+
+
+def _fabric(where: Where) -> tuple[Fabric, str]:
+    """Device, precision and processes; and the precision's name."""
+    if where.devices < 1:
+        raise DarkroomError(f"--devices {where.devices}: at least one is needed")
+    device = chosen(where.accelerator)
+    if device.type == "cuda" and where.devices > torch.cuda.device_count():
+        raise DarkroomError(f"--devices {where.devices}: this machine has {torch.cuda.device_count()} CUDA device(s)")
+    if where.devices > 1 and device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // where.devices))
+    bf16 = where.precision == "bf16" or (where.precision == "auto" and has_fast_bf16(device))
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if bf16 else "32-true"
+    strategy = "ddp" if where.strategy == "auto" and where.devices > 1 else where.strategy
+    return Fabric(accelerator=device.type, devices=where.devices, strategy=strategy, precision=precision), precision
+
+
+def _description(
+    recipe: str, row: str, settings: dict[str, Any], built: Run, where: Where, fabric: Fabric, precision: str
+) -> dict[str, Any]:
+    """What `run.json` says beyond recipe, row and settings."""
+    usual = lookup.row(recipe, row)
+    return {
+        "changed": {key: value for key, value in settings.items() if usual[key] != value},
+        "command": " ".join(["darkroom", *sys.argv[1:]]),
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "device": device_name(fabric.device),
+        "devices": where.devices,
+        "precision": precision,
+        "parameters": {name: parameters(player) for name, player in built.method.players().items()},
+        "training": built.stream.describe(),
+        "judged": [
+            {
+                "set": judge.pictures.name,
+                "pictures": len(judge.pictures),
+                "degradation": str(judge.degrade),
+                "metrics": {metric.name: metric.definition for metric in judge.metrics},
+            }
+            for judge in built.judges
+        ],
+        "versions": versions(),
+    }
 
 
 def _show_results(folder: RunFolder) -> None:

@@ -52,12 +52,23 @@ class PatchStream:
         patch: side of the patch in pixels.
         batch: samples a step, over all processes together.
         seed: the seed that everything depends on.
+        shuffle_colors: also exchange the colour channels at random, six ways; a remedy where pictures are few.
     """
 
-    def __init__(self, pictures: Pictures, degrade: Degradation, *, patch: int, batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        degrade: Degradation,
+        *,
+        patch: int,
+        batch: int,
+        seed: int,
+        shuffle_colors: bool = False,
+    ) -> None:
         if patch < 1 or batch < 1:
             raise DarkroomError(f"patch and batch must be at least 1, given --patch {patch} --batch {batch}")
         self.pictures, self.degrade, self.patch, self.batch, self.seed = pictures, degrade, patch, batch, seed
+        self.shuffle_colors = shuffle_colors
 
     def open(self) -> None:
         self.pictures.hold()
@@ -67,7 +78,8 @@ class PatchStream:
             "set": self.pictures.name,
             "pictures": len(self.pictures),
             "samples a step": self.batch,
-            "sample": f"random {self.patch}x{self.patch} patch, flipped and turned in eight ways",
+            "sample": f"random {self.patch}x{self.patch} patch, flipped and turned in eight ways"
+            + (", colours exchanged in six" if self.shuffle_colors else ""),
             "degradation": str(self.degrade),
         }
 
@@ -77,6 +89,8 @@ class PatchStream:
         picture = _at_least(self.pictures[which % len(self.pictures)], self.patch)
         top, left = down % (picture.shape[1] - self.patch + 1), right % (picture.shape[2] - self.patch + 1)
         patch = picture[:, top : top + self.patch, left : left + self.patch]
+        if self.shuffle_colors:
+            patch = patch[torch.randperm(len(patch), generator=random)]
         return self.degrade(to_float(turned(patch, turn % 8)).contiguous(), random)
 
 

@@ -68,7 +68,7 @@ class RunFolder:
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink()
         if self.description.exists():
-            before, now = self.read()["settings"], json.loads(json.dumps(description["settings"]))
+            before, now = (_what_moves_weights(about) for about in (self.read(), json.loads(json.dumps(description))))
             changed = [f"{k}={before.get(k)} (now {now.get(k)})" for k in {**before, **now} if before.get(k) != now.get(k)]
             if changed:
                 raise DarkroomError(
@@ -106,6 +106,10 @@ class RunFolder:
             if path.exists():
                 return path
         raise DarkroomError(f"{self.path} has no weights yet: train for longer, up to the first validation")
+
+
+def _what_moves_weights(description: dict[str, Any]) -> dict[str, Any]:
+    return {**description["settings"], "precision": description.get("precision")}
 
 
 def runs_below(path: Path) -> list[RunFolder]:

@@ -27,7 +27,7 @@ class Journal:
         write_json_lines(folder.metrics, kept)
         self.folder, self.every = folder, every
         self._lines = folder.metrics.open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=start + 1 if start else None)
+        self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=start + 1)
         self.pending = pending or {}
 
     def record(self, record: Record) -> None:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-TV_WEIGHT_PER_SIGMA = 0.95
+TV_WEIGHT_PER_SIGMA = 0.8
 """Weight of the total variation per unit of noise level; see `benchmarks/tune_total_variation.py`."""
 
 
