@@ -124,6 +124,18 @@ def test_a_full_disk_loses_nothing_written(tmp_path: Path, photos: Path, undistu
     assert final(out).read_bytes() == final(undisturbed).read_bytes()
 
 
+def test_a_disk_that_fills_up_under_the_journal_is_one_line(tmp_path: Path, photos: Path):
+    code = (
+        "import resource, sys; from darkroom.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, resource.RLIM_INFINITY))\n"
+        "sys.argv = ['darkroom', *sys.argv[1:]]; main()"
+    )
+    done = run(sys.executable, "-c", code, *command(tmp_path / "x", photos, 3000)[3:], check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "the file is larger than allowed here" in done.stderr.splitlines()[-1]
+
+
 def test_two_processes_give_what_one_gives(tmp_path: Path, photos: Path):
     one, two = tmp_path / "one", tmp_path / "two"
     run(*command(one, photos, 20))

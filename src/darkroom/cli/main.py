@@ -3,8 +3,10 @@
 import importlib
 import os
 import sys
+import threading
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.files import no_room
 
 USAGE = """usage: darkroom COMMAND [options]
 
@@ -26,10 +28,17 @@ Each has --help with an example. --debug anywhere shows the traceback of an erro
 COMMANDS = ("list", "train", "evaluate", "apply", "report", "data", "demo")
 
 
+def _quiet_if_full(failed: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes from a thread of its own; that the disk is full is said once, by the main one."""
+    if not isinstance(failed.exc_value, OSError) or no_room(failed.exc_value) is None:
+        threading.__excepthook__(failed)
+
+
 def main() -> None:
     """Run the command line; exits with 0, or 2 after a user's mistake, or 130 when asked to stop."""
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) != len(sys.argv) - 1
+    threading.excepthook = _quiet_if_full
     try:
         if not arguments or arguments[0] in ("-h", "--help", "help"):
             print(USAGE)
@@ -48,11 +57,13 @@ def main() -> None:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
             print(f"darkroom: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if debug or no_room(error) is None:
+            raise
+        print(f"darkroom: {no_room(error)}: {error}; what was saved before is untouched", file=sys.stderr)
+        sys.exit(DarkroomError.exit_code)
     except KeyboardInterrupt:
         if debug:
             raise
         print("darkroom: stopped", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)

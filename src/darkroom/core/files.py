@@ -17,6 +17,11 @@ _FULL = {
 }
 
 
+def no_room(error: OSError) -> str | None:
+    """Why there is no room to write, in words, if that is what the error says."""
+    return _FULL.get(error.errno or 0)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`, and rename it over `path` when the block ends well.
@@ -37,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (temporary, path, *path.parents):
             raise
-        reason = _FULL.get(error.errno or 0, error.strerror or str(error))
+        reason = no_room(error) or error.strerror or str(error)
         raise DarkroomError(f"cannot write {path}: {reason}; what was there before is untouched") from error
     finally:
         with suppress(OSError):
