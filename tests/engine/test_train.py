@@ -1,7 +1,6 @@
 """Whole runs in their folders, through the command line: killed, interrupted, doubled, starved of disk."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -31,6 +30,13 @@ def run(*arguments: str, check: bool = True, **more) -> subprocess.CompletedProc
 
 def final(out: Path) -> Path:
     return out / "dncnn" / "laptop" / "checkpoints" / "final.safetensors"
+
+
+def wait_for(process: subprocess.Popen, *paths: Path) -> None:
+    """Until one of the paths is there with something in it; the process must not end before."""
+    while not any(path.exists() and path.stat().st_size for path in paths):
+        assert process.poll() is None, "it ended too early"
+        time.sleep(0.005)
 
 
 def last_step(out: Path) -> int:
@@ -86,8 +92,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, phot
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, photos: Path, undisturbed: Path):
     out = tmp_path / "stopped"
     process = subprocess.Popen(command(out, photos, 300), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (out / "dncnn" / "laptop" / "samples").exists():
-        time.sleep(0.01)
+    wait_for(process, out / "dncnn" / "laptop" / "metrics.jsonl")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=240)
     if process.returncode == 0:
@@ -153,8 +158,7 @@ def test_a_second_process_in_the_folder_is_refused(tmp_path: Path, photos: Path)
     out = tmp_path / "shared"
     first = subprocess.Popen(command(out, photos, 100_000), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not (out / "dncnn" / "laptop" / "metrics.jsonl").exists():
-            time.sleep(0.02)
+        wait_for(first, out / "dncnn" / "laptop" / "metrics.jsonl")
         second = run(*command(out, photos, 100_000), check=False)
         assert second.returncode == 2
         assert "another process is training in" in second.stderr.splitlines()[-1]
@@ -177,10 +181,7 @@ def test_a_loss_that_blows_up_says_where_the_last_good_weights_are(tmp_path: Pat
 def test_a_sigterm_saves_too(tmp_path: Path, photos: Path):
     out = tmp_path / "preempted"
     process = subprocess.Popen(command(out, photos, 100_000), stderr=subprocess.PIPE, text=True)
-    while not (out / "dncnn" / "laptop" / "samples").exists() and process.poll() is None:
-        time.sleep(0.02)
-        if os.path.exists(out / "dncnn" / "laptop" / "metrics.jsonl") and (out / "dncnn/laptop/metrics.jsonl").stat().st_size:
-            break
+    wait_for(process, out / "dncnn" / "laptop" / "metrics.jsonl")
     process.terminate()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -60,53 +60,61 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
         Interrupted: asked to stop; everything is saved.
         DarkroomError: a loss was not finite, the disk is full, or the data is missing.
     """
-    main = fabric.is_global_zero
     run.stream.open()
     state = checkpoint.load(folder.last) if folder.last.exists() else None
     training = Training(run, fabric, state)
     if state:
         listener.say(f"going on from step {training.step} of {run.steps}")
     pending = state["pending"] if state else None
-    journal = Journal(folder, training.step, every=habits.log_every, pending=pending) if main else None
-    saved_at, saved_step, begun = time.monotonic(), training.step, time.monotonic() - training.seconds
-
-    def save() -> None:
-        nonlocal saved_at, saved_step
-        training.seconds = time.monotonic() - begun
-        if main and training.step > saved_step:
-            assert journal is not None
-            checkpoint.save(folder.last, {**training.state_dict(), "pending": journal.pending})
-        saved_at, saved_step = time.monotonic(), training.step
-
+    # Of several processes, the first one writes.
+    journal = Journal(folder, training.step, every=habits.log_every, pending=pending) if fabric.is_global_zero else None
+    keeper = _Keeper(training, folder, journal, habits.save_every)
     try:
         with _asked_to_stop(fabric) as asked:
             for record in fit(training, workers=habits.workers):
-                if main:
-                    assert journal is not None
+                if journal:
                     journal.record(record)
                     listener.record(record)
                     if record.step % run.validate_every == 0 or record.step == run.steps:
                         _validate(training, folder, journal, config, listener)
-                if record.step == run.steps or time.monotonic() - saved_at >= habits.save_every:
-                    save()
-                if asked():
-                    save()
+                stop = asked()
+                if stop or record.step == run.steps or keeper.due():
+                    keeper.save()
+                if stop:
                     raise Interrupted(
                         f"stopped at step {record.step} of {run.steps}; everything is saved in {folder.path}: "
                         "run the same command to go on"
                     )
     except Diverged as error:
-        kept = (
-            f"the last good checkpoint is step {saved_step} in {folder.last}"
-            if saved_step
-            else "no checkpoint had been saved yet"
-        )
-        raise Diverged(f"{error}; {kept}: try a lower --rate, or --precision 32 if it was bf16") from error
+        raise Diverged(f"{error}; {keeper.said()}: try a lower --rate, or --precision 32 if it was bf16") from error
     finally:
         if journal:
             journal.close()
-    if main:
+    if fabric.is_global_zero:
         _finish(training, folder, config, listener)
+
+
+class _Keeper:
+    """Saves a run's state now and then, by the clock."""
+
+    def __init__(self, training: Training, folder: RunFolder, journal: Journal | None, every: float) -> None:
+        self.training, self.folder, self.journal, self.every = training, folder, journal, every
+        self.begun = time.monotonic() - training.seconds
+        self.saved_at, self.saved_step = time.monotonic(), training.step
+
+    def due(self) -> bool:
+        return time.monotonic() - self.saved_at >= self.every
+
+    def save(self) -> None:
+        self.training.seconds = time.monotonic() - self.begun
+        if self.journal and self.training.step > self.saved_step:
+            checkpoint.save(self.folder.last, {**self.training.state_dict(), "pending": self.journal.pending})
+        self.saved_at, self.saved_step = time.monotonic(), self.training.step
+
+    def said(self) -> str:
+        if not self.saved_step:
+            return "no checkpoint had been saved yet"
+        return f"the last good checkpoint is step {self.saved_step} in {self.folder.last}"
 
 
 def _validate(training: Training, folder: RunFolder, journal: Journal, config: dict[str, Any], listener: Listener) -> None:

@@ -1,8 +1,8 @@
 """Beyond a Gaussian Denoiser (Zhang, Zuo, Chen, Meng, Zhang 2017): Gaussian denoising with DnCNN.
 
     darkroom train dncnn laptop     three minutes on two CPU cores, nothing to download; about 31.4 dB
-    darkroom train dncnn s25        Table II, DnCNN-S: grey BSD68 at sigma 25; a few hours on one GPU
-    darkroom train dncnn color      CDnCNN-B: one colour network for every sigma up to 55; overnight on one GPU
+    darkroom train dncnn s25        Table II, DnCNN-S: grey BSD68 at sigma 25; hours on one GPU (estimated)
+    darkroom train dncnn color      CDnCNN-B: one colour network for every sigma up to 55; a night on one GPU (estimated)
 
 The paper trains on 400 pictures of 180x180 (or 432 for the blind and colour networks); here the 432
 pictures of BSDS500 that are not in BSD68 serve for all rows. `photo` is for photographs: its noise is
