@@ -6,7 +6,7 @@ from typing import Annotated
 import torch
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse
@@ -54,7 +54,9 @@ def command(arguments: list[str]) -> None:
         pictures = judging(data, grey=network.channels == 1)
         len(pictures)
         table = Table(
-            "method", *(f"sigma {level:g} · {m.name.upper()}" for level in sigma for m in (psnr, ssim)), "seconds a picture"
+            Column("method", no_wrap=True),
+            *(f"sigma {level:g} · {m.name.upper()}" for level in sigma for m in (psnr, ssim)),
+            "seconds a picture",
         )
         contenders = {weights.name: None, **(classical.available() if baselines else {"noisy input": classical.unchanged})}
         lines = []
