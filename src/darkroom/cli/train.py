@@ -70,7 +70,8 @@ def command(arguments: list[str]) -> None:
         both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", Where)])
         given = parse(both, arguments[2:], f"train {words[0]} {words[1]}", description=recipe.__doc__)
         folder = run(words[0], row, dataclasses.asdict(given.settings), given.where)
-        _show_results(folder)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
+            _show_results(folder)
 
 
 def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFolder:
