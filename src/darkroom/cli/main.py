@@ -1,10 +1,10 @@
 """`darkroom`: commands from typed signatures, and a user's mistake in one line."""
 
 import importlib
-import os
 import sys
 import threading
 
+from darkroom.cli.processes import is_first
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import no_room
 
@@ -54,7 +54,7 @@ def main() -> None:
     except DarkroomError as error:
         if debug:
             raise
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
+        if is_first():
             print(f"darkroom: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:

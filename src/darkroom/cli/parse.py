@@ -62,7 +62,6 @@ def _held(function: Callable[..., T]) -> Callable[..., Callable[[], T]]:
     def hold(*positional: Any, **named: Any) -> Callable[[], T]:
         return lambda: function(*positional, **named)
 
-    hold.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     hold.__doc__, hold.__name__ = function.__doc__, function.__name__
     hold.__annotations__ = {**typing.get_type_hints(function, include_extras=True), "return": Any}
     hold.__signature__ = inspect.signature(function).replace(return_annotation=Any)  # type: ignore[attr-defined]

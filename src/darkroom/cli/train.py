@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse, with_defaults
+from darkroom.cli.processes import is_first
 from darkroom.cli.progress import Silence, TrainingProgress
 from darkroom.core.errors import DarkroomError
 from darkroom.core.versions import versions
@@ -70,7 +70,7 @@ def command(arguments: list[str]) -> None:
         both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", Where)])
         given = parse(both, arguments[2:], f"train {words[0]} {words[1]}", description=recipe.__doc__)
         folder = run(words[0], row, dataclasses.asdict(given.settings), given.where)
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, one speaks
+        if is_first():
             _show_results(folder)
 
 
@@ -83,7 +83,7 @@ def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFol
     fabric, precision = _fabric(where)
     folder = RunFolder(where.out / recipe / (row if settings.get("seed", 0) == 0 else f"{row}-seed{settings['seed']}"))
     config = {"recipe": recipe, "row": row, "settings": settings}
-    if fabric.is_global_zero and os.environ.get("LOCAL_RANK", "0") == "0":
+    if fabric.is_global_zero and is_first():  # before the launch, every process takes itself for the global first
         folder.begin({**config, **_description(recipe, row, settings, built, where, fabric, precision)}, fresh=where.fresh)
     fabric.launch()
     fabric.barrier()  # nobody looks into the folder before it has been claimed

@@ -86,16 +86,16 @@ def read(path: Path) -> Picture:
         metadata = {"icc_profile": image.info["icc_profile"]} if image.info.get("icc_profile") else {}
         deep = _is_deep(image)  # asked first: to look for EXIF is to decode, and then the file's depth is forgotten
         orientation = image.getexif().get(_ORIENTATION, 1)
-        bits, array = 8, None
         if deep:
-            bits, array = 16, _UPRIGHT.get(orientation, _UPRIGHT[1])(_deep_array(path, image))
-        if array is None:
+            array = _UPRIGHT.get(orientation, _UPRIGHT[1])(_deep_array(path, image))
+        else:
             array = _shallow_array(ImageOps.exif_transpose(image))
         exif = image.getexif()
         if exif:
             exif[_ORIENTATION] = 1
             metadata["exif"] = exif.tobytes()
     tensor = to_float(_planes(array))
+    bits = 16 if deep else 8
     if tensor.shape[0] in (2, 4):
         return Picture(tensor[:-1], tensor[-1:], bits, metadata)
     return Picture(tensor, None, bits, metadata)
@@ -108,11 +108,8 @@ def read_uint8(path: Path, *, grey: bool = False) -> UInt8[Tensor, "channel heig
         DarkroomError: the file is missing, broken, or of a kind that cannot be read.
     """
     with _said_in_one_line(path), Image.open(path) as image:
-        if _is_deep(image):
-            pixels = to_uint8(read(path).pixels)
-        else:
-            array = _shallow_array(ImageOps.exif_transpose(image))
-            pixels = _planes(array)
+        deep = _is_deep(image)
+        pixels = to_uint8(read(path).pixels) if deep else _planes(_shallow_array(ImageOps.exif_transpose(image)))
     pixels = pixels[:-1] if pixels.shape[0] in (2, 4) else pixels
     if grey:
         return to_grey(pixels) if pixels.shape[0] == 3 else pixels

@@ -30,6 +30,7 @@ class Pictures:
         self.name, self.find, self.grey = name, find, grey
         self._held: dict[int, Tensor] = {}
         self._held_bytes = 0
+        self._full = False
 
     @cached_property
     def files(self) -> dict[str, Path]:
@@ -48,6 +49,7 @@ class Pictures:
         if index not in self._held:
             picture = images.read_uint8(list(self.files.values())[index], grey=self.grey)
             if self._held_bytes + picture.numel() > HELD_BYTES:
+                self._full = True
                 return picture
             self._held[index] = picture
             self._held_bytes += picture.numel()
@@ -59,7 +61,7 @@ class Pictures:
     def hold(self) -> "Pictures":
         """Decode everything that fits now, on several threads, before worker processes are started."""
         with ThreadPoolExecutor() as pool:
-            list(pool.map(self.__getitem__, range(len(self))))
+            list(pool.map(lambda index: None if self._full else self[index], range(len(self))))
         return self
 
     def first(self, count: int) -> "Pictures":

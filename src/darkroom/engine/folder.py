@@ -74,7 +74,7 @@ class RunFolder:
                 raise DarkroomError(
                     f"{self.path} holds a run with {', '.join(changed)}: use the same settings to go on, --fresh to start over, or another --out"
                 )
-        if not self.description.exists():
+        else:
             write_json(self.description, description)
         return self.last.exists()
 

@@ -51,7 +51,7 @@ class Habits:
 
 
 def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], habits: Habits, listener: Listener) -> None:
-    """Train (or go on training) in a folder that has been claimed, and judge the final weights.
+    """Train (or go on training) in a folder that has been claimed, its stream open, and judge the final weights.
 
     Args:
         config: goes into the header of every weights file, so that the network can be built again.
@@ -60,7 +60,6 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
         Interrupted: asked to stop; everything is saved.
         DarkroomError: a loss was not finite, the disk is full, or the data is missing.
     """
-    run.stream.open()
     state = checkpoint.load(folder.last) if folder.last.exists() else None
     training = Training(run, fabric, state)
     if state:
