@@ -6,11 +6,11 @@ import torch
 from darkroom.core.method import Pair
 from darkroom.data.embedded import embedded
 from darkroom.data.pictures import Pictures
-from darkroom.engine.evaluate import answers, of_baseline, summarise
+from darkroom.engine.evaluate import answers, summarise
 from darkroom.engine.run import Judge
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.noise import Gaussian, NoisyPair
-from darkroom.solvers.classical import unchanged
+from darkroom.solvers.classical import told, unchanged
 
 CPU = torch.device("cpu")
 
@@ -39,7 +39,7 @@ def test_the_same_noise_for_every_picture_and_every_contender():
 @pytest.mark.parametrize("sigma", [5.0, 15.0])
 def test_the_noisy_input_has_its_known_psnr(sigma: float):
     judge = Judge(embedded("heldout").first(1), NoisyPair(Gaussian(sigma)), (psnr,), {"sigma": sigma})
-    value = summarise("noisy", judge, list(answers(of_baseline(unchanged, sigma), judge, CPU)))[0].value
+    value = summarise("noisy", judge, list(answers(told(unchanged, sigma), judge, CPU)))[0].value
     assert noisy_psnr(sigma) - 0.1 < value < noisy_psnr(sigma) + 0.6
 
 

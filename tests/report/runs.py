@@ -37,7 +37,7 @@ def made_up(root: Path, row: str = "s25", *, value: float = 29.2, seed: int = 0,
                     "set": dataset,
                     "pictures": 68,
                     "degradation": "noise",
-                    "metrics": {m.name: m.definition for m in (psnr, ssim)},
+                    "metrics": {m.name: m.described() for m in (psnr, ssim)},
                 }
             ],
             "versions": versions(),
@@ -58,7 +58,7 @@ def made_up(root: Path, row: str = "s25", *, value: float = 29.2, seed: int = 0,
                     )
                 )
         write_json_lines(folder / "results.jsonl", results)
-        place = folder / "pictures" / dataset / "sigma25" / "test001"
+        place = folder / "pictures" / dataset / "sigma-25" / "test001"
         for name, level in (("source", 0.2), ("ours", 0.6), ("BM3D", 0.5), ("target", 0.9), ("noisy-input", 0.2)):
             write(place / f"{name}.png", Picture(torch.full((1, 60, 90), level)))
         write(folder / "samples" / "test001-0000100.png", Picture(torch.rand(1, 30, 90)))

@@ -43,7 +43,7 @@ def test_the_ledger_is_entered_once_a_cell(tmp_path: Path):
     for _ in range(2):
         ledger.enter(path, ledger_entries(rows_below([tmp_path])))
     (entry,) = ledger.read(path)
-    assert (entry.recipe, entry.row, entry.dataset, entry.varied, entry.count) == ("dncnn", "s25", "bsd68", "sigma=25", "68")
+    assert (entry.recipe, entry.row, entry.dataset, entry.varied, entry.count) == ("dncnn", "s25", "bsd68", "sigma 25", "68")
     assert (entry.measured, entry.published, entry.changed) == ("28.00", "29.23", "steps=10")
     assert entry.verdict == "short by 1.23 dB (with steps=10)"
     assert entry.date == "2026-01-02" and "Table II" in entry.source

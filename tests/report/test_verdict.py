@@ -1,15 +1,14 @@
 import pytest
 
-from darkroom.report.collect import Cell
+from darkroom.report.collect import Cell, Protocol
 from darkroom.report.verdict import judge
 
-PROTOCOL = frozenset({"quantised"})
+BREAKING = frozenset({"quantised"})
 
 
 def verdict(value: float, published: float = 29.23, *, unit: str = "dB", higher: bool = True, **changed):
-    return judge(
-        Cell(value, None, 68, 1.0, "x"), published, unit=unit, higher_is_better=higher, changed=changed, protocol=PROTOCOL
-    )
+    protocol = Protocol("X", unit, "a made-up metric", higher)
+    return judge(Cell(value, None, 68, 1.0, "x"), published, protocol=protocol, changed=changed, breaking=BREAKING)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`darkroom evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -11,15 +11,21 @@ from rich.table import Column, Table
 from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse
 from darkroom.cli.progress import counted
+from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_json_lines
+from darkroom.core.method import Predict
+from darkroom.core.network import RestorationNetwork
 from darkroom.data.photographs import judging
-from darkroom.engine.evaluate import Predict, answers, of_baseline, summarise
-from darkroom.engine.run import Judge
+from darkroom.data.pictures import Pictures
+from darkroom.engine.evaluate import Result, answers, summarise
+from darkroom.engine.run import Judge, spelled
 from darkroom.engine.train import device_name
 from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.operators.noise import Gaussian, NoisyPair
+from darkroom.operators.resample import Kernel, ReducedPair, enlargements
 from darkroom.recipes import lookup
+from darkroom.recipes.protocols import super_resolution
 from darkroom.solvers import classical
 
 
@@ -27,61 +33,118 @@ def command(arguments: list[str]) -> None:
     """Judge weights on pictures."""
 
     def judge(
-        weights: Annotated[Path, tyro.conf.Positional],
-        data: str = "bsd68",
+        weights: Annotated[tuple[Path, ...], tyro.conf.Positional],
+        data: str | None = None,
         sigma: Annotated[tuple[float, ...], tyro.conf.arg(metavar="S [S ...]")] = (15.0, 25.0, 50.0),
         quantised: bool = False,
+        reduction: Kernel = "matlab",
         baselines: bool = False,
         accelerator: Accelerator = "auto",
         output: Path | None = None,
     ) -> None:
-        """Judge weights as denoisers: Gaussian noise, PSNR and SSIM by the published tables' protocol.
+        """Judge weights by the protocol of the published tables, several in one table.
+
+        A network that enlarges is judged on reduced pictures (PSNR and SSIM on luma, border cropped), any other as a
+        denoiser (Gaussian noise, PSNR and SSIM over all channels).
+
+        Example: darkroom evaluate runs/safmn/x2 their_esrgan_x2.pth --data set5
 
         Example: darkroom evaluate dncnn_25.pth --data bsd68 --sigma 25
 
         Args:
-            weights: A run's folder, a weights file of Darkroom's, or somebody else's DnCNN (.pth).
-            data: Pictures: embedded, bsd68, set12 and the like, or a folder.
+            weights: Runs' folders, weights files of Darkroom's, or other people's checkpoints (.pth, .safetensors).
+            data: Pictures: embedded, bsd68, set5 and the like, or a folder; by default bsd68, or set5 to be enlarged.
             sigma: Noise levels on the 0-255 scale.
             quantised: Clip the noisy picture and round it to 8 bits.
-            baselines: Judge the classical denoisers too.
+            reduction: How pictures are reduced; matlab is the published tables' bicubic.
+            baselines: Judge all classical denoisers too.
             accelerator: What to compute on.
             output: Also write the numbers, one JSON object a line.
         """
-        network = lookup.network(weights).eval()
-        device = chosen(accelerator)
-        method = Regression(network, half_squared_error).to(device)
-        pictures = judging(data, grey=network.channels == 1)
+        if not weights:
+            raise DarkroomError("which weights? For example: darkroom evaluate runs/dncnn/laptop --data embedded")
+        unique = len({path.name for path in weights}) == len(weights)
+        networks = {path.name if unique else str(path): lookup.network(path).eval() for path in weights}
+        kinds = {(network.scale, network.channels) for network in networks.values()}
+        if len(kinds) > 1:
+            said = "; ".join(f"{name}: x{n.scale}, {n.channels} channel(s)" for name, n in networks.items())
+            raise DarkroomError(f"these weights answer different questions and fit no table together: {said}")
+        ((scale, channels),) = kinds
+        pictures = judging(data or ("bsd68" if scale == 1 else "set5"), grey=channels == 1)
         len(pictures)
-        table = Table(
-            Column("method", no_wrap=True),
-            *(f"sigma {level:g} · {m.name.upper()}" for level in sigma for m in (psnr, ssim)),
-            "seconds a picture",
-        )
-        contenders = {weights.name: None, **(classical.available() if baselines else {"noisy input": classical.unchanged})}
-        lines = []
-        for name, baseline in contenders.items():
-            cells, seconds = [], 0.0
-            for level in sigma:
-                told = bool(network.nonblind) and baseline is None
-                judge_ = Judge(pictures, NoisyPair(Gaussian(level, quantised), told), (psnr, ssim), {"sigma": level})
-                predict: Predict = method.predict if baseline is None else of_baseline(baseline, level)
-                asked = answers(predict, judge_, device)
-                answered = list(counted(f"{name}, sigma {level:g}", asked, len(pictures)))
-                for result in summarise(name, judge_, answered):
-                    cells.append(f"{result.value:.{2 if result.metric == 'psnr' else 4}f}")
-                    seconds = result.seconds
-                    lines.append({**result.line(), "device": device_name(device if baseline is None else torch.device("cpu"))})
-            table.add_row(name, *cells, f"{seconds:.3f}")
-        table.title = f"{pictures.name}, {len(pictures)} pictures, {'grey' if network.channels == 1 else 'colour'}, on {device_name(device)}"
-        Console().print(table)
-        print(psnr.definition)
-        print(
-            "Noise "
-            + ("clipped and rounded to 8 bits" if quantised else "neither clipped nor rounded")
-            + "; same seed for every picture."
-        )
+        device = chosen(accelerator)
+        table = _Table()
+        for name, network in networks.items():
+            predict = Regression(network, half_squared_error).to(device).predict
+            judges = _enlarging(pictures, scale, reduction) if scale > 1 else _denoising(pictures, network, sigma, quantised)
+            for judge_ in judges:
+                table.ask(name, predict, judge_, device)
+        for judge_ in judges:
+            for name, baseline in judge_.baselines.items():
+                if scale > 1 or baselines or name == "noisy input":
+                    table.ask(name, baseline, judge_, torch.device("cpu"))
+        colours = "grey" if channels == 1 else "colour"
+        table.show(f"{pictures.name}, {len(pictures)} pictures, {colours}, on {device_name(device)}", list(networks))
+        for metric in judges[0].metrics:
+            print(metric.definition)
+        print(f"Question: {judges[0].degrade if scale > 1 else _spoken(quantised)}")
         if output:
-            write_json_lines(output, lines)
+            write_json_lines(output, table.lines)
 
     parse(judge, arguments, "evaluate")
+
+
+def _denoising(pictures: Pictures, network: RestorationNetwork, sigma: tuple[float, ...], quantised: bool) -> list[Judge]:
+    return [
+        Judge(
+            pictures,
+            NoisyPair(Gaussian(level, quantised), told=bool(network.nonblind)),
+            (psnr, ssim),
+            {"sigma": level},
+            classical.baselines(level),
+        )
+        for level in sigma
+    ]
+
+
+def _enlarging(pictures: Pictures, scale: int, reduction: Kernel) -> list[Judge]:
+    varied: dict[str, float | str] = {"scale": float(scale)}
+    if reduction != "matlab":
+        varied["reduction"] = reduction
+    metrics = (*super_resolution.metrics(scale), psnr)
+    return [Judge(pictures, ReducedPair(scale, reduction), metrics, varied, enlargements(scale))]
+
+
+def _spoken(quantised: bool) -> str:
+    how = "clipped and rounded to 8 bits" if quantised else "neither clipped nor rounded"
+    return f"Gaussian noise {how}; same seed for every picture."
+
+
+class _Table:
+    """What was answered so far."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.cells: dict[str, dict[str, str]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def ask(self, name: str, predict: Predict, judge: Judge, device: torch.device) -> None:
+        said = " ".join([name, *spelled(judge.varied)])
+        results = summarise(name, judge, list(counted(said, answers(predict, judge, device), len(judge.pictures))))
+        for metric, result in zip(judge.metrics, results, strict=True):
+            unit = f" ({metric.unit})" if metric.unit else ""
+            column = " · ".join([*spelled(judge.varied), metric.title + unit])
+            self.cells.setdefault(name, {})[column] = f"{result.value:.{2 if metric.unit == 'dB' else 4}f}"
+            self._keep(result, device)
+
+    def _keep(self, result: Result, device: torch.device) -> None:
+        self.seconds[result.method] = result.seconds
+        self.lines.append({**result.line(), "device": device_name(device)})
+
+    def show(self, title: str, mine: list[str]) -> None:
+        columns = list(dict.fromkeys(column for cells in self.cells.values() for column in cells))
+        table = Table(Column("method", overflow="fold"), *columns, "seconds a picture", title=title)
+        for name in sorted(self.cells, key=lambda name: name in mine):
+            numbers = [self.cells[name].get(column, "") for column in columns]
+            table.add_row(name, *numbers, f"{self.seconds[name]:.3f}", style="bold" if name in mine else None)
+        Console().print(table)

@@ -21,9 +21,11 @@ from darkroom.core.versions import versions
 from darkroom.engine.fit import parameters
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.restore import has_fast_bf16
-from darkroom.engine.run import Run
-from darkroom.engine.train import Habits, device_name, train
+from darkroom.engine.run import Run, spelled
+from darkroom.engine.train import Habits, device_name, prepared, train
 from darkroom.recipes import lookup
+from darkroom.report.collect import rows_below
+from darkroom.report.table import columns_of, lines_of, protocols_of
 
 
 @dataclass
@@ -64,7 +66,8 @@ def command(arguments: list[str]) -> None:
         if not {"-h", "--help"} & set(arguments):
             raise DarkroomError(f"which row of {words[0]}? There are {', '.join(recipe.ROWS)}, and all")
         return
-    for row in list(recipe.ROWS) if words[1] == "all" else [words[1]]:
+    everything = [row for row in recipe.ROWS if not row.startswith("laptop")]
+    for row in everything if words[1] == "all" else [words[1]]:
         defaults = lookup.row(words[0], row)
         settings = with_defaults(recipe.recipe, defaults, "Settings")
         both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", Where)])
@@ -76,10 +79,7 @@ def command(arguments: list[str]) -> None:
 
 def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFolder:
     """Train one row (or go on), in OUT/RECIPE/ROW."""
-    built = lookup.build(recipe, settings)
-    built.stream.open()
-    for judge in built.judges:
-        len(judge.pictures)  # missing pictures are to be known before training, not after
+    built, left_out = prepared(lookup.build(recipe, settings))  # what is missing is to be known before training, not after
     fabric, precision = _fabric(where)
     folder = RunFolder(where.out / recipe / (row if settings.get("seed", 0) == 0 else f"{row}-seed{settings['seed']}"))
     config = {"recipe": recipe, "row": row, "settings": settings}
@@ -90,6 +90,8 @@ def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFol
     on_cuda = fabric.device.type == "cuda"
     habits = Habits(workers=where.workers if where.workers is not None else 2 if on_cuda else 0, save_every=where.save_every)
     with TrainingProgress(built, f"{recipe} {row}") if fabric.is_global_zero else Silence() as listener:
+        for line in left_out:
+            listener.say(line)
         train(built, folder, fabric, config, habits, listener)
     return folder
 
@@ -128,7 +130,8 @@ def _description(
                 "set": judge.pictures.name,
                 "pictures": len(judge.pictures),
                 "degradation": str(judge.degrade),
-                "metrics": {metric.name: metric.definition for metric in judge.metrics},
+                "varied": dict(judge.varied),
+                "metrics": {metric.name: metric.described() for metric in judge.metrics},
             }
             for judge in built.judges
         ],
@@ -137,15 +140,18 @@ def _description(
 
 
 def _show_results(folder: RunFolder) -> None:
-    results = folder.read_results()
-    titles: dict[str, None] = {}
-    cells: dict[str, dict[str, str]] = {}
-    for line in results:
-        title = f"{line['metric'].upper()} · {line['dataset']}" + (f" · sigma {line['sigma']:g}" if "sigma" in line else "")
-        titles[title] = None
-        cells.setdefault(line["method"], {})[title] = f"{line['value']:.{2 if line['metric'] == 'psnr' else 4}f}"
-    table = Table("method", *titles, title=str(folder.path), title_justify="left")
-    for method in sorted(cells, key=lambda method: method == "ours"):
-        table.add_row(method, *(cells[method].get(title, "") for title in titles), style="bold" if method == "ours" else None)
-    Console().print(table)
-    print(f"report with pictures and curves: darkroom report {folder.path}")
+    """One small table for every set and every way of degrading it: methods down, metrics across."""
+    rows = rows_below([folder.path])
+    protocols, lines, columns = protocols_of(rows), lines_of(rows), columns_of(rows)
+    console = Console()
+    for what in dict.fromkeys((dataset, varied) for dataset, _, varied in columns):
+        mine = [place for place, (dataset, _, varied) in enumerate(columns) if (dataset, varied) == what]
+        units = [protocols[columns[place][1]] for place in mine]
+        title = " · ".join([what[0], *spelled(dict(what[1]))])
+        table = Table("method", *(f"{unit.title} ({unit.unit})" if unit.unit else unit.title for unit in units), title=title)
+        for line in lines:
+            numbers = [line.numbers[place] for place in mine]
+            if any(numbers):
+                table.add_row(line.name, *numbers, style={"ours": "bold", "published": "italic"}.get(line.kind))
+        console.print(table)
+    print(f"{folder.path}\nreport with pictures and curves: darkroom report {folder.path}")

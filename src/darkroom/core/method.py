@@ -1,7 +1,7 @@
 """The contract between a paper's training rule and the engine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ class Pair(NamedTuple):
     source: Tensor
     target: Tensor
     given: tuple[Tensor, ...] = ()
+
+
+Predict = Callable[[Pair], Tensor]
+"""Answers a batch: a method's `predict`, or something that was not trained."""
 
 
 class Method(nn.Module, ABC):

@@ -11,11 +11,13 @@ class RestorationNetwork(nn.Module, ABC):
     Attributes:
         channels: 1 for grey, 3 for RGB.
         halo: an answer depends on input pixels at most this far away; the margin that makes tiling exact.
+        grid: it looks at pictures in cells of this side (pooling, windows); tiles begin on multiples of it.
         scale: side of the answer over side of the input.
         nonblind: whether it is told the noise level, `(batch,)` in the picture's units.
     """
 
     channels: int
     halo: int
+    grid: int = 1
     scale: int = 1
     nonblind: bool = False

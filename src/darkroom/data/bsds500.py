@@ -1,6 +1,8 @@
-"""BSDS500 (Arbeláez, Maire, Fowlkes, Malik 2011) in its official layout, split as denoising does.
+"""BSDS500 (Arbeláez, Maire, Fowlkes, Malik 2011) in its official layout, split as denoising and super-resolution do.
 
-The classic BSD68 (Roth & Black 2009) is kept for judging; the other 432 pictures are for training.
+Denoising keeps the classic BSD68 (Roth & Black 2009) for judging, the other 432 pictures are for training.
+Super-resolution keeps BSD100 for judging: the test pictures of BSDS300, which are `val` here; the other 400
+are for training. All of BSD68 lies in BSD100.
 """
 
 from collections.abc import Mapping
@@ -86,13 +88,13 @@ BSD68 = frozenset(
 """The 68 pictures by number; all of them lie in `val`."""
 
 
-def bsds500(split: Literal["432", "68"], *, grey: bool = False) -> Pictures:
-    """BSDS500 without BSD68 ("432"), or BSD68 ("68").
+def bsds500(split: Literal["432", "68", "400", "100"], *, grey: bool = False) -> Pictures:
+    """BSDS500 without BSD68 ("432"), BSD68 ("68"), BSDS500 without BSD100 ("400"), or BSD100 ("100").
 
     Read from `BSDS500/data/images/{train,val,test}` below the data root.
     """
-    name = "bsd68" if split == "68" else "bsds432"
-    return Pictures(name if grey or split == "432" else "cbsd68", lambda: _files(split), grey=grey)
+    names = {"432": "bsds432", "68": "bsd68" if grey else "cbsd68", "400": "bsds400", "100": "bsd100"}
+    return Pictures(names[split], lambda: _files(split), grey=grey)
 
 
 def _files(split: str) -> Mapping[str, Path]:
@@ -101,8 +103,10 @@ def _files(split: str) -> Mapping[str, Path]:
         raise DarkroomError(
             f"BSDS500 is not at {root}: get it with `darkroom data get bsds500`, or point DARKROOM_DATA at the folder that holds BSDS500"
         )
-    everything = {path.stem: path for part in ("train", "val", "test") for path in files_below(root / part).values()}
-    wanted = {name: path for name, path in everything.items() if (name in BSD68) == (split == "68")}
+    parts = {part: {path.stem: path for path in files_below(root / part).values()} for part in ("train", "val", "test")}
+    everything = parts["train"] | parts["val"] | parts["test"]
+    judged = parts["val"].keys() if split in ("400", "100") else BSD68
+    wanted = {name: path for name, path in everything.items() if (name in judged) == (split in ("68", "100"))}
     if len(wanted) != int(split):
         raise DarkroomError(
             f"BSDS500 at {root} has {len(everything)} pictures, 500 wanted: remove the folder and run `darkroom data get bsds500`"

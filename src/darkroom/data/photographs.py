@@ -20,20 +20,24 @@ FLAT_SETS = {
 
 
 def training(name: str, *, grey: bool = False) -> Pictures:
-    """Pictures to learn from: "embedded", "bsds500" (its 432), or a folder."""
+    """Pictures to learn from: "embedded", "bsds500" (the 432 outside BSD68), "bsds400" (outside BSD100), or a folder."""
     if name == "embedded":
         return embedded("train", grey=grey)
     if name == "bsds500":
         return bsds500("432", grey=grey)
+    if name == "bsds400":
+        return bsds500("400", grey=grey)
     return _folder(name, grey=grey)
 
 
 def judging(name: str, *, grey: bool = False) -> Pictures:
-    """Pictures to judge on: "embedded" (held out), "bsd68", "set12" and its like, or a folder."""
+    """Pictures to judge on: "embedded" (held out), "bsd68", "bsd100", "set5" and its like, or a folder."""
     if name == "embedded":
         return embedded("heldout", grey=grey)
     if name in ("bsds500", "bsd68", "cbsd68"):
         return bsds500("68", grey=grey)
+    if name == "bsd100":
+        return bsds500("100", grey=grey)
     if name in FLAT_SETS:
         return _flat(name, FLAT_SETS[name], grey=grey)
     return _folder(name, grey=grey)
@@ -50,7 +54,7 @@ def _flat(name: str, folder: str, *, grey: bool) -> Pictures:
 
 
 def _folder(name: str, *, grey: bool) -> Pictures:
-    known = ", ".join(["embedded", "bsds500", "bsd68", *FLAT_SETS])
+    known = ", ".join(["embedded", "bsds500", "bsds400", "bsd68", "bsd100", *FLAT_SETS])
 
     def find() -> dict[str, Path]:
         if not Path(name).expanduser().is_dir():

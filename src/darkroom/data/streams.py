@@ -85,13 +85,23 @@ class PatchStream:
 
     def sample(self, step: int, index: int) -> Pair:
         random = generator(self.seed, "sample", step, index)
-        which, down, right, turn = torch.randint(1 << 62, (4,), generator=random).tolist()
-        picture = _at_least(self.pictures[which % len(self.pictures)], self.patch)
-        top, left = down % (picture.shape[1] - self.patch + 1), right % (picture.shape[2] - self.patch + 1)
-        patch = picture[:, top : top + self.patch, left : left + self.patch]
+        which, *places = torch.randint(1 << 62, (4,), generator=random).tolist()
+        patch = patch_of(self.pictures[which % len(self.pictures)], self.patch, *places)
         if self.shuffle_colors:
             patch = patch[torch.randperm(len(patch), generator=random)]
-        return self.degrade(to_float(turned(patch, turn % 8)).contiguous(), random)
+        return self.degrade(to_float(patch).contiguous(), random)
+
+
+def patch_of(
+    picture: UInt8[Tensor, "channel height width"], side: int, down: int, right: int, turn: int
+) -> UInt8[Tensor, "channel side side"]:
+    """A square patch by three large numbers: where it lies, and which of the eight ways it is flipped and turned.
+
+    A picture smaller than the patch is continued by reflection.
+    """
+    picture = _at_least(picture, side)
+    top, left = down % (picture.shape[1] - side + 1), right % (picture.shape[2] - side + 1)
+    return turned(picture[:, top : top + side, left : left + side], turn % 8)
 
 
 def turned(picture: Tensor, which: int) -> Tensor:

@@ -2,17 +2,18 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
-from darkroom.core.method import Pair
-from darkroom.engine.run import Baseline, Judge
-
-Predict = Callable[[Pair], Tensor]
+from darkroom.core.method import Pair, Predict
+from darkroom.engine.run import Judge
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Result:
     count: int
     seconds: float
     seed: int
-    varied: dict[str, float] = field(default_factory=dict)
+    varied: dict[str, float | str] = field(default_factory=dict)
     values: list[float] = field(default_factory=list)
 
     def line(self) -> dict[str, object]:
@@ -73,7 +74,8 @@ def answers(predict: Predict, judge: Judge, device: torch.device) -> Iterator[An
     The degradation's generator is seeded anew before every picture.
     """
     for name, picture in zip(judge.pictures.names, judge.pictures, strict=True):
-        pair = judge.degrade(to_float(picture), torch.Generator().manual_seed(judge.seed))
+        with _of(judge.pictures.files[name]):
+            pair = judge.degrade(to_float(picture), torch.Generator().manual_seed(judge.seed))
         batch = Pair(pair.source[None].to(device), pair.target[None].to(device), tuple(g[None].to(device) for g in pair.given))
         _synchronise(device)
         begun = time.perf_counter()
@@ -81,7 +83,8 @@ def answers(predict: Predict, judge: Judge, device: torch.device) -> Iterator[An
             prediction = predict(batch)
         _synchronise(device)
         seconds = time.perf_counter() - begun
-        scores = {metric.name: metric.compute(prediction, batch.target).item() for metric in judge.metrics}
+        with _of(judge.pictures.files[name]):
+            scores = {metric.name: metric.compute(prediction, batch.target).item() for metric in judge.metrics}
         yield Answer(name, pair, prediction[0].cpu(), scores, seconds)
 
 
@@ -108,13 +111,13 @@ def summarise(method: str, judge: Judge, answered: list[Answer]) -> list[Result]
     return results
 
 
-def of_baseline(baseline: Baseline, sigma: float) -> Predict:
-    """A classical method as a predictor; it is told the true noise level, σ on the 0–255 scale."""
-
-    def predict(batch: Pair) -> Tensor:
-        return torch.stack([baseline(picture.cpu(), sigma / 255) for picture in batch.source]).to(batch.source)
-
-    return predict
+@contextmanager
+def _of(file: Path) -> Iterator[None]:
+    """Say which file a mistake is about."""
+    try:
+        yield
+    except DarkroomError as error:
+        raise DarkroomError(f"{file}: {error}") from error
 
 
 def _synchronise(device: torch.device) -> None:

@@ -1,8 +1,10 @@
 """What training writes down as it goes on: `metrics.jsonl`, TensorBoard events, sample pictures."""
 
 import json
+from collections.abc import Sequence
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from darkroom.core.files import read_json_lines, write_json_lines
 from darkroom.core.images import Picture, write
@@ -59,10 +61,30 @@ class Journal:
         self._events.close()
 
 
-def middle(picture: Tensor, side: int) -> Tensor:
-    """The middle of a picture `(channel, height, width)`, at most `side` pixels a side, clipped to [0, 1]."""
-    top, left = (max(0, (length - side) // 2) for length in picture.shape[1:])
-    return picture[:, top : top + side, left : left + side].clamp(0, 1)
+def middles(*pictures: Tensor, side: int) -> list[Tensor]:
+    """The same middle of several pictures `(channel, height, width)` of one scene, clipped to [0, 1].
+
+    Pictures may differ in resolution by whole factors (a reduced picture and its enlargement): what is
+    returned shows the same part of the scene in all of them, at most `side` pixels a side in the largest.
+    """
+    largest, smallest = (choose(pictures, key=lambda picture: picture.shape[-1]).shape[-1] for choose in (max, min))
+    step = largest // smallest
+    shown = []
+    for picture in pictures:
+        zoom = round(picture.shape[-1] / smallest)
+        cut = picture
+        for axis in (1, 2):
+            length = picture.shape[axis] // zoom
+            kept = min(length, side // step)
+            cut = cut.narrow(axis, (length - kept) // 2 * zoom, kept * zoom)
+        shown.append(cut.clamp(0, 1))
+    return shown
+
+
+def beside_each_other(pictures: Sequence[Tensor]) -> Tensor:
+    """One strip of pictures `(channel, height, width)`; smaller ones are enlarged by repeating pixels."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (1, 2))
+    return torch.cat([nn.functional.interpolate(picture[None], (height, width))[0] for picture in pictures], dim=2)
 
 
 def file_name(words: str) -> str:

@@ -3,13 +3,16 @@
 import copy
 import itertools
 import math
+import weakref
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
@@ -28,6 +31,10 @@ CHECKED_SIGMAS = (10.0, 25.0, 50.0)
 """Noise levels of the self-check where none is given."""
 
 
+FARTHEST = 64
+"""The widest margin that tiles are given, in pixels of the input."""
+
+
 class Restorer:
     """Runs a network over pictures of any size within a memory budget.
 
@@ -36,6 +43,9 @@ class Restorer:
     self-check on these very weights finds the PSNR moved by less than `TOLERANCE_DB`. A picture is cut
     into tiles with a margin as wide as the receptive field reaches (`network.halo`), so that a
     convolutional network gives exactly what it would give for the whole picture at once.
+
+    A network that reaches farther than `FARTHEST` pixels is given that margin, and then its tiles differ a little
+    from the whole picture; tiles begin on multiples of the cells (`network.grid`) in which it looks at pictures.
 
     Args:
         network: any network that says how far it sees.
@@ -58,7 +68,8 @@ class Restorer:
         sigma: float | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.channels, self.halo, self.scale = network.channels, network.halo, network.scale
+        self.channels, self.scale, self.grid = network.channels, network.scale, network.grid
+        self.halo = -(-min(network.halo, FARTHEST) // self.grid) * self.grid
         if network.nonblind and sigma is None:
             raise DarkroomError("this network is told the noise level: give it with --sigma (0 to 255 scale)")
         self.told = torch.tensor([sigma / 255], device=self.device) if network.nonblind and sigma is not None else None
@@ -87,7 +98,7 @@ class Restorer:
     def _tiled(self, picture: Tensor, progress: Callable[[int, int], None]) -> Tensor:
         height, width = picture.shape[1:]
         answer = torch.empty(self.channels, height * self.scale, width * self.scale)
-        cuts = list(tiles(height, width, self.tile, self.halo))
+        cuts = list(tiles(height, width, self.tile, self.halo, self.grid))
         s = self.scale
         for done, cut in enumerate(cuts, 1):
             seen = picture[:, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
@@ -124,30 +135,48 @@ class Restorer:
 
     def _tile_within(self, memory: int) -> int:
         """The largest tile (without its margin) whose activations stay within `memory` bytes."""
-        side = int(math.sqrt(memory / self._bytes_per_pixel())) - 2 * self.halo
-        smallest = max(16, self.halo)
+        bytes_per_pixel = self._bytes_per_pixel()
+        side = (int(math.sqrt(memory / bytes_per_pixel)) - 2 * self.halo) // self.grid * self.grid
+        smallest = -(-max(16, self.halo) // self.grid) * self.grid
         if side < smallest:
-            needed = (smallest + 2 * self.halo) ** 2 * self._bytes_per_pixel() / 2**20
+            needed = (smallest + 2 * self.halo) ** 2 * bytes_per_pixel / 2**20
             raise DarkroomError(
                 f"--memory {memory >> 20} MiB is too little for this network: it needs at least {needed:.0f} MiB"
             )
         return side
 
     def _bytes_per_pixel(self) -> float:
-        """Measured on a small picture: the most that one layer holds, input and output, and half as much for its work."""
-        side, most = 32 + 2 * self.halo, 0
+        """Measured on a small picture: the most that is held at one time, and a quarter more for the work itself."""
+        side = -(-(64 + self.halo) // self.grid) * self.grid
+        with _PeakMemory() as watch:
+            self._run(torch.zeros(1, self.channels, side, side))
+        return 1.25 * watch.most / side**2
 
-        def weigh(module: nn.Module, inputs: tuple, output: object) -> None:
-            nonlocal most
-            tensors = [x for x in (*inputs, output) if isinstance(x, Tensor)]
-            most = max(most, sum(x.numel() * 4 for x in tensors))
 
-        leaves = [module for module in self.network.modules() if not any(module.children())]
-        handles = [leaf.register_forward_hook(weigh) for leaf in leaves]
-        self._run(torch.zeros(1, self.channels, side, side))
-        for handle in handles:
-            handle.remove()
-        return 1.5 * most / side**2
+class _PeakMemory(TorchDispatchMode):
+    """Watches how many bytes the tensors made under it hold together, at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self.held: set[int] = set()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = function(*args, **(kwargs or {}))
+        for tensor in tree_leaves(answer):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                key, size = storage._cdata, storage.nbytes()
+                if key not in self.held:
+                    self.held.add(key)
+                    self.now += size
+                    weakref.finalize(storage, self._freed, key, size)
+        self.most = max(self.most, self.now)
+        return answer
+
+    def _freed(self, key: int, size: int) -> None:
+        self.held.discard(key)
+        self.now -= size
 
 
 class Cut(NamedTuple):
@@ -163,17 +192,21 @@ class Cut(NamedTuple):
     after: int
 
 
-def tiles(height: int, width: int, tile: int, halo: int) -> Iterator[Cut]:
-    """Cut a picture into near-equal tiles of at most `tile` pixels a side, with margins inside the picture."""
-    for (top, bottom), (left, right) in itertools.product(_spans(height, tile), _spans(width, tile)):
+def tiles(height: int, width: int, tile: int, halo: int, grid: int = 1) -> Iterator[Cut]:
+    """Cut a picture into near-equal tiles of at most `tile` pixels a side, with margins inside the picture.
+
+    Tiles begin on multiples of `grid`, which must divide `tile` and `halo`.
+    """
+    for (top, bottom), (left, right) in itertools.product(_spans(height, tile, grid), _spans(width, tile, grid)):
         yield Cut(
             top, bottom, left, right, min(halo, top), min(halo, height - bottom), min(halo, left), min(halo, width - right)
         )
 
 
-def _spans(length: int, tile: int) -> list[tuple[int, int]]:
-    pieces = -(-length // tile)
-    edges = [length * piece // pieces for piece in range(pieces + 1)]
+def _spans(length: int, tile: int, grid: int) -> list[tuple[int, int]]:
+    cells = -(-length // grid)
+    pieces = -(-cells // (tile // grid))
+    edges = [min(length, grid * (cells * piece // pieces)) for piece in range(pieces + 1)]
     return list(itertools.pairwise(edges))
 
 

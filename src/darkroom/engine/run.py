@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from darkroom.core.method import Method
+from darkroom.core.method import Method, Predict
 from darkroom.core.network import RestorationNetwork
 from darkroom.data.pictures import Pictures
 from darkroom.data.streams import Degradation, Stream
@@ -15,6 +15,11 @@ from darkroom.metrics.fidelity import Metric
 
 Schedule = Callable[[float], float]
 """Learning-rate factor as a function of progress in [0, 1): stateless, so resuming needs nothing."""
+
+
+def constant(progress: float) -> float:
+    """1 from beginning to end."""
+    return 1.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Optimization:
 
     build: Callable[[Iterable[nn.Parameter]], Optimizer]
     rate: float
-    schedule: Schedule = lambda progress: 1.0
+    schedule: Schedule = constant
     clip: float | None = None
 
 
@@ -38,7 +43,7 @@ def adam(
     rate: float,
     *,
     betas: tuple[float, float] = (0.9, 0.999),
-    schedule: Schedule = lambda progress: 1.0,
+    schedule: Schedule = constant,
     clip: float | None = None,
 ) -> Optimization:
     """Adam (Kingma & Ba 2015)."""
@@ -50,6 +55,11 @@ def tenth_after(*milestones: float) -> Schedule:
     return lambda progress: 0.1 ** sum(progress >= milestone for milestone in milestones)
 
 
+def halved_after(*milestones: float) -> Schedule:
+    """The rate halved after each milestone, a share of the whole training."""
+    return lambda progress: 0.5 ** sum(progress >= milestone for milestone in milestones)
+
+
 def linear(progress: float) -> float:
     """From 1 to 0 along a line."""
     return 1 - progress
@@ -58,6 +68,15 @@ def linear(progress: float) -> float:
 def cosine(progress: float) -> float:
     """From 1 to 0 along half a cosine (Loshchilov & Hutter 2017, without restarts)."""
     return 0.5 * (1 + float(torch.cos(torch.tensor(progress * torch.pi))))
+
+
+Varied = Mapping[str, float | str]
+"""What distinguishes columns of a table on the same pictures, for example `{"sigma": 25.0}`."""
+
+
+def spelled(varied: Varied) -> list[str]:
+    """Each varied thing as words, for example `["sigma 25"]`."""
+    return [f"{key} {value:g}" if isinstance(value, float | int) else f"{key} {value}" for key, value in varied.items()]
 
 
 @dataclass(frozen=True)
@@ -71,14 +90,18 @@ class Judge:
         degrade: makes the question from a clean picture.
         metrics: the protocols.
         varied: what distinguishes this judge from others on the same pictures, for example `{"sigma": 25}`.
+        baselines: what else answers the same questions and stands in the table, by name.
         seed: of the degradation.
+        where_present: leave this judge out, and say so, where its pictures are not there.
     """
 
     pictures: Pictures
     degrade: Degradation
     metrics: Sequence[Metric]
-    varied: Mapping[str, float] = field(default_factory=dict)
+    varied: Varied = field(default_factory=dict)
+    baselines: Mapping[str, Predict] = field(default_factory=dict)
     seed: int = 0
+    where_present: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,17 +112,16 @@ class Published:
         metric, dataset, varied: the column it belongs in.
         value: as printed.
         source: paper and table.
+        method: whose number it is: "ours" for the row's own, the name of a baseline, or somebody else's
+            method, which then stands in the table to be looked at.
     """
 
     metric: str
     dataset: str
     value: float
     source: str
-    varied: Mapping[str, float] = field(default_factory=dict)
-
-
-Baseline = Callable[[Tensor, float], Tensor]
-"""A method that was not trained: `(picture (channel, height, width), level in picture units) -> picture`."""
+    varied: Varied = field(default_factory=dict)
+    method: str = "ours"
 
 
 @dataclass(frozen=True)
@@ -114,9 +136,9 @@ class Run:
         validation: judged as training goes on; its first metric chooses `best.safetensors`.
         validate_every: steps between validations.
         judges: judged once, at the end, with the final weights.
-        baselines: what else stands in the table, by name; run on the judges that vary `sigma`.
         averaging: decay of the exponential average of weights that is judged in their place, or None.
         restorer: the network that `darkroom apply` runs over pictures, or None.
+        needs: looks up, before training begins, what else has to be there (features of another network).
         seed: the seed that the run depends on.
     """
 
@@ -127,7 +149,7 @@ class Run:
     validation: Judge
     validate_every: int
     judges: Sequence[Judge]
-    baselines: Mapping[str, Baseline] = field(default_factory=dict)
     averaging: float | None = None
     restorer: RestorationNetwork | None = None
+    needs: Sequence[Callable[[], object]] = ()
     seed: int = 0

@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,18 +12,21 @@ import torch
 from lightning_fabric import Fabric
 
 from darkroom.core import weights
-from darkroom.core.errors import Diverged, Interrupted
+from darkroom.core.errors import DarkroomError, Diverged, Interrupted
 from darkroom.core.files import write_json_lines
 from darkroom.core.images import Picture, write
 from darkroom.engine import checkpoint
-from darkroom.engine.evaluate import Answer, Predict, answers, of_baseline, summarise
+from darkroom.engine.evaluate import Answer, answers, summarise
 from darkroom.engine.fit import Record, Training, fit
 from darkroom.engine.folder import RunFolder
-from darkroom.engine.journal import Journal, file_name, middle
-from darkroom.engine.run import Judge, Run
+from darkroom.engine.journal import Journal, beside_each_other, file_name, middles
+from darkroom.engine.run import Judge, Run, spelled
 
 SHOWN = 3
 """Pictures of every judge that are kept for the report."""
+
+STRIPS = 2
+"""Validated pictures that are shown as training goes on."""
 
 
 @runtime_checkable
@@ -48,6 +51,28 @@ class Habits:
     workers: int = 0
     save_every: float = 60.0
     log_every: int = 20
+
+
+def prepared(run: Run) -> tuple[Run, list[str]]:
+    """The run with everything it learns from and is judged on looked up; and what had to be left out.
+
+    Raises:
+        DarkroomError: something that it cannot do without is missing.
+    """
+    run.stream.open()
+    len(run.validation.pictures)
+    for look_up in run.needs:
+        look_up()
+    judges, left_out = [], []
+    for judge in run.judges:
+        try:
+            len(judge.pictures)
+            judges.append(judge)
+        except DarkroomError as error:
+            if not judge.where_present:
+                raise
+            left_out.append(f"not judged on {judge.pictures.name}: {error}")
+    return replace(run, judges=judges), left_out
 
 
 def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], habits: Habits, listener: Listener) -> None:
@@ -123,9 +148,9 @@ def _validate(training: Training, folder: RunFolder, journal: Journal, config: d
         results = summarise("ours", judge, answered)
         for result in results:
             journal.number(step, "validation", f"{result.metric}@{result.dataset}", result.value)
-        shown = answered[0]
-        trio = (shown.pair.source, shown.prediction, shown.pair.target)
-        journal.sample(step, file_name(shown.name), torch.cat([middle(picture, 256) for picture in trio], dim=2))
+        for shown in answered[:STRIPS]:
+            trio = middles(shown.pair.source, shown.prediction, shown.pair.target, side=256)
+            journal.sample(step, file_name(shown.name), beside_each_other(trio))
         score = results[0].value if judge.metrics[0].higher_is_better else -results[0].value
         if training.best is None or score > training.best:
             training.best = score
@@ -140,21 +165,18 @@ def _finish(training: Training, folder: RunFolder, config: dict[str, Any], liste
         weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
         done = folder.read_results()
         for judge in run.judges:
-            contenders: dict[str, Predict] = {"ours": method.predict}
-            sigma = judge.varied.get("sigma")
-            if sigma is not None:
-                contenders |= {name: of_baseline(baseline, sigma) for name, baseline in run.baselines.items()}
-            for name, predict in contenders.items():
+            for name, predict in {"ours": method.predict, **judge.baselines}.items():
                 if any(_same(line, name, judge) for line in done):
                     continue
-                listener.say(f"judging {name} on {judge.pictures.name} {_spelled(judge)}".rstrip())
+                listener.say(", ".join([f"judging {name} on {judge.pictures.name}", *spelled(judge.varied)]))
                 answered: list[Answer] = []
-                for answer in answers(predict, judge, device):
+                where = device if name == "ours" else torch.device("cpu")
+                for answer in answers(predict, judge, where):
                     if len(answered) < SHOWN:
                         keep_pictures(folder.pictures, name, judge, answer)
                     answered.append(answer)
-                where = device_name(device) if name == "ours" else device_name(torch.device("cpu"))
-                made = {"device": where, "step": training.step, "seconds_trained": training.seconds if name == "ours" else 0.0}
+                seconds = training.seconds if name == "ours" else 0.0
+                made = {"device": device_name(where), "step": training.step, "seconds_trained": seconds}
                 done += [{**result.line(), **made} for result in summarise(name, judge, answered)]
                 write_json_lines(folder.results, done)
 
@@ -164,13 +186,15 @@ def keep_pictures(folder: Path, method: str, judge: Judge, answer: Answer) -> No
 
     They lie in `<folder>/<dataset>/<what was varied>/<picture>/{source,<method>,target}.png`.
     """
-    place = folder / file_name(judge.pictures.name) / (_spelled(judge) or "plain") / file_name(answer.name)
-    for kind, pixels in (("source", answer.pair.source), (method, answer.prediction), ("target", answer.pair.target)):
-        write(place / f"{file_name(kind)}.png", Picture(middle(pixels, 512)))
-
-
-def _spelled(judge: Judge) -> str:
-    return "-".join(f"{key}{value:g}" for key, value in judge.varied.items())
+    place = (
+        folder
+        / file_name(judge.pictures.name)
+        / (file_name("-".join(spelled(judge.varied))) or "plain")
+        / file_name(answer.name)
+    )
+    source, prediction, target = middles(answer.pair.source, answer.prediction, answer.pair.target, side=512)
+    for kind, pixels in (("source", source), (method, prediction), ("target", target)):
+        write(place / f"{file_name(kind)}.png", Picture(pixels))
 
 
 def _same(line: dict[str, Any], method: str, judge: Judge) -> bool:

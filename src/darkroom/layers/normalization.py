@@ -16,12 +16,12 @@ class BatchNorm2d(nn.BatchNorm2d):
     """
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
-        processes = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        processes = _processes()
         if not self.training or processes == 1:
             return super().forward(x)
-        mean = _mean_over_processes(x.float().mean((0, 2, 3)), processes)
+        mean = mean_over_processes(x.float().mean((0, 2, 3)))
         centred = x.float() - mean[:, None, None]
-        variance = _mean_over_processes(centred.square().mean((0, 2, 3)), processes)
+        variance = mean_over_processes(centred.square().mean((0, 2, 3)))
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
@@ -35,7 +35,12 @@ class BatchNorm2d(nn.BatchNorm2d):
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
-def _mean_over_processes(x: Tensor, processes: int) -> Tensor:
+def mean_over_processes(x: Tensor) -> Tensor:
+    """The mean of a tensor over all training processes, differentiated through; x itself where there is one."""
     from torch.distributed.nn.functional import all_reduce
 
-    return all_reduce(x) / processes
+    return all_reduce(x) / _processes() if _processes() > 1 else x
+
+
+def _processes() -> int:
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -39,3 +40,19 @@ class Regression(Method):
 def half_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """1/(2N) Σ ‖prediction − target‖², summed over the pixels of each of N pictures (Zhang et al. 2017, eq. 1)."""
     return (prediction - target).square().sum() / (2 * len(target))
+
+
+def l1_and_frequencies(weight: float) -> Loss:
+    """mean |prediction − target| + weight · mean |F(prediction) − F(target)|, F the two-dimensional Fourier transform.
+
+    The second mean is over real and imaginary parts (Sun et al. 2023, equation 8; Cho et al. 2021).
+    """
+
+    def loss(prediction: Tensor, target: Tensor) -> Tensor:
+        plain = (prediction - target).abs().mean()
+        if not weight:
+            return plain
+        difference = torch.fft.rfft2(prediction.float()) - torch.fft.rfft2(target.float())
+        return plain + weight * torch.view_as_real(difference).abs().mean()
+
+    return loss

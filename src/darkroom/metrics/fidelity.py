@@ -1,4 +1,4 @@
-"""Fidelity to a known truth: PSNR and SSIM, each under a protocol that its name carries."""
+"""Fidelity to a known truth: L1, PSNR and SSIM, each under a protocol that its name carries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.images import round_to_8_bits
 
 Pictures = Float[Tensor, "batch channel height width"]
+
+WINDOW = 11
+"""Side of SSIM's window."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class Metric:
     """A named protocol that gives one number a picture.
 
     Args:
-        name: how tables and files call it; two protocols never share a name.
+        name: how files call it; two protocols never share a name.
+        title: how tables call it.
         unit: "dB" or "" for a plain number.
         definition: one sentence for the report: range, rounding, channels, border.
         compute: `(prediction, target) -> (batch,)`, both in [0, 1].
@@ -25,10 +30,76 @@ class Metric:
     """
 
     name: str
+    title: str
     unit: str
     definition: str
     compute: Callable[[Pictures, Pictures], Float[Tensor, " batch"]]
     higher_is_better: bool = True
+
+    def described(self) -> dict[str, str | bool]:
+        """What a run writes down of it."""
+        return {
+            "title": self.title,
+            "unit": self.unit,
+            "definition": self.definition,
+            "higher_is_better": self.higher_is_better,
+        }
+
+
+def luma(pictures: Pictures) -> Float[Tensor, "batch 1 height width"]:
+    """Y of BT.601 in limited range, rounded to 8 bits: Y = 16 + 65.481 R + 128.553 G + 24.966 B, over 255.
+
+    This is what MATLAB's `rgb2ycbcr` gives for 8-bit pictures, and what the super-resolution tables are
+    made with; a full-range luma gives PSNRs that are 1.32 dB lower. A grey picture is its own luma.
+    """
+    if pictures.shape[1] == 1:
+        return round_to_8_bits(pictures)
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64, device=pictures.device)
+    y = 16 + (round_to_8_bits(pictures).double() * weights.view(3, 1, 1)).sum(1, keepdim=True)
+    return (y.round() / 255).float()
+
+
+def psnr_y(border: int) -> Metric:
+    """PSNR on luma with a border cropped, as super-resolution is judged; `border` is the factor, in pixels."""
+
+    def compute(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+        return _psnr(*_luma_within(border, prediction, target))
+
+    return Metric(
+        f"psnr_y_crop{border}",
+        "PSNR Y",
+        "dB",
+        f"PSNR on luma (BT.601 limited range, 8 bits), peak 255, {border} pixels cropped from every side; output "
+        "clipped and rounded to 8 bits; mean over pictures.",
+        compute,
+    )
+
+
+def ssim_y(border: int) -> Metric:
+    """SSIM on luma with a border cropped, as super-resolution is judged."""
+
+    def compute(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+        return _ssim(*_luma_within(border, prediction, target))
+
+    return Metric(
+        f"ssim_y_crop{border}",
+        "SSIM Y",
+        "",
+        f"SSIM (11x11 Gaussian window of deviation 1.5) on luma (BT.601 limited range, 8 bits), {border} pixels "
+        "cropped from every side; output clipped and rounded to 8 bits; mean over pictures.",
+        compute,
+    )
+
+
+def _luma_within(border: int, *pictures: Pictures) -> list[Pictures]:
+    if min(pictures[0].shape[-2:]) <= 2 * border:
+        height, width = pictures[0].shape[-2:]
+        raise DarkroomError(f"a picture of {width}x{height} has nothing left when {border} pixels are cropped from every side")
+    return [luma(x)[..., border : x.shape[-2] - border, border : x.shape[-1] - border] for x in pictures]
+
+
+def _l1(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+    return (prediction.double() - target.double()).abs().mean((1, 2, 3))
 
 
 def _psnr(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
@@ -39,6 +110,9 @@ def _psnr(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
 def _ssim(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
     from torchmetrics.functional.image import structural_similarity_index_measure  # slow to import
 
+    height, width = target.shape[-2:]
+    if min(height, width) < WINDOW:
+        raise DarkroomError(f"a picture of {width}x{height} is too small for SSIM, whose window is {WINDOW} pixels wide")
     # torchmetrics continues the picture by reflection; the published definition takes whole windows only.
     _, everywhere = structural_similarity_index_measure(
         round_to_8_bits(prediction), target.float(), data_range=1.0, reduction="none", return_full_image=True
@@ -46,8 +120,20 @@ def _ssim(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
     return everywhere[..., 5:-5, 5:-5].mean((1, 2, 3))
 
 
+l1 = Metric(
+    "l1",
+    "L1",
+    "",
+    "L1 = mean absolute error, peak 1, over all pixels and channels of a picture; output neither clipped nor "
+    "rounded; mean over pictures.",
+    _l1,
+    higher_is_better=False,
+)
+"""Mean absolute error, as it is minimised."""
+
 psnr = Metric(
     "psnr",
+    "PSNR",
     "dB",
     "PSNR = -10 log10(mean squared error), peak 1, over all pixels and channels of a picture; output clipped "
     "and rounded to 8 bits; no border cropped; mean over pictures.",
@@ -57,6 +143,7 @@ psnr = Metric(
 
 ssim = Metric(
     "ssim",
+    "SSIM",
     "",
     "SSIM with an 11x11 Gaussian window of deviation 1.5, K1 = 0.01, K2 = 0.03, windows wholly inside the "
     "picture; output clipped and rounded to 8 bits; mean over channels, then over pictures.",

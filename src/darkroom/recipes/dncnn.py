@@ -117,7 +117,8 @@ def recipe(
     network = DnCNN(1 if grey else 3, width, depth, batch_norm=batch_norm, nonblind=told).initialise(generator(seed, "weights"))
     judged = judging(judged_on, grey=grey)
     judges = [
-        Judge(judged, NoisyPair(Gaussian(level, quantised), told), (psnr, ssim), varied={"sigma": level}) for level in judged_at
+        Judge(judged, NoisyPair(Gaussian(level, quantised), told), (psnr, ssim), {"sigma": level}, classical.baselines(level))
+        for level in judged_at
     ]
     middle = judges[len(judges) // 2]
     return Run(
@@ -135,7 +136,6 @@ def recipe(
         validation=Judge(judged.first(8), middle.degrade, middle.metrics, middle.varied),
         validate_every=max(1, steps // 10),
         judges=judges,
-        baselines=classical.available(),
         restorer=network,
         seed=seed,
     )

@@ -30,8 +30,8 @@ class Recipe(Protocol):
 
 def names() -> list[str]:
     """Every recipe: a file of this folder that has rows."""
-    files = [module.name for module in pkgutil.iter_modules(recipes.__path__) if module.name != "lookup"]
-    return sorted(files)
+    files = pkgutil.iter_modules(recipes.__path__)
+    return sorted(file.name for file in files if not file.ispkg and file.name != "lookup")
 
 
 def find(name: str) -> Recipe:

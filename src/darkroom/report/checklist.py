@@ -11,7 +11,6 @@ def checklist(row: Row) -> list[tuple[str, str]]:
     changed = ", ".join(f"{key}={value}" for key, value in about["changed"].items())
     parameters = ", ".join(f"{player}: {count:,} trained numbers" for player, count in about["parameters"].items())
     judged = "; ".join(f"{judge['set']}: {judge['pictures']} pictures, {judge['degradation']}" for judge in about["judged"])
-    metrics = {name: words for judge in about["judged"] for name, words in judge["metrics"].items()}
     hours = [_training_seconds(row, position) for position in range(len(row.folders))]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return [
@@ -38,7 +37,7 @@ def checklist(row: Row) -> list[tuple[str, str]]:
             if len(row.folders) > 1
             else "None: one seed. Run more with --seed 1, 2, …",
         ),
-        *((f"Definition of {name}", words) for name, words in metrics.items()),
+        *((f"Definition of {protocol.title}", protocol.definition) for protocol in row.protocols().values()),
         ("Training time", ", ".join(hours)),
         ("Computing infrastructure", f"{about['device']}, {about['devices']} process(es), precision {about['precision']}."),
         ("Software", versions),

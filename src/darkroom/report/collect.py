@@ -10,7 +10,7 @@ from darkroom.engine.folder import RunFolder, runs_below
 from darkroom.engine.run import Published
 from darkroom.recipes import lookup
 
-Column = tuple[str, str, tuple[tuple[str, float], ...]]
+Column = tuple[str, str, tuple[tuple[str, float | str], ...]]
 """Dataset, metric, and what was varied."""
 
 _FIXED = {
@@ -27,6 +27,20 @@ _FIXED = {
     "step",
     "values",
 }
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a run wrote down of a metric: what tables call it, its unit, its definition, and which way is better."""
+
+    title: str
+    unit: str
+    definition: str
+    higher_is_better: bool
+
+    def format(self, value: float, sign: str = "") -> str:
+        """A value with as many digits as the unit deserves."""
+        return f"{value:{sign}.{2 if self.unit == 'dB' else 4}f}"
 
 
 @dataclass(frozen=True)
@@ -81,10 +95,14 @@ class Row:
             for method, columns in sorted(grouped.items(), key=lambda item: item[0] != "ours")
         }
 
-    def published(self) -> dict[Column, Published]:
-        """The paper's numbers for this row, by column."""
+    def published(self) -> list[tuple[Column, Published]]:
+        """Published numbers that belong beside this row's, each with its column."""
         found = lookup.find(self.recipe).PUBLISHED.get(self.row, [])
-        return {(p.dataset, p.metric, tuple(sorted(p.varied.items()))): p for p in found}
+        return [((p.dataset, p.metric, tuple(sorted(p.varied.items()))), p) for p in found]
+
+    def protocols(self) -> dict[str, Protocol]:
+        """The metrics that this row was judged by."""
+        return {name: Protocol(**about) for judge in self.description["judged"] for name, about in judge["metrics"].items()}
 
     def curve(self, split: str, name: str) -> list[tuple[int, float]]:
         """A written number against the step, from the first seed."""

@@ -10,10 +10,11 @@ from darkroom.core.files import write_text
 
 @dataclass(frozen=True)
 class Entry:
-    """One measured cell of a published table; the first seven fields say which, the rest what came out."""
+    """One measured cell of a published table; the first eight fields say which, the rest what came out."""
 
     recipe: str
     row: str
+    method: str
     metric: str
     dataset: str
     count: str
@@ -30,7 +31,7 @@ class Entry:
     verdict: str
 
 
-_KEY = ("recipe", "row", "metric", "dataset", "count", "varied", "changed")
+_KEY = ("recipe", "row", "method", "metric", "dataset", "count", "varied", "changed")
 
 
 def read(path: Path) -> list[Entry]:

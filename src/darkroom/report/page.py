@@ -13,7 +13,7 @@ from darkroom.report.checklist import checklist
 from darkroom.report.collect import Row
 from darkroom.report.figures import curves
 from darkroom.report.pictures import comparisons, samples
-from darkroom.report.table import column_title, columns_of, comparisons_of, lines_of
+from darkroom.report.table import column_title, columns_of, comparisons_of, lines_of, protocols_of
 
 
 def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
@@ -33,7 +33,7 @@ def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
         abouts=[lookup.find(recipe).__doc__ for recipe in recipes],
         made=datetime.date.today().isoformat(),
         version=code_version(),
-        columns=[column_title(column) for column in columns_of(rows)],
+        columns=[column_title(column, protocols_of(rows)) for column in columns_of(rows)],
         lines=lines_of(rows),
         comparisons=comparisons_of(rows),
         counts=sorted(

@@ -1,23 +1,23 @@
-"""The table: ours, the baselines, and the paper's numbers, column by column."""
+"""The table: ours, the baselines, and published numbers, column by column."""
 
 from dataclasses import dataclass
 
-from darkroom.metrics import fidelity
+from darkroom.engine.run import spelled
 from darkroom.recipes import lookup
-from darkroom.report.collect import Column, Row
+from darkroom.report.collect import Cell, Column, Protocol, Row
 from darkroom.report.ledger import Entry
 from darkroom.report.verdict import Verdict, judge
-
-_METRICS = {metric.name: metric for metric in (fidelity.psnr, fidelity.ssim)}
-_DIGITS = {"dB": 2, "": 4}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: who, and a number or nothing for each column."""
+    """One line of the table: who, and a number or nothing for each column.
+
+    `kind` is "ours", "baseline", or "published" for numbers that were read in a paper and not measured.
+    """
 
     name: str
-    ours: bool
+    kind: str
     numbers: list[str]
     best: list[bool]
     seconds: str
@@ -27,7 +27,7 @@ class Line:
 class Comparison:
     """One number beside the paper's."""
 
-    row: str
+    who: str
     column: str
     ours: str
     published: str
@@ -36,107 +36,85 @@ class Comparison:
     verdict: Verdict
 
 
-def column_title(column: Column) -> str:
+def protocols_of(rows: list[Row]) -> dict[str, Protocol]:
+    """Every metric that any row was judged by, by name."""
+    return {name: protocol for row in rows for name, protocol in row.protocols().items()}
+
+
+def column_title(column: Column, protocols: dict[str, Protocol]) -> str:
     """For example "PSNR (dB) · bsd68 · sigma 25"."""
     dataset, name, varied = column
-    unit = f" ({_METRICS[name].unit})" if name in _METRICS and _METRICS[name].unit else ""
-    return " · ".join([f"{name.upper()}{unit}", dataset, *(f"{key} {value:g}" for key, value in varied)])
+    protocol = protocols[name]
+    unit = f" ({protocol.unit})" if protocol.unit else ""
+    return " · ".join([f"{protocol.title}{unit}", dataset, *spelled(dict(varied))])
 
 
 def columns_of(rows: list[Row]) -> list[Column]:
-    """Every column that any row has, in a fixed order."""
+    """Every column that any row has: set by set, in it what was varied, in it the metrics in the order of judging."""
+    names = list(protocols_of(rows))
     found = {column for row in rows for columns in row.cells().values() for column in columns}
-    return sorted(found, key=lambda column: (column[1] != "psnr", column[1], column[0], column[2]))
+    return sorted(found, key=lambda column: (column[0], column[2], names.index(column[1])))
 
 
 def lines_of(rows: list[Row]) -> list[Line]:
-    """Ours and the baselines; baselines that several rows share are shown once."""
-    columns = columns_of(rows)
+    """Published numbers of others, baselines (once, where several rows share them), and ours."""
+    columns, protocols = columns_of(rows), protocols_of(rows)
+    kinds: dict[str, str] = {}
     values: dict[str, dict[Column, float]] = {}
-    spelled: dict[str, dict[Column, str]] = {}
+    texts: dict[str, dict[Column, str]] = {}
     seconds: dict[str, str] = {}
-    mine = {row.title for row in rows}
     for row in rows:
         for method, cells in row.cells().items():
             name = row.title if method == "ours" else method
+            kinds[name] = "ours" if method == "ours" else "baseline"
             for column, cell in cells.items():
                 values.setdefault(name, {})[column] = cell.value
-                text = f"{cell.value:.{_digits(column)}f}"
-                if cell.deviation is not None and method == "ours":
-                    text += f" ± {cell.deviation:.{_digits(column)}f}"
-                spelled.setdefault(name, {})[column] = text
+                texts.setdefault(name, {})[column] = _text(cell, protocols[column[1]], with_deviation=method == "ours")
                 seconds[name] = f"{cell.seconds:.2f}" if cell.seconds >= 0.01 else f"{cell.seconds:.3f}"
-    best = {column: _best(column, [v[column] for v in values.values() if column in v]) for column in columns}
-    order = sorted(values, key=lambda name: name in mine)
+        for column, published in row.published():
+            if column in columns and published.method not in row.cells():
+                name = f"{published.method} (published)"
+                kinds[name] = "published"
+                texts.setdefault(name, {})[column] = protocols[column[1]].format(published.value)
+    best = {column: _best(protocols[column[1]], [v[column] for v in values.values() if column in v]) for column in columns}
     return [
         Line(
             name=name,
-            ours=name in mine,
-            numbers=[spelled[name].get(column, "") for column in columns],
-            best=[values[name].get(column) == best[column] for column in columns],
-            seconds=seconds[name],
+            kind=kinds[name],
+            numbers=[texts[name].get(column, "") for column in columns],
+            best=[column in values.get(name, {}) and values[name][column] == best[column] for column in columns],
+            seconds=seconds.get(name, ""),
         )
-        for name in order
+        for name in sorted(kinds, key=lambda name: ("published", "baseline", "ours").index(kinds[name]))
     ]
 
 
 def comparisons_of(rows: list[Row]) -> list[Comparison]:
-    """Every number that the paper prints too, and whether it was reached."""
-    found = []
-    for row in rows:
-        ours, protocol = row.cells().get("ours", {}), lookup.find(row.recipe).PROTOCOL
-        for column, published in row.published().items():
-            if column not in ours:
-                continue
-            metric, cell = _METRICS[column[1]], ours[column]
-            verdict = judge(
-                cell,
-                published.value,
-                unit=metric.unit,
-                higher_is_better=metric.higher_is_better,
-                changed=row.description["changed"],
-                protocol=protocol,
-            )
-            digits = _digits(column)
-            deviation = f" ± {cell.deviation:.{digits}f}" if cell.deviation is not None else ""
-            found.append(
-                Comparison(
-                    row=row.title,
-                    column=column_title(column),
-                    ours=f"{cell.value:.{digits}f}{deviation}",
-                    published=f"{published.value:.{digits}f}",
-                    source=published.source,
-                    difference=f"{verdict.difference:+.{digits}f}",
-                    verdict=verdict,
-                )
-            )
-    return found
+    """Every measured number, ours or a baseline's, that was published too, and whether it was reached."""
+    return [comparison for row in rows for comparison, _ in _compared(row)]
 
 
 def ledger_entries(rows: list[Row]) -> list[Entry]:
     """The same comparisons as lines for the ledger."""
     entries = []
-    by_title = {(comparison.row, comparison.column): comparison for comparison in comparisons_of(rows)}
     for row in rows:
-        for column, published in row.published().items():
-            comparison = by_title.get((row.title, column_title(column)))
-            if comparison is None:
-                continue
-            cell = row.cells()["ours"][column]
-            changed = {key: value for key, value in row.description["changed"].items() if key != "seed"}
+        changed = {key: value for key, value in row.description["changed"].items() if key != "seed"}
+        for comparison, (column, method, cell) in _compared(row):
+            protocol = row.protocols()[column[1]]
             entries.append(
                 Entry(
                     recipe=row.recipe,
                     row=row.row,
+                    method=method,
                     metric=column[1],
                     dataset=column[0],
                     count=str(cell.count),
-                    varied=" ".join(f"{key}={value:g}" for key, value in column[2]),
+                    varied=" ".join(spelled(dict(column[2]))),
                     changed=" ".join(f"{key}={value}" for key, value in changed.items()),
                     published=comparison.published,
-                    source=published.source,
-                    measured=f"{cell.value:.{_digits(column)}f}",
-                    deviation="" if cell.deviation is None else f"{cell.deviation:.{_digits(column)}f}",
+                    source=comparison.source,
+                    measured=protocol.format(cell.value),
+                    deviation="" if cell.deviation is None else protocol.format(cell.deviation),
                     seeds=" ".join(map(str, row.seeds)),
                     device=cell.device,
                     date=row.description["started"][:10],
@@ -147,10 +125,35 @@ def ledger_entries(rows: list[Row]) -> list[Entry]:
     return entries
 
 
-def _digits(column: Column) -> int:
-    return _DIGITS[_METRICS[column[1]].unit] if column[1] in _METRICS else 4
+def _compared(row: Row) -> list[tuple[Comparison, tuple[Column, str, Cell]]]:
+    found = []
+    protocols, measured, breaking = row.protocols(), row.cells(), lookup.find(row.recipe).PROTOCOL
+    for column, published in row.published():
+        cell = measured.get(published.method, {}).get(column)
+        if cell is None:
+            continue
+        protocol, mine = protocols[column[1]], published.method == "ours"
+        changed = row.description["changed"]
+        if not mine:  # what a baseline answers depends on no setting but those of the protocol
+            changed = {key: value for key, value in changed.items() if key in breaking}
+        verdict = judge(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
+        comparison = Comparison(
+            who=row.title if mine else f"{published.method}, judged in {row.title}",
+            column=column_title(column, protocols),
+            ours=_text(cell, protocol, with_deviation=mine),
+            published=protocol.format(published.value),
+            source=published.source,
+            difference=protocol.format(verdict.difference, "+"),
+            verdict=verdict,
+        )
+        found.append((comparison, (column, published.method, cell)))
+    return found
 
 
-def _best(column: Column, values: list[float]) -> float:
-    higher = _METRICS[column[1]].higher_is_better if column[1] in _METRICS else True
-    return max(values) if higher else min(values)
+def _text(cell: Cell, protocol: Protocol, *, with_deviation: bool) -> str:
+    deviation = f" ± {protocol.format(cell.deviation)}" if with_deviation and cell.deviation is not None else ""
+    return protocol.format(cell.value) + deviation
+
+
+def _best(protocol: Protocol, values: list[float]) -> float:
+    return max(values) if protocol.higher_is_better else min(values)

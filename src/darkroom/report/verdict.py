@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.report.collect import Cell
+from darkroom.report.collect import Cell, Protocol
 
 TOLERANCE_DB = 0.1
 TOLERANCE_SHARE = 0.03
@@ -24,26 +24,25 @@ class Verdict:
     difference: float
 
 
-def judge(
-    cell: Cell, published: float, *, unit: str, higher_is_better: bool, changed: dict[str, Any], protocol: frozenset[str]
-) -> Verdict:
+def judge(cell: Cell, published: float, *, protocol: Protocol, changed: dict[str, Any], breaking: frozenset[str]) -> Verdict:
     """Compare a measured number with a published one.
 
     Reproduced means: no worse than 0.1 dB (for numbers in dB) or 3 % (for others) below it.
 
     Args:
+        protocol: unit and direction of the metric.
         changed: settings that differ from the row as published.
-        protocol: settings that, when changed, make the numbers measure different things.
+        breaking: settings that, when changed, make the numbers measure different things.
     """
     difference = cell.value - published
-    shortfall = -difference if higher_is_better else difference
-    tolerance = TOLERANCE_DB if unit == "dB" else TOLERANCE_SHARE * abs(published)
-    broken = ", ".join(f"{key}={value}" for key, value in changed.items() if key in protocol)
+    shortfall = -difference if protocol.higher_is_better else difference
+    tolerance = TOLERANCE_DB if protocol.unit == "dB" else TOLERANCE_SHARE * abs(published)
+    broken = ", ".join(f"{key}={value}" for key, value in changed.items() if key in breaking)
     if broken:
         return Verdict("not comparable", f"not comparable because {broken} changes the protocol", difference)
     trained = ", ".join(f"{key}={value}" for key, value in changed.items() if key != "seed")
     remark = f" (with {trained})" if trained else ""
     if shortfall <= tolerance:
-        margin = f"{TOLERANCE_DB} dB" if unit == "dB" else f"{TOLERANCE_SHARE:.0%}"
+        margin = f"{TOLERANCE_DB} dB" if protocol.unit == "dB" else f"{TOLERANCE_SHARE:.0%}"
         return Verdict("reproduced", f"reproduced within {margin}{remark}", difference)
-    return Verdict("short", f"short by {shortfall:.2f} {unit}".rstrip() + remark, difference)
+    return Verdict("short", f"short by {protocol.format(shortfall)} {protocol.unit}".rstrip() + remark, difference)

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.core.method import Pair, Predict
+
 TV_WEIGHT_PER_SIGMA = 0.8
 """Weight of the total variation per unit of noise level; see `benchmarks/tune_total_variation.py`."""
 
@@ -76,6 +78,20 @@ def available() -> Mapping[str, Denoiser]:
     if importlib.util.find_spec("bm3d"):
         denoisers["BM3D"] = bm3d
     return denoisers
+
+
+def told(denoiser: Denoiser, sigma: float) -> Predict:
+    """The denoiser as it answers batches, told the true noise level, σ on the 0–255 scale."""
+
+    def predict(batch: Pair) -> Tensor:
+        return torch.stack([denoiser(picture, sigma / 255) for picture in batch.source])
+
+    return predict
+
+
+def baselines(sigma: float) -> dict[str, Predict]:
+    """Every denoiser of this installation, told σ (0–255 scale), by the name that tables give it."""
+    return {name: told(denoiser, sigma) for name, denoiser in available().items()}
 
 
 def _array(picture: Tensor) -> np.ndarray:

@@ -1,0 +1,114 @@
+"""SAFMN: Spatially-Adaptive Feature Modulation for Efficient Image Super-Resolution (Sun, Dong, Tang, Pan 2023)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from darkroom.core.network import RestorationNetwork
+
+LEVELS = 4
+"""Scales at which a block looks at its features: 1, 1/2, 1/4, 1/8."""
+
+
+class SAFMN(RestorationNetwork):
+    """A small convolutional network for super-resolution that looks at its features at four scales.
+
+    Conv; `blocks` times a feature mixing block (modulation over scales, then a convolutional mixer of channels, each
+    behind a normalisation and with a residual), all with a residual; Conv to 3·s² channels, pixel shuffle. 228 thousand
+    trained numbers at ×2. The names of the parameters are those of the public checkpoints.
+
+    Chosen as the light network for ×2 by published PSNR per multiply-add: 38.00 dB on Set5 for 52 G multiply-adds a
+    1280×720 answer, where EDSR-baseline takes 316 G for 37.99 and IMDN 159 G for 38.00 (Sun et al. 2023, the table of
+    ×2 results).
+
+    Args:
+        scale: 2, 3 or 4.
+        width: features, 36 in the paper.
+        blocks: 8 in the paper.
+        growth: features of the mixer over features of the block.
+
+    Source: Sun et al. 2023, section 3.
+    """
+
+    def __init__(self, scale: int = 2, width: int = 36, blocks: int = 8, growth: float = 2.0) -> None:
+        super().__init__()
+        self.channels, self.scale, self.grid = 3, scale, 2 ** (LEVELS - 1)
+        # The coarsest level sees a pixel's neighbours eight pixels away, in cells of eight; the mixer one pixel more.
+        self.halo = 2 + blocks * (2 * 2 ** (LEVELS - 1) + 1)
+        self.to_feat = nn.Conv2d(3, width, 3, padding=1)
+        self.feats = nn.Sequential(*(MixingBlock(width, growth) for _ in range(blocks)))
+        self.to_img = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+
+    def initialise(self, generator: torch.Generator) -> "SAFMN":
+        """Draw the convolutions' weights anew, uniformly in ±1/√(fan in); returns the network."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                bound = module.weight[0].numel() ** -0.5
+                nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+                if module.bias is not None:
+                    nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+        return self
+
+    def forward(self, low: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 height2 width2"]:
+        """Enlarge; `low` in [0, 1], the answer not clipped."""
+        features = self.to_feat(low)
+        return self.to_img(features + self.feats(features))
+
+
+class MixingBlock(nn.Module):
+    """x + SAFM(norm(x)), then x + CCM(norm(x)) (equation 7)."""
+
+    def __init__(self, width: int, growth: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = ChannelNorm(width), ChannelNorm(width)
+        self.safm = Modulation(width)
+        self.ccm = Mixer(width, int(width * growth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.safm(self.norm1(x))
+        return x + self.ccm(self.norm2(x))
+
+
+class Modulation(nn.Module):
+    """SAFM: a quarter of the features at each of four scales, gathered, and multiplied with the input (section 3.1)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        share = width // LEVELS
+        self.mfr = nn.ModuleList(nn.Conv2d(share, share, 3, padding=1, groups=share) for _ in range(LEVELS))
+        self.aggr = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        seen = []
+        for level, (part, convolution) in enumerate(zip(x.chunk(LEVELS, dim=1), self.mfr, strict=True)):
+            if level:
+                cells = (max(1, height >> level), max(1, width >> level))
+                pooled = convolution(nn.functional.adaptive_max_pool2d(part, cells))
+                seen.append(nn.functional.interpolate(pooled, (height, width), mode="nearest"))
+            else:
+                seen.append(convolution(part))
+        return nn.functional.gelu(self.aggr(torch.cat(seen, 1))) * x
+
+
+class Mixer(nn.Module):
+    """CCM: a 3×3 convolution to more features, GELU, and a 1×1 convolution back (section 3.2)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.ccm = nn.Sequential(nn.Conv2d(width, hidden, 3, padding=1), nn.GELU(), nn.Conv2d(hidden, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.ccm(x)
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of every pixel, ε = 1e-6."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        across = nn.functional.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
+        return across.permute(0, 3, 1, 2)

@@ -1,0 +1,69 @@
+"""VGG-19 (Simonyan & Zisserman 2015) as a measure of perceptual difference."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from darkroom.core import weights
+from darkroom.core.errors import DarkroomError
+from darkroom.core.pretrained import VGG19
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pictures, by which VGG's inputs are standardised."""
+
+
+class VGGDistance:
+    """mean |φ(x) − φ(y)| where φ are VGG-19's features at its last convolution (conv5_4), before the activation.
+
+    A measure, not a module: it is trained by nobody, belongs to no checkpoint, and is read at its first use.
+
+    Args:
+        given: a file with torchvision's weights, or None for the cached or downloaded one.
+
+    Source: Wang et al. 2018 (ESRGAN), section 3.3.
+    """
+
+    def __init__(self, given: Path | None = None) -> None:
+        self.given = given
+        self._network: nn.Module | None = None
+
+    def find(self) -> None:
+        """Make sure that the weights are there.
+
+        Raises:
+            DarkroomError: they are not, and could not be downloaded.
+        """
+        VGG19.find(self.given)
+
+    def __call__(
+        self, prediction: Float[Tensor, "batch 3 height width"], target: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, ""]:
+        """The distance; differentiable in the prediction."""
+        network = self._on(prediction.device)
+        with torch.no_grad():
+            wanted = network(_standardised(target))
+        return (network(_standardised(prediction)) - wanted).abs().mean()
+
+    def _on(self, device: torch.device) -> nn.Module:
+        if self._network is None:
+            self._network = _features(VGG19.find(self.given))
+        return self._network.to(device)
+
+
+def _features(path: Path) -> nn.Module:
+    from torchvision.models.vgg import cfgs, make_layers
+
+    state = weights.load_pickled(path)
+    layers = make_layers(cfgs["E"])[:35]  # up to conv5_4, without its ReLU
+    try:
+        layers.load_state_dict({name: state[f"features.{name}"] for name in layers.state_dict()})
+    except (KeyError, RuntimeError) as error:
+        raise DarkroomError(f"{path} does not hold the weights of VGG-19 as torchvision publishes them") from error
+    return layers.eval().requires_grad_(False)
+
+
+def _standardised(x: Tensor) -> Tensor:
+    mean, deviation = (torch.tensor(values, device=x.device, dtype=x.dtype).view(3, 1, 1) for values in (MEAN, DEVIATION))
+    return (x - mean) / deviation

@@ -1,0 +1,186 @@
+"""Adversarial super-resolution: SRGAN (Ledig et al. 2017) and ESRGAN (Wang et al. 2018), and what they trade.
+
+    darkroom train esrgan laptop            three minutes on two CPU cores, nothing to download; adversarial
+    darkroom train esrgan laptop_psnr       the same generator without its adversary, to compare: darkroom report esrgan
+    darkroom train esrgan psnr              the PSNR-oriented RRDB network, ×4; days on one GPU (estimated)
+    darkroom train esrgan esrgan            the same, then relativistic adversary and VGG features; days on one GPU
+
+Rows with VGG features or LPIPS look for torchvision's weights in PyTorch's cache and download them if they are not there;
+`without_features` and the laptop rows need none. The perception column is LPIPS, or the distance of gradient
+distributions where no features are wanted. The papers train on DIV2K and Flickr2K; here the 400 pictures of BSDS500
+outside BSD100 serve, or any folder (--photos).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from darkroom.core.method import Method
+from darkroom.core.network import RestorationNetwork
+from darkroom.core.randomness import generator
+from darkroom.data.photographs import judging, training
+from darkroom.data.streams import PatchStream
+from darkroom.engine.run import Judge, Run, adam, constant, halved_after, linear
+from darkroom.methods.esrgan import ESRGAN, plain, relativistic
+from darkroom.methods.regression import Regression
+from darkroom.metrics.fidelity import psnr, ssim
+from darkroom.metrics.perception import find_lpips, gradient_distance, lpips
+from darkroom.networks.rrdbnet import RRDBNet
+from darkroom.networks.srresnet import SRResNet
+from darkroom.networks.unet_discriminator import UNetDiscriminator
+from darkroom.networks.vgg import VGGDistance
+from darkroom.networks.vgg_discriminator import VGGDiscriminator
+from darkroom.operators.resample import ReducedPair, enlargements
+from darkroom.recipes.protocols import super_resolution
+
+_FREE = dict(discriminator="unet", features=False, perceived="gradients", fidelity=1.0, adversarial=0.1)
+_LAPTOP = {
+    **_FREE,
+    "scale": 2,
+    "blocks": 2,
+    "width": 24,
+    "growth": 12,
+    "judge_width": 16,
+    "photos": "embedded",
+    "judged_on": "embedded",
+    "standard": (),
+    "shuffle_colors": True,
+    "crop": 64,
+    "batch": 4,
+    "rate": 1e-3,
+    "schedule": "linear",
+    "clip": 5.0,
+}
+
+ROWS = {
+    "psnr": dict(adversary="none"),
+    "esrgan": dict(),
+    "esrgan_x2": dict(scale=2),
+    "srgan": dict(network="srresnet", blocks=16, adversary="plain", crop=96, fidelity=0.0, adversarial=1e-3, judge_hidden=1024),
+    "without_features": dict(_FREE),
+    "laptop": {**_LAPTOP, "steps": 1500, "pretraining": 1100},
+    "laptop_psnr": {**_LAPTOP, "steps": 1900, "adversary": "none"},
+}
+
+PROTOCOL = frozenset({"scale"})
+"""Settings that, when changed, make a number measure something else than the published ones."""
+
+_PAPER = "Wang et al. 2018 (ESRGAN), Table of PSNR-oriented results"
+
+PUBLISHED = {
+    "psnr": [
+        *super_resolution.REFERENCES[4],
+        *super_resolution.published("ours", 4, (32.73, 28.99, 27.85, 27.03), _PAPER, (0.9011, 0.7917, 0.7455, 0.8153)),
+    ],
+    "esrgan": super_resolution.REFERENCES[4],
+    "esrgan_x2": super_resolution.REFERENCES[2],
+    "srgan": super_resolution.REFERENCES[4],
+    "without_features": super_resolution.REFERENCES[4],
+}
+
+
+def recipe(
+    network: Literal["rrdb", "srresnet"] = "rrdb",
+    scale: int = 4,
+    blocks: int = 23,
+    width: int = 64,
+    growth: int = 32,
+    adversary: Literal["none", "plain", "relativistic"] = "relativistic",
+    discriminator: Literal["vgg", "unet"] = "vgg",
+    judge_width: int = 64,
+    judge_hidden: int = 100,
+    features: bool = True,
+    vgg19: str = "",
+    fidelity: float = 1e-2,
+    perception: float = 1.0,
+    adversarial: float = 5e-3,
+    perceived: Literal["alex", "vgg", "gradients"] = "alex",
+    photos: str = "bsds400",
+    judged_on: str = "bsd100",
+    standard: tuple[str, ...] = super_resolution.SETS,
+    shuffle_colors: bool = False,
+    crop: int = 128,
+    batch: int = 16,
+    pretraining: int = 500_000,
+    steps: int = 900_000,
+    rate: float = 1e-4,
+    schedule: Literal["constant", "halved", "linear"] = "halved",
+    clip: float | None = None,
+    seed: int = 0,
+) -> Run:
+    """A generator of SRGAN or ESRGAN, pre-trained for PSNR, then against a discriminator.
+
+    Args:
+        network: the generator: RRDB (ESRGAN) or SRResNet (SRGAN).
+        scale: how many times pictures are enlarged: 2 or 4.
+        blocks: blocks of the generator.
+        width: features of the generator.
+        growth: features that each dense layer of an RRDB adds.
+        adversary: none (L1 alone, from beginning to end), plain (SRGAN), or relativistic (ESRGAN).
+        discriminator: vgg (one number a crop) or unet (one a pixel).
+        judge_width: features of the discriminator's first layer.
+        judge_hidden: features of the vgg discriminator's linear layer.
+        features: whether VGG-19's features are compared too.
+        vgg19: a file with torchvision's VGG-19; by default PyTorch's cache, else a download.
+        fidelity: weight of L1 once the adversary has entered.
+        perception: weight of the distance of features.
+        adversarial: weight of the adversary.
+        perceived: the perception column: LPIPS with AlexNet or VGG features, or the distance of gradient distributions.
+        photos: pictures to learn from: embedded, bsds400, or a folder.
+        judged_on: pictures to validate on: embedded, bsd100, or a folder.
+        standard: sets to judge on by the standard protocol, where they are there.
+        shuffle_colors: exchange the colour channels of training crops at random.
+        crop: side of the training crops in pixels, before reduction.
+        batch: crops a step.
+        pretraining: steps of L1 alone before the adversary enters.
+        steps: length of the training, pre-training included.
+        rate: Adam's learning rate, of both networks.
+        schedule: the rate as it is, halved four times, or linearly to zero.
+        clip: largest norm of a gradient.
+        seed: of weights and crops.
+    """
+    made: RestorationNetwork = RRDBNet(scale, blocks, width, growth) if network == "rrdb" else SRResNet(scale, blocks, width)
+    made.initialise(generator(seed, "weights"))  # type: ignore[operator]
+    distance = VGGDistance(Path(vgg19) if vgg19 else None) if features and adversary != "none" else None
+    schedules = {"constant": constant, "halved": halved_after(0.55, 0.65, 0.75, 0.9), "linear": linear}
+    optimization = adam(rate, schedule=schedules[schedule], clip=clip)
+    method: Method
+    if adversary == "none":
+        method, optimizers = Regression(made, nn.L1Loss()), {"network": optimization}
+    else:
+        judging_network: VGGDiscriminator | UNetDiscriminator = (
+            UNetDiscriminator(judge_width)
+            if discriminator == "unet"
+            else VGGDiscriminator(crop, 5 if crop % 32 == 0 and crop >= 128 else 4, judge_width, judge_hidden)
+        )
+        method = ESRGAN(
+            made,
+            judging_network.initialise(generator(seed, "discriminator")),
+            plain if adversary == "plain" else relativistic,
+            distance,
+            pretraining=pretraining,
+            fidelity=fidelity,
+            perception=perception,
+            adversarial=adversarial,
+        )
+        optimizers = {"generator": optimization, "discriminator": optimization}
+    judged, reduced = judging(judged_on), ReducedPair(scale, "matlab")
+    perceptual = gradient_distance if perceived == "gradients" else lpips(perceived)
+    metrics = (*super_resolution.metrics(scale), psnr, ssim)
+    return Run(
+        method=method,
+        stream=PatchStream(training(photos), reduced, patch=crop, batch=batch, seed=seed, shuffle_colors=shuffle_colors),
+        optimizers=optimizers,
+        steps=steps,
+        validation=Judge(judged.first(8), reduced, (*metrics, gradient_distance)),
+        validate_every=max(1, steps // 10),
+        judges=super_resolution.judges(scale, standard, (perceptual,))
+        or [Judge(judged, reduced, (*metrics, perceptual), {"scale": float(scale)}, enlargements(scale))],
+        restorer=made,
+        needs=[
+            *([distance.find] if distance is not None else []),
+            *([lambda: find_lpips(perceived)] if perceived != "gradients" else []),
+        ],
+        seed=seed,
+    )

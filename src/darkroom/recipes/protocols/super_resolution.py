@@ -1,0 +1,61 @@
+"""The standard protocol of super-resolution: MATLAB's bicubic reduction, PSNR and SSIM on luma, a border cropped."""
+
+from collections.abc import Sequence
+
+from darkroom.data.photographs import judging
+from darkroom.engine.run import Judge, Published
+from darkroom.metrics.fidelity import Metric, psnr_y, ssim_y
+from darkroom.operators.resample import ReducedPair, enlargements
+
+SETS = ("set5", "set14", "bsd100", "urban100")
+"""The sets that papers print."""
+
+
+def metrics(factor: int) -> tuple[Metric, Metric]:
+    """PSNR and SSIM on luma, as many pixels cropped from every side as the picture is enlarged times."""
+    return psnr_y(factor), ssim_y(factor)
+
+
+def judges(factor: int, sets: Sequence[str] = SETS, more: Sequence[Metric] = ()) -> list[Judge]:
+    """One judge for every set that is there: bicubic reduction rounded to 8 bits, bilinear and bicubic beside ours."""
+    return [
+        Judge(
+            judging(name),
+            ReducedPair(factor, "matlab"),
+            (*metrics(factor), *more),
+            {"scale": float(factor)},
+            enlargements(factor),
+            where_present=True,
+        )
+        for name in sets
+    ]
+
+
+def published(method: str, factor: int, psnr: Sequence[float], source: str, ssim: Sequence[float] = ()) -> list[Published]:
+    """A line of a paper's table: PSNR, and SSIM where given, on `SETS`."""
+    protocols = metrics(factor)
+    return [
+        Published(metric.name, name, value, source, {"scale": float(factor)}, method)
+        for metric, values in zip(protocols, (psnr, ssim), strict=True)
+        for name, value in zip(SETS, values, strict=False)
+    ]
+
+
+_EDSR = "Lim et al. 2017 (EDSR), Table 3"
+_SWINIR = "Liang et al. 2021 (SwinIR), Tables 2 and 3"
+
+REFERENCES = {
+    2: [
+        *published("bicubic", 2, (33.66, 30.24, 29.56, 26.88), _EDSR, (0.9299, 0.8688, 0.8431, 0.8403)),
+        *published("SRCNN", 2, (36.66, 32.42, 31.36, 29.50), _EDSR),
+        *published("EDSR", 2, (38.11, 33.92, 32.32, 32.93), _EDSR),
+        *published("SwinIR light", 2, (38.14, 33.86, 32.31, 32.76), _SWINIR),
+        *published("SwinIR", 2, (38.42, 34.46, 32.53, 33.81), _SWINIR),
+    ],
+    4: [
+        *published("bicubic", 4, (28.42, 26.00, 25.96, 23.14), _EDSR, (0.8104, 0.7027, 0.6675, 0.6577)),
+        *published("SRCNN", 4, (30.48, 27.50, 26.90, 24.52), _EDSR),
+        *published("EDSR", 4, (32.46, 28.80, 27.71, 26.64), _EDSR),
+    ],
+}
+"""What stands beside every row that is judged on all of `SETS`, by factor."""
