@@ -9,7 +9,7 @@ import pytest
 from darkroom.core.errors import DarkroomError
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
-from darkroom.report.table import comparisons_of, ledger_entries, lines_of
+from darkroom.report.table import columns_of, comparisons_of, ledger_entries, lines_of
 from tests.report.runs import made_up
 
 
@@ -20,7 +20,7 @@ def test_seeds_are_gathered_into_one_row_with_error_bars(tmp_path: Path):
     rows = rows_below([tmp_path])
     assert [row.title for row in rows] == ["dncnn s25", "dncnn s50 (steps=10)"]
     assert sorted(rows[0].seeds) == [0, 1, 2]
-    ours = next(line for line in lines_of(rows) if line.name == "dncnn s25")
+    ours = next(line for line in lines_of(rows, columns_of(rows)) if line.name == "dncnn s25")
     assert ours.numbers[0] == "29.20 ± 0.20"
     (comparison,) = comparisons_of(rows[:1])
     assert (comparison.ours, comparison.published, comparison.difference) == ("29.20 ± 0.20", "29.23", "-0.03")
@@ -31,7 +31,8 @@ def test_the_table_has_the_baselines_once_and_marks_the_best(tmp_path: Path):
     made_up(tmp_path, value=29.2)
     made_up(tmp_path, "s25", value=29.5, seed=0, steps=7).rename(tmp_path / "again")
     made_up(tmp_path, value=29.2)
-    lines = {line.name: line for line in lines_of(rows_below([tmp_path]))}
+    rows = rows_below([tmp_path])
+    lines = {line.name: line for line in lines_of(rows, columns_of(rows))}
     assert list(lines)[:2] == ["noisy input", "BM3D"]
     assert lines["dncnn s25 (steps=7)"].best == [True, True]
     assert lines["dncnn s25"].best == [False, True]
@@ -102,7 +103,7 @@ addEventListener("load", () => {
     cut, changed: stage.querySelector(".after").src !== first, shown: stage.querySelector(".after").alt,
     broken, images: images.length,
     options: [...left.options].map(option => option.text), wide: document.documentElement.scrollWidth > innerWidth,
-    cells: document.querySelectorAll("#results tbody tr").length, verdict: document.querySelector("#published .reproduced").textContent });
+    cells: document.querySelectorAll(".results tbody tr").length, verdict: document.querySelector("#published .reproduced").textContent });
 });
 </script>
 """
@@ -134,7 +135,7 @@ def test_in_a_real_browser_the_slider_moves_and_every_picture_loads(tmp_path: Pa
     assert found["cut"].replace(" ", "") in ("inset(0px80%0px0px)", "inset(0pxcalc(80%)0px0px)")
     assert found["changed"] and found["shown"] == "truth"
     assert found["broken"] == 0 and found["images"] >= 5
-    assert found["options"] == ["input", "ours", "BM3D", "truth"]
+    assert found["options"] == ["input", "BM3D", "dncnn s25", "truth"]
     assert not found["wide"]
     assert found["cells"] == 3
     assert "reproduced" in found["verdict"]

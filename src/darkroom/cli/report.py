@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from darkroom.cli.parse import parse
+from darkroom.recipes import lookup
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
 from darkroom.report.table import ledger_entries
@@ -23,14 +24,17 @@ def command(arguments: list[str]) -> None:
     ) -> None:
         """Write one self-contained HTML page: ours beside published, curves, pictures, checklist.
 
-        Example: darkroom report runs/dncnn
+        Example: darkroom report basic_sr
+
+        Example: darkroom report runs/dncnn/s25 runs/dncnn/s50 -o both.html
 
         Args:
-            runs: Folders of runs, or folders that hold such.
+            runs: Folders of runs, folders that hold such, or a recipe's name for its folder in runs.
             output: The page; by default report.html in the first folder.
             ledger_file: A ledger (CSV) to enter the measured cells of published tables into, and to show.
             open_: Open the page in the browser.
         """
+        runs = tuple(Path("runs") / run if not run.exists() and str(run) in lookup.names() else run for run in runs)
         rows = rows_below(list(runs))
         if ledger_file:
             ledger.enter(ledger_file, ledger_entries(rows))

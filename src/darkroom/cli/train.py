@@ -142,16 +142,12 @@ def _description(
 def _show_results(folder: RunFolder) -> None:
     """One small table for every set and every way of degrading it: methods down, metrics across."""
     rows = rows_below([folder.path])
-    protocols, lines, columns = protocols_of(rows), lines_of(rows), columns_of(rows)
-    console = Console()
+    protocols, columns, console = protocols_of(rows), columns_of(rows), Console()
     for what in dict.fromkeys((dataset, varied) for dataset, _, varied in columns):
-        mine = [place for place, (dataset, _, varied) in enumerate(columns) if (dataset, varied) == what]
-        units = [protocols[columns[place][1]] for place in mine]
-        title = " · ".join([what[0], *spelled(dict(what[1]))])
-        table = Table("method", *(f"{unit.title} ({unit.unit})" if unit.unit else unit.title for unit in units), title=title)
-        for line in lines:
-            numbers = [line.numbers[place] for place in mine]
-            if any(numbers):
-                table.add_row(line.name, *numbers, style={"ours": "bold", "published": "italic"}.get(line.kind))
+        mine = [column for column in columns if (column[0], column[2]) == what]
+        headings = [protocols[column[1]].heading for column in mine]
+        table = Table("method", *headings, title=" · ".join([what[0], *spelled(dict(what[1]))]))
+        for line in lines_of(rows, mine):
+            table.add_row(line.name, *line.numbers, style={"ours": "bold", "published": "italic"}.get(line.kind))
         console.print(table)
     print(f"{folder.path}\nreport with pictures and curves: darkroom report {folder.path}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -27,6 +28,7 @@ class Metric:
         definition: one sentence for the report: range, rounding, channels, border.
         compute: `(prediction, target) -> (batch,)`, both in [0, 1].
         higher_is_better: which way is better.
+        about: whether it measures nearness to the truth, or what a picture looks like.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Metric:
     definition: str
     compute: Callable[[Pictures, Pictures], Float[Tensor, " batch"]]
     higher_is_better: bool = True
+    about: Literal["fidelity", "perception"] = "fidelity"
 
     def described(self) -> dict[str, str | bool]:
         """What a run writes down of it."""
@@ -43,6 +46,7 @@ class Metric:
             "unit": self.unit,
             "definition": self.definition,
             "higher_is_better": self.higher_is_better,
+            "about": self.about,
         }
 
 

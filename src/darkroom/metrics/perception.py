@@ -33,6 +33,7 @@ def lpips(backbone: Backbone = "alex") -> Metric:
         "bits; mean over pictures; lower is closer.",
         compute,
         higher_is_better=False,
+        about="perception",
     )
 
 
@@ -72,6 +73,7 @@ gradient_distance = Metric(
     "wherever; output clipped and rounded to 8 bits; mean over pictures; lower is closer.",
     _gradient_distance,
     higher_is_better=False,
+    about="perception",
 )
 """How far the statistics of gradients are from the truth's: a divergence of distributions, in the sense of the
 perception-distortion trade-off (Blau & Michaeli 2018), that needs no network."""

@@ -1,14 +1,14 @@
 """The machine-learning reproducibility checklist (Pineau et al. 2020), filled from what the run wrote down."""
 
 from darkroom.recipes import lookup
-from darkroom.report.collect import Row
+from darkroom.report.collect import Row, spelled_settings
 
 
 def checklist(row: Row) -> list[tuple[str, str]]:
     """Question and answer, for one row."""
     about, training = row.description, row.description["training"]
-    settings = ", ".join(f"{key}={value}" for key, value in about["settings"].items())
-    changed = ", ".join(f"{key}={value}" for key, value in about["changed"].items())
+    settings = spelled_settings(about["settings"])
+    changed = spelled_settings(row.changed)
     parameters = ", ".join(f"{player}: {count:,} trained numbers" for player, count in about["parameters"].items())
     judged = "; ".join(f"{judge['set']}: {judge['pictures']} pictures, {judge['degradation']}" for judge in about["judged"])
     hours = [_training_seconds(row, position) for position in range(len(row.folders))]

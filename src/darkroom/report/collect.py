@@ -1,7 +1,7 @@
 """Runs as a reader meets them: one row a setting, however many seeds it was run with."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,18 @@ _FIXED = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a run wrote down of a metric: what tables call it, its unit, its definition, and which way is better."""
+    """What a run wrote down of a metric; the fields are those of `metrics.fidelity.Metric`."""
 
     title: str
     unit: str
     definition: str
     higher_is_better: bool
+    about: str = "fidelity"
+
+    @property
+    def heading(self) -> str:
+        """Title and unit, as a column's heading."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def format(self, value: float, sign: str = "") -> str:
         """A value with as many digits as the unit deserves."""
@@ -64,19 +70,27 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a recipe as it was run: one folder a seed, same settings otherwise."""
+    """A row of a recipe as it was run: one folder a seed, same settings otherwise.
+
+    `shared` are the changes that it has in common with all rows it stands beside.
+    """
 
     recipe: str
     row: str
     folders: list[RunFolder]
     description: dict[str, Any]
+    shared: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that differ from the row as written, the seed aside."""
+        return {key: value for key, value in self.description["changed"].items() if key != "seed"}
 
     @property
     def title(self) -> str:
-        """What tables call it."""
-        changed = {key: value for key, value in self.description["changed"].items() if key != "seed"}
-        spelled = ", ".join(f"{key}={value}" for key, value in changed.items())
-        return f"{self.recipe} {self.row}" + (f" ({spelled})" if spelled else "")
+        """What tables call it: its name, and what was changed in it alone."""
+        alone = spelled_settings({key: value for key, value in self.changed.items() if key not in self.shared})
+        return f"{self.recipe} {self.row}" + (f" ({alone})" if alone else "")
 
     @property
     def seeds(self) -> list[int]:
@@ -130,7 +144,17 @@ def rows_below(paths: list[Path]) -> list[Row]:
     for folders in grouped.values():
         description = folders[0].read()
         rows.append(Row(description["recipe"], description["row"], folders, description))
-    return rows
+    if len(rows) == 1:
+        return rows
+    first, *others = [row.changed for row in rows]
+    shared = {key: value for key, value in first.items() if all(key in other and other[key] == value for other in others)}
+    return [replace(row, shared=shared) for row in rows]
+
+
+def spelled_settings(settings: dict[str, Any]) -> str:
+    """Settings as words, for example "batch=8, steps=1500"."""
+    words = {key: "/".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
+    return ", ".join(f"{key}={value}" for key, value in words.items())
 
 
 def _cell(lines: list[dict[str, Any]]) -> Cell:

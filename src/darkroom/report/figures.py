@@ -2,8 +2,10 @@
 
 import base64
 import io
+from typing import Any
 
 from darkroom.report.collect import Row
+from darkroom.report.table import column_title, columns_of, protocols_of
 
 _COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f")
 
@@ -15,6 +17,37 @@ def curves(rows: list[Row]) -> list[tuple[str, str]]:
     for split, name in wanted:
         lines = [(row.title, row.curve(split, name)) for row in rows]
         figures.append((f"{split}: {name}", plot([line for line in lines if line[1]], log=split == "train")))
+    return figures
+
+
+def tradeoffs(rows: list[Row]) -> list[tuple[str, str]]:
+    """Fidelity against perception, a point a method, wherever both were judged: `(title, data address of an SVG)`."""
+    from matplotlib.figure import Figure
+
+    protocols = protocols_of(rows)
+    cells = {(row.title if method == "ours" else method): columns for row in rows for method, columns in row.cells().items()}
+    figures = []
+    for what in dict.fromkeys((dataset, varied) for dataset, _, varied in columns_of(rows)):
+        for perceived in [name for name, protocol in protocols.items() if protocol.about == "perception"]:
+            faithful = next(name for name, protocol in protocols.items() if protocol.about == "fidelity")
+            x, y = ((what[0], name, what[1]) for name in (faithful, perceived))
+            points = {
+                name: (columns[x].value, columns[y].value) for name, columns in cells.items() if x in columns and y in columns
+            }
+            if len(points) < 2:
+                continue
+            figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+            axes = figure.subplots()
+            for number, (name, point) in enumerate(points.items()):
+                axes.plot(*point, "o", color=_COLOURS[number % len(_COLOURS)])
+                axes.annotate(name, point, xytext=(6, 4), textcoords="offset points", fontsize=8)
+            axes.margins(0.25)
+            axes.set_xlabel(f"{column_title(x, protocols)}: to the right is closer to the truth", fontsize=8)
+            axes.set_ylabel(f"{protocols[perceived].title}: upwards looks more like it", fontsize=8)
+            if not protocols[perceived].higher_is_better:
+                axes.invert_yaxis()
+            _bare(axes)
+            figures.append((f"{protocols[faithful].title} against {protocols[perceived].title}", _svg(figure)))
     return figures
 
 
@@ -33,10 +66,18 @@ def plot(lines: list[tuple[str, list[tuple[int, float]]]], *, log: bool) -> str:
     if log and all(value > 0 for _, points in lines for _, value in points):
         axes.set_yscale("log")
     axes.set_xlabel("step")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    _bare(axes)
     if lines:
         axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def _bare(axes: Any) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _svg(figure: Any) -> str:
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()

@@ -10,10 +10,10 @@ from darkroom.core.versions import code_version
 from darkroom.recipes import lookup
 from darkroom.report import ledger
 from darkroom.report.checklist import checklist
-from darkroom.report.collect import Row
-from darkroom.report.figures import curves
+from darkroom.report.collect import Row, spelled_settings
+from darkroom.report.figures import curves, tradeoffs
 from darkroom.report.pictures import comparisons, samples
-from darkroom.report.table import column_title, columns_of, comparisons_of, lines_of, protocols_of
+from darkroom.report.table import comparisons_of, tables_of
 
 
 def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
@@ -33,20 +33,14 @@ def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
         abouts=[lookup.find(recipe).__doc__ for recipe in recipes],
         made=datetime.date.today().isoformat(),
         version=code_version(),
-        columns=[column_title(column, protocols_of(rows)) for column in columns_of(rows)],
-        lines=lines_of(rows),
+        tables=tables_of(rows),
         comparisons=comparisons_of(rows),
-        counts=sorted(
-            {
-                f"{column[0]}: {cell.count} pictures"
-                for row in rows
-                for cells in row.cells().values()
-                for column, cell in cells.items()
-            }
-        ),
+        shared=spelled_settings(rows[0].shared),
         devices=sorted({cell.device for row in rows for cells in row.cells().values() for cell in cells.values()}),
         figures=curves(rows),
-        pictures=[(row.title, comparisons(row), samples(row)) for row in rows],
+        tradeoffs=tradeoffs(rows),
+        pictures=comparisons(rows),
+        strips=[(row.title, samples(row)) for row in rows],
         checklists=[(row.title, checklist(row)) for row in rows],
         unfinished=[row.title for row in rows if "ours" not in row.cells()],
         earlier=earlier,

@@ -1,10 +1,11 @@
 """The table: ours, the baselines, and published numbers, column by column."""
 
+import itertools
 from dataclasses import dataclass
 
 from darkroom.engine.run import spelled
 from darkroom.recipes import lookup
-from darkroom.report.collect import Cell, Column, Protocol, Row
+from darkroom.report.collect import Cell, Column, Protocol, Row, spelled_settings
 from darkroom.report.ledger import Entry
 from darkroom.report.verdict import Verdict, judge
 
@@ -21,6 +22,17 @@ class Line:
     numbers: list[str]
     best: list[bool]
     seconds: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """All numbers on one set: under each of `heads` (what was varied, and over how many columns) the `metrics`."""
+
+    dataset: str
+    count: int
+    heads: list[tuple[str, int]]
+    metrics: list[str]
+    lines: list[Line]
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,7 @@ def protocols_of(rows: list[Row]) -> dict[str, Protocol]:
 def column_title(column: Column, protocols: dict[str, Protocol]) -> str:
     """For example "PSNR (dB) · bsd68 · sigma 25"."""
     dataset, name, varied = column
-    protocol = protocols[name]
-    unit = f" ({protocol.unit})" if protocol.unit else ""
-    return " · ".join([f"{protocol.title}{unit}", dataset, *spelled(dict(varied))])
+    return " · ".join([protocols[name].heading, dataset, *spelled(dict(varied))])
 
 
 def columns_of(rows: list[Row]) -> list[Column]:
@@ -56,23 +66,46 @@ def columns_of(rows: list[Row]) -> list[Column]:
     return sorted(found, key=lambda column: (column[0], column[2], names.index(column[1])))
 
 
-def lines_of(rows: list[Row]) -> list[Line]:
+def tables_of(rows: list[Row]) -> list[Table]:
+    """One table for every set."""
+    protocols, tables = protocols_of(rows), []
+    columns = columns_of(rows)
+    for dataset in dict.fromkeys(column[0] for column in columns):
+        mine = [column for column in columns if column[0] == dataset]
+        spans = [(varied, list(group)) for varied, group in itertools.groupby(mine, key=lambda column: column[2])]
+        counts = {cell.count for row in rows for cells in row.cells().values() for c, cell in cells.items() if c in mine}
+        tables.append(
+            Table(
+                dataset=dataset,
+                count=max(counts),
+                heads=[(", ".join(spelled(dict(varied))), len(group)) for varied, group in spans],
+                metrics=[protocols[column[1]].heading for column in mine],
+                lines=lines_of(rows, mine),
+            )
+        )
+    return tables
+
+
+def lines_of(rows: list[Row], columns: list[Column]) -> list[Line]:
     """Published numbers of others, baselines (once, where several rows share them), and ours."""
-    columns, protocols = columns_of(rows), protocols_of(rows)
+    protocols = protocols_of(rows)
     kinds: dict[str, str] = {}
     values: dict[str, dict[Column, float]] = {}
     texts: dict[str, dict[Column, str]] = {}
     seconds: dict[str, str] = {}
+    measured = {method for row in rows for method in row.cells()}
     for row in rows:
         for method, cells in row.cells().items():
             name = row.title if method == "ours" else method
-            kinds[name] = "ours" if method == "ours" else "baseline"
-            for column, cell in cells.items():
-                values.setdefault(name, {})[column] = cell.value
-                texts.setdefault(name, {})[column] = _text(cell, protocols[column[1]], with_deviation=method == "ours")
-                seconds[name] = f"{cell.seconds:.2f}" if cell.seconds >= 0.01 else f"{cell.seconds:.3f}"
+            for column in columns:
+                if column in cells:
+                    cell = cells[column]
+                    kinds[name] = "ours" if method == "ours" else "baseline"
+                    values.setdefault(name, {})[column] = cell.value
+                    texts.setdefault(name, {})[column] = _text(cell, protocols[column[1]], with_deviation=method == "ours")
+                    seconds[name] = f"{cell.seconds:.2f}" if cell.seconds >= 0.01 else f"{cell.seconds:.3f}"
         for column, published in row.published():
-            if column in columns and published.method not in row.cells():
+            if column in columns and published.method not in measured:
                 name = f"{published.method} (published)"
                 kinds[name] = "published"
                 texts.setdefault(name, {})[column] = protocols[column[1]].format(published.value)
@@ -98,7 +131,6 @@ def ledger_entries(rows: list[Row]) -> list[Entry]:
     """The same comparisons as lines for the ledger."""
     entries = []
     for row in rows:
-        changed = {key: value for key, value in row.description["changed"].items() if key != "seed"}
         for comparison, (column, method, cell) in _compared(row):
             protocol = row.protocols()[column[1]]
             entries.append(
@@ -110,7 +142,7 @@ def ledger_entries(rows: list[Row]) -> list[Entry]:
                     dataset=column[0],
                     count=str(cell.count),
                     varied=" ".join(spelled(dict(column[2]))),
-                    changed=" ".join(f"{key}={value}" for key, value in changed.items()),
+                    changed=spelled_settings(row.changed),
                     published=comparison.published,
                     source=comparison.source,
                     measured=protocol.format(cell.value),
@@ -133,7 +165,7 @@ def _compared(row: Row) -> list[tuple[Comparison, tuple[Column, str, Cell]]]:
         if cell is None:
             continue
         protocol, mine = protocols[column[1]], published.method == "ours"
-        changed = row.description["changed"]
+        changed = row.changed
         if not mine:  # what a baseline answers depends on no setting but those of the protocol
             changed = {key: value for key, value in changed.items() if key in breaking}
         verdict = judge(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
