@@ -2,13 +2,15 @@ import math
 
 import numpy as np
 import pytest
+import skimage.color
 import skimage.data
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from darkroom.metrics.fidelity import psnr, ssim
+from darkroom.core.errors import DarkroomError
+from darkroom.metrics.fidelity import l1, luma, psnr, psnr_y, ssim, ssim_y
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +50,40 @@ def test_output_is_clipped_and_rounded_before_it_is_judged():
     assert math.isinf(psnr.compute(clean + 5, clean).item())
     assert math.isinf(psnr.compute(clean - 0.4 / 255, clean).item())
     assert ssim.compute(clean, clean).item() == pytest.approx(1)
+
+
+def test_luma_is_scikit_images_rounded(pictures):
+    clean, _ = pictures
+    expected = skimage.color.rgb2ycbcr(clean)[..., 0].round()
+    ours = luma(tensor(clean))[0, 0].numpy() * 255
+    assert np.abs(ours - expected).max() <= 1.001 and np.mean(np.abs(ours - expected) > 0.01) < 1e-3
+
+
+@pytest.mark.parametrize("border", [2, 4])
+def test_psnr_and_ssim_on_luma_are_scikit_images_within_the_border(pictures, border: int):
+    clean, noisy = pictures
+    y_clean, y_noisy = (
+        skimage.color.rgb2ycbcr(x)[..., 0].round().astype(np.uint8)[border:-border, border:-border] for x in (clean, noisy)
+    )
+    assert psnr_y(border).compute(tensor(noisy), tensor(clean)).item() == pytest.approx(
+        peak_signal_noise_ratio(y_clean, y_noisy), abs=2e-3
+    )
+    reference = structural_similarity(
+        y_clean, y_noisy, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+    )
+    assert ssim_y(border).compute(tensor(noisy), tensor(clean)).item() == pytest.approx(reference, abs=2e-4)
+    assert psnr_y(2).name != psnr_y(4).name
+
+
+def test_l1_is_the_mean_of_what_it_is_given(pictures):
+    clean, noisy = (tensor(x) for x in pictures)
+    assert l1.compute(noisy * 1.7, clean).item() == pytest.approx((noisy * 1.7 - clean).abs().mean().item())
+    assert not l1.higher_is_better
+
+
+def test_pictures_too_small_for_a_protocol_are_said():
+    small = torch.rand(1, 3, 9, 30)
+    with pytest.raises(DarkroomError, match="30x9 is too small for SSIM"):
+        ssim.compute(small, small)
+    with pytest.raises(DarkroomError, match="4x4 has nothing left when 2 pixels are cropped"):
+        psnr_y(2).compute(small[..., :4, :4], small[..., :4, :4])

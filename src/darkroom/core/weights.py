@@ -54,7 +54,7 @@ def load_pickled(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # rubbish makes the reader fail in every way there is
-        if not isinstance(error, pickle.UnpicklingError) or "Unsupported" not in str(error):
+        if not isinstance(error, pickle.UnpicklingError) or "unsupported" not in str(error).lower():
             raise DarkroomError(f"{path} cannot be read as PyTorch weights ({_first_line(error)})") from error
         raise DarkroomError(
             f"{path} asks for code to be run when it is read, which is refused; "

@@ -95,7 +95,7 @@ def ssim_y(border: int) -> Metric:
     )
 
 
-def _luma_within(border: int, *pictures: Pictures) -> list[Pictures]:
+def _luma_within(border: int, *pictures: Pictures) -> list[Tensor]:
     if min(pictures[0].shape[-2:]) <= 2 * border:
         height, width = pictures[0].shape[-2:]
         raise DarkroomError(f"a picture of {width}x{height} has nothing left when {border} pixels are cropped from every side")

@@ -1,5 +1,6 @@
 """Other people's checkpoints: recognise the network from its tensors."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -28,7 +29,8 @@ class Foreign(RestorationNetwork):
         super().__init__()
         self.name = descriptor.architecture.name
         self.channels, self.scale, self.halo = descriptor.input_channels, descriptor.scale, FAR
-        self.grid = max(1, descriptor.size_requirements.multiple_of)
+        window = getattr(descriptor.model, "window_size", 1)
+        self.grid = math.lcm(max(1, descriptor.size_requirements.multiple_of), window if isinstance(window, int) else 1)
         self.model = descriptor.model
         self.descriptor = descriptor
 

@@ -54,7 +54,7 @@ class VGGDiscriminator(nn.Module):
                 nn.init.zeros_(module.bias)
         return self
 
-    def forward(self, picture: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 1"]:
+    def forward(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1"]:
         """C(x): a logit, high for photographs.
 
         Raises:
