@@ -8,6 +8,8 @@ from PIL import Image
 
 from darkroom.cli.main import main
 from darkroom.networks.dncnn import DnCNN
+from darkroom.networks.rrdbnet import RRDBNet
+from darkroom.recipes import lookup
 from tests.report.runs import made_up
 
 
@@ -54,7 +56,26 @@ def foreign(tmp_path: Path) -> Path:
         (["train", "dncnn", "laptop", "--depth", "1", "--out", "OUT"], "depth 1"),
         (["train", "dncnn", "laptop", "--patch", "0", "--out", "OUT"], "--patch 0"),
         (["evaluate", "nothing.pth"], "no weights file at nothing.pth"),
-        (["evaluate"], "weights"),
+        (["evaluate"], "which weights?"),
+        (["train", "esrgan", "laptop", "--scale", "3", "--out", "OUT"], "2, 4 or 8 times, not 3"),
+        (["train", "basic_sr", "laptop", "--crop", "63", "--out", "OUT"], "crop of 63"),
+        (["train", "basic_sr", "baseline", "--out", "OUT"], "BSDS500 is not at"),
+        (
+            [
+                "train",
+                "esrgan",
+                "esrgan",
+                "--photos",
+                "embedded",
+                "--judged-on",
+                "embedded",
+                "--vgg19",
+                "no.pth",
+                "--out",
+                "OUT",
+            ],
+            "VGG-19 at no.pth",
+        ),
         (["apply", "nothing.jpg", "-o", "x.png", "--weights", "w"], "no picture or folder at nothing.jpg"),
         (["report", "nothing"], "no run at or below nothing"),
         (["data", "get", "imagenet"], "no dataset 'imagenet'"),
@@ -167,3 +188,79 @@ def test_a_row_trains_and_its_folder_restores_and_reports(darkroom, photos: Path
     code, _, error = darkroom("train", "dncnn", "laptop", "--out", out, "--accelerator", "cpu", *settings, "--rate", 0.5)
     assert code == 2
     assert "rate=0.001 (now 0.5)" in error
+
+
+def test_an_adversarial_row_trains_enlarges_and_shows_its_trade_off(darkroom, photos: Path, tmp_path: Path):
+    out = tmp_path / "runs"
+    small = ["--blocks", 1, "--width", 4, "--growth", 2, "--crop", 16, "--batch", 2, "--photos", photos, "--judged-on", photos]
+    for row, more in (("laptop", ["--steps", 6, "--pretraining", 3, "--judge-width", 4]), ("laptop_psnr", ["--steps", 4])):
+        code, said, error = darkroom("train", "esrgan", row, "--out", out, "--accelerator", "cpu", *small, *more)
+        assert code == 0, error
+    assert "gradients W1" in said and "PSNR Y (dB)" in said and "bicubic" in said
+    names = {json.loads(line)["name"] for line in (out / "esrgan" / "laptop" / "metrics.jsonl").read_text().splitlines()}
+    assert {"psnr@photos", "gradient_w1@photos", "psnr_y_crop2@photos"} <= names
+    assert len(list((out / "esrgan" / "laptop" / "samples").glob("*.png"))) == 2 * 6
+    assert darkroom("report", out / "esrgan")[0] == 0
+    page = (out / "esrgan" / "report.html").read_text()
+    assert 'id="tradeoffs"' in page and page.count('class="piece"') == 3 * 6
+    folder = out / "esrgan" / "laptop"
+    assert darkroom("apply", photos / "p0.png", "-o", tmp_path / "p.png", "--weights", folder)[0] == 0
+    assert Image.open(tmp_path / "p.png").size == (112, 96)
+    code, said, _ = darkroom("evaluate", folder, out / "esrgan" / "laptop_psnr", "--data", photos)
+    assert code == 0 and "laptop_psnr" in said and "bicubic" in said and "kernel='matlab'" in said
+
+
+def test_a_whole_study_trains_and_reports_by_its_name(darkroom, photos: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = [
+        "--blocks",
+        1,
+        "--channels",
+        4,
+        "--crop",
+        16,
+        "--batch",
+        2,
+        "--steps",
+        20,
+        "--photos",
+        photos,
+        "--judged-on",
+        photos,
+    ]
+    code, _, error = darkroom("train", "basic_sr", "all", "--accelerator", "cpu", "--standard", "set14", *small)
+    assert code == 0, error
+    assert "not judged on set14: Set14 is not at" in error
+    assert {path.name for path in (tmp_path / "runs" / "basic_sr").iterdir()} == {
+        "baseline", "residual", "rate_1e-2", "rate_1e-3", "rate_1e-5", "rate_1e-6"
+    }  # fmt: skip
+    assert darkroom("report", "basic_sr")[0] == 0
+    page = (tmp_path / "runs" / "basic_sr" / "report.html").read_text()
+    assert "All rows with blocks=1, channels=4" in page
+    for words in ("basic_sr rate_1e-6", "reduction nearest", "validation: l1@photos", "train: loss/network"):
+        assert words in page, words
+
+
+def test_a_row_that_diverges_does_not_stop_the_study(darkroom, photos: Path, tmp_path: Path, monkeypatch):
+    small = ["--blocks", 1, "--channels", 4, "--crop", 16, "--batch", 2, "--photos", photos, "--judged-on", photos]
+    words = ["--accelerator", "cpu", "--standard", "--out", tmp_path, "--steps", 60, "--precision", "32", *small]
+    monkeypatch.setitem(lookup.find("basic_sr").ROWS, "residual", dict(residual=True, rate=1e30))
+    for row in ("rate_1e-2", "rate_1e-5", "rate_1e-6"):
+        monkeypatch.delitem(lookup.find("basic_sr").ROWS, row)
+    code, _, error = darkroom("train", "basic_sr", "all", *words)
+    assert code == 2
+    assert "of 3 rows residual diverged" in error.splitlines()[-1]
+    assert (tmp_path / "basic_sr" / "rate_1e-3" / "checkpoints" / "final.safetensors").exists()
+
+
+def test_weights_that_answer_different_questions_share_no_table(darkroom, foreign: Path, tmp_path: Path):
+    torch.save(RRDBNet(2, 1).state_dict(), tmp_path / "x2.pth")
+    code, _, error = darkroom("evaluate", foreign, tmp_path / "x2.pth")
+    assert code == 2 and "answer different questions" in error
+
+
+def test_a_picture_that_cannot_be_judged_is_named(darkroom, photos: Path, tmp_path: Path):
+    torch.save(RRDBNet(2, 1).state_dict(), tmp_path / "x2.pth")
+    Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    code, _, error = darkroom("evaluate", tmp_path / "x2.pth", "--data", photos)
+    assert code == 2 and "dot.png: a picture of 1x1 pixels is too small" in error

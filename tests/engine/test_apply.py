@@ -9,6 +9,7 @@ from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.engine.apply import apply, plan
 from darkroom.engine.restore import Restorer
+from darkroom.networks.basic_sr import BasicSRModel
 from darkroom.networks.dncnn import DnCNN
 
 
@@ -80,3 +81,21 @@ def test_plans(tmp_path: Path):
     ]:
         with pytest.raises(DarkroomError, match=words):
             plan(source, output)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA"])
+def test_enlarging_keeps_kind_and_transparency(tmp_path: Path, factor: int, mode: str):
+    plain = BasicSRModel(1, 4, residual=True, factor=factor)
+    for parameter in plain.layers[-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    restorer = Restorer(plain, precision="32")
+    restorer.tile = 20
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    array = np.full((30, 21, channels), 90, np.uint8)
+    array[..., -1] = 200
+    Image.fromarray(array[..., 0] if channels == 1 else array, mode).save(tmp_path / "a.png")
+    assert restore(restorer, tmp_path / "a.png", tmp_path / "b.png") == [None]
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.mode == mode and image.size == (21 * factor, 30 * factor)
+        assert np.unique(np.asarray(image)).tolist() == np.unique(array).tolist()

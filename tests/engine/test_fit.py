@@ -11,8 +11,9 @@ from darkroom.core.method import Pair
 from darkroom.core.randomness import seed_of
 from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
-from darkroom.engine.run import adam, cosine, tenth_after
+from darkroom.engine.run import Run, adam, cosine, tenth_after
 from darkroom.methods.regression import half_squared_error
+from darkroom.recipes import lookup
 from tests.engine.toys import Duel, denoising_run, duel_run, fabric, weights_of
 
 
@@ -67,7 +68,13 @@ def test_an_adversarial_step_is_the_hand_written_one():
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in ours.state_dict().items())
 
 
-@pytest.mark.parametrize("make", [lambda: denoising_run(8, averaging=0.9), lambda: duel_run(8)])
+def adversarial_run() -> Run:
+    """Spectral and batch normalisation, and a second stage that begins at step 4."""
+    settings = dict(steps=8, pretraining=4, blocks=1, width=4, growth=2, judge_width=4, crop=16, batch=2)
+    return lookup.build("esrgan", {**lookup.row("esrgan", "laptop"), **settings})
+
+
+@pytest.mark.parametrize("make", [lambda: denoising_run(8, averaging=0.9), lambda: duel_run(8), adversarial_run])
 @pytest.mark.parametrize("stop", [1, 5])
 def test_going_on_from_a_state_gives_the_undisturbed_weights(make, stop: int):
     whole = make()

@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.randomness import generator
 from darkroom.engine.restore import Restorer, fused, has_fast_bf16, tiles
+from darkroom.networks.basic_sr import BasicSRModel
 from darkroom.networks.dncnn import DnCNN
+from darkroom.networks.safmn import SAFMN
 
 
 def network(channels: int = 3, depth: int = 4, nonblind: bool = False) -> DnCNN:
@@ -31,6 +34,48 @@ def test_tiles_cover_every_pixel_once_and_margins_stay_inside(height, width, til
         assert cut.below == halo or cut.bottom + cut.below == height
         seen[cut.top : cut.bottom, cut.left : cut.right] += 1
     assert (seen == 1).all()
+
+
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    cells=st.integers(1, 6),
+    margin=st.integers(0, 3),
+    grid=st.integers(2, 9),
+)
+def test_tiles_begin_on_cells(height, width, cells, margin, grid):
+    seen = torch.zeros(height, width, dtype=torch.int)
+    for cut in tiles(height, width, cells * grid, margin * grid, grid):
+        assert (cut.top - cut.above) % grid == 0 and (cut.left - cut.before) % grid == 0
+        assert 0 < cut.bottom - cut.top <= cells * grid and 0 < cut.right - cut.left <= cells * grid
+        seen[cut.top : cut.bottom, cut.left : cut.right] += 1
+    assert (seen == 1).all()
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40), tile=st.integers(4, 30), factor=st.sampled_from([2, 4]))
+def test_tiled_enlarging_is_exactly_untiled(height: int, width: int, tile: int, factor: int):
+    plain = BasicSRModel(2, 6, residual=True, factor=factor).initialise(generator(0)).eval()
+    restorer = Restorer(plain, precision="32")
+    restorer.tile = tile
+    picture = torch.rand(3, height, width)
+    with torch.no_grad():
+        torch.testing.assert_close(restorer(picture), plain(picture[None])[0], atol=5e-6, rtol=1e-5)
+
+
+def test_a_network_that_pools_is_tiled_exactly_where_its_cells_fit():
+    plain = SAFMN(2, 8, 2).initialise(generator(0)).eval()
+    restorer = Restorer(plain, precision="32")
+    restorer.tile = 24
+    picture = torch.rand(3, 96, 120)
+    with torch.no_grad():
+        torch.testing.assert_close(restorer(picture), plain(picture[None])[0], atol=1e-5, rtol=1e-4)
+
+
+def test_memory_is_measured_at_its_peak():
+    """Three convolutions in a chain: at most two layers' features are alive at once, in float32 or in bfloat16."""
+    plain = DnCNN(3, 32, 5, batch_norm=False).eval()
+    restorer = Restorer(plain, precision="32")
+    assert 2 * 32 * 4 <= restorer._bytes_per_pixel() <= 1.25 * (2 * 32 + 9) * 4 * 1.1
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), tile=st.integers(4, 30))

@@ -47,7 +47,9 @@ def cache(tmp_path: Path, monkeypatch) -> Path:
 def test_lpips_without_features_says_what_to_do(cache, monkeypatch):
     unreachable = Pretrained("AlexNet", "http://127.0.0.1:9/alexnet-owt-7be5be79.pth", 233)
     monkeypatch.setitem(perception._BACKBONES, "alex", unreachable)
-    with pytest.raises(DarkroomError, match=r"AlexNet \(233 MB\) is not at .* and could not be downloaded .* put the file there"):
+    with pytest.raises(
+        DarkroomError, match=r"AlexNet \(233 MB\) is not at .* and could not be downloaded .* put the file there"
+    ):
         find_lpips("alex")
     assert not list(cache.iterdir())
 

@@ -40,6 +40,18 @@ def test_every_row_builds_without_data_and_documents_every_setting(name: str, ro
 
 
 @pytest.mark.parametrize(("name", "row"), LAPTOP)
+def test_weights_depend_on_the_seed_and_on_nothing_else(name: str, row: str):
+    def built(seed: int, disturbance: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(disturbance)
+        return lookup.build(name, {**lookup.row(name, row), "seed": seed}).method.state_dict()
+
+    first, again, other = built(3, 0), built(3, 1), built(4, 0)
+    assert all(torch.equal(tensor, again[key]) for key, tensor in first.items())
+    drawn = [key for key, tensor in first.items() if tensor.ndim == 4 and tensor.any()]
+    assert drawn and not any(torch.equal(first[key], other[key]) for key in drawn)
+
+
+@pytest.mark.parametrize(("name", "row"), LAPTOP)
 def test_a_laptop_row_trains(name: str, row: str):
     run = dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=12)
     seen = list(batches(run.stream, 0, 12))

@@ -16,7 +16,7 @@ from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse, with_defaults
 from darkroom.cli.processes import is_first
 from darkroom.cli.progress import Silence, TrainingProgress
-from darkroom.core.errors import DarkroomError
+from darkroom.core.errors import DarkroomError, Diverged
 from darkroom.core.versions import versions
 from darkroom.engine.fit import parameters
 from darkroom.engine.folder import RunFolder
@@ -62,19 +62,37 @@ def command(arguments: list[str]) -> None:
         return
     recipe = lookup.find(words[0])
     if len(words) < 2:
-        print(f"{(recipe.__doc__ or '').strip()}\n\nrows: {', '.join([*recipe.ROWS, 'all'])}")
+        print(f"{(recipe.__doc__ or '').strip()}\n\nrows: {', '.join([*recipe.ROWS, 'all'])} (all: every row but the laptop's)")
         if not {"-h", "--help"} & set(arguments):
             raise DarkroomError(f"which row of {words[0]}? There are {', '.join(recipe.ROWS)}, and all")
         return
-    everything = [row for row in recipe.ROWS if not row.startswith("laptop")]
-    for row in everything if words[1] == "all" else [words[1]]:
-        defaults = lookup.row(words[0], row)
-        settings = with_defaults(recipe.recipe, defaults, "Settings")
-        both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", Where)])
-        given = parse(both, arguments[2:], f"train {words[0]} {words[1]}", description=recipe.__doc__)
-        folder = run(words[0], row, dataclasses.asdict(given.settings), given.where)
-        if is_first():
-            _show_results(folder)
+    if words[1] == "all":
+        _every_row([row for row in recipe.ROWS if not row.startswith("laptop")], words[0], arguments[2:])
+    else:
+        _one_row(words[0], words[1], arguments[2:])
+
+
+def _every_row(rows: list[str], recipe: str, arguments: list[str]) -> None:
+    """Train one row after another; one that diverges is a study's finding, and keeps no other waiting."""
+    diverged = []
+    for row in rows:
+        try:
+            _one_row(recipe, row, arguments)
+        except Diverged as error:
+            diverged.append(row)
+            print(f"darkroom: {row}: {error}", file=sys.stderr)
+    if diverged:
+        raise Diverged(f"of {len(rows)} rows {', '.join(diverged)} diverged; the reasons stand above")
+
+
+def _one_row(recipe: str, row: str, arguments: list[str]) -> None:
+    found = lookup.find(recipe)
+    settings = with_defaults(found.recipe, lookup.row(recipe, row), "Settings")
+    both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", Where)])
+    given = parse(both, arguments, f"train {recipe} {row}", description=found.__doc__)
+    folder = run(recipe, row, dataclasses.asdict(given.settings), given.where)
+    if is_first():
+        _show_results(folder)
 
 
 def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFolder:

@@ -7,6 +7,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from darkroom.networks.srresnet import initialise_convolutions
 
+SETTLING = 15
+"""Steps of the power method before the first picture is seen."""
+
 
 class UNetDiscriminator(nn.Module):
     """A U-Net with spectral normalisation that judges every pixel, by what is around it and by the whole.
@@ -32,8 +35,16 @@ class UNetDiscriminator(nn.Module):
         self.last = nn.Conv2d(w, 1, 3, padding=1)
 
     def initialise(self, generator: torch.Generator) -> "UNetDiscriminator":
-        """Draw all weights anew; returns the network."""
+        """Draw all weights anew, and the vectors by which the largest singular values are followed; returns the network."""
         initialise_convolutions(self, generator)
+        for layer in [*self.down, *self.up, *self.head]:
+            parametrization = layer.parametrizations.weight  # type: ignore[union-attr]
+            nn.init.kaiming_normal_(parametrization.original, generator=generator)  # type: ignore[union-attr,arg-type]
+            with torch.no_grad():
+                for vector in parametrization[0].buffers():  # type: ignore[index]
+                    vector.copy_(nn.functional.normalize(torch.randn(vector.shape, generator=generator), dim=0))
+            for _ in range(SETTLING):
+                layer.weight  # noqa: B018  (every look is one step of the power method)
         return self
 
     def forward(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
