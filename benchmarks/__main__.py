@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-ALL = ("fit_overhead", "stream_speed", "apply_speed", "apply_memory")
+ALL = ("fit_overhead", "stream_speed", "apply_speed", "apply_memory", "super_resolution_stream", "enlarge_speed")
 
 for name in sys.argv[1:] or ALL:
     importlib.import_module(f"benchmarks.{name}").main()

@@ -129,12 +129,8 @@ def write(path: Path, picture: Picture) -> None:
         raise DarkroomError(f"cannot write {path}: {ending or 'no ending'!r} is not one of {', '.join(sorted(WRITABLE))}")
     if picture.alpha is not None and ending in (".jpg", ".jpeg", ".bmp"):
         raise DarkroomError(f"cannot write {path}: this format holds no transparency; give a name ending in .png")
-    channels = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha])
     deep = picture.bits == 16 and ending in (".png", ".tif", ".tiff")
-    if deep:
-        array = (channels.clamp(0, 1).double() * 65535).round().to(torch.int32).permute(1, 2, 0).numpy().astype(np.uint16)
-    else:
-        array = to_uint8(channels).permute(1, 2, 0).contiguous().numpy()
+    array = _array(picture, deep)
     with replacing(path) as temporary:
         if deep:
             _write_deep(temporary, array, ending)
@@ -143,6 +139,17 @@ def write(path: Path, picture: Picture) -> None:
             image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
             options = {} if format_ == "BMP" else picture.metadata
             image.save(temporary, format=format_, **_QUALITY.get(format_, {}), **options)
+
+
+def _array(picture: Picture, deep: bool) -> np.ndarray:
+    """(height, width, channel) as the file holds it; made in strips, so that a large picture is not held twice more."""
+    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    height, width = picture.pixels.shape[1:]
+    array = np.empty((height, width, sum(map(len, planes))), np.uint16 if deep else np.uint8)
+    for top in range(0, height, 256):
+        strip = torch.cat([plane[:, top : top + 256] for plane in planes]).permute(1, 2, 0)
+        array[top : top + 256] = (strip.clamp(0, 1).double() * 65535).round().numpy() if deep else to_uint8(strip).numpy()
+    return array
 
 
 def _is_deep(image: Image.Image) -> bool:
