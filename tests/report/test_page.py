@@ -1,14 +1,22 @@
+import base64
+import io
 import json
+import math
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.images import Picture, write
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
+from darkroom.report.pictures import comparisons
 from darkroom.report.table import columns_of, comparisons_of, ledger_entries, lines_of
 from tests.report.runs import made_up
 
@@ -22,9 +30,12 @@ def test_seeds_are_gathered_into_one_row_with_error_bars(tmp_path: Path):
     assert sorted(rows[0].seeds) == [0, 1, 2]
     ours = next(line for line in lines_of(rows, columns_of(rows)) if line.name == "dncnn s25")
     assert ours.numbers[0] == "29.20 ± 0.20"
-    (comparison,) = comparisons_of(rows[:1])
+    comparison, baseline = comparisons_of(rows[:1])
     assert (comparison.ours, comparison.published, comparison.difference) == ("29.20 ± 0.20", "29.23", "-0.03")
     assert comparison.verdict.kind == "reproduced"
+    assert (baseline.who, baseline.published, baseline.verdict.words) == (
+        "BM3D, judged in dncnn s25", "28.57", "reproduced within 0.1 dB"
+    )  # fmt: skip
 
 
 def test_the_table_has_the_baselines_once_and_marks_the_best(tmp_path: Path):
@@ -33,7 +44,8 @@ def test_the_table_has_the_baselines_once_and_marks_the_best(tmp_path: Path):
     made_up(tmp_path, value=29.2)
     rows = rows_below([tmp_path])
     lines = {line.name: line for line in lines_of(rows, columns_of(rows))}
-    assert list(lines)[:2] == ["noisy input", "BM3D"]
+    assert list(lines)[:4] == ["WNNM (published)", "TNRD (published)", "noisy input", "BM3D"]
+    assert lines["TNRD (published)"].numbers == ["28.92", ""] and not any(lines["TNRD (published)"].best)
     assert lines["dncnn s25 (steps=7)"].best == [True, True]
     assert lines["dncnn s25"].best == [False, True]
 
@@ -43,7 +55,8 @@ def test_the_ledger_is_entered_once_a_cell(tmp_path: Path):
     path = tmp_path / "ledger.csv"
     for _ in range(2):
         ledger.enter(path, ledger_entries(rows_below([tmp_path])))
-    (entry,) = ledger.read(path)
+    entry, baseline = ledger.read(path)
+    assert (baseline.method, baseline.measured, baseline.changed) == ("BM3D", "27.40", "steps=10")
     assert (entry.recipe, entry.row, entry.dataset, entry.varied, entry.count) == ("dncnn", "s25", "bsd68", "sigma 25", "68")
     assert (entry.measured, entry.published, entry.changed) == ("28.00", "29.23", "steps=10")
     assert entry.verdict == "short by 1.23 dB (with steps=10)"
@@ -65,6 +78,49 @@ def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path):
         "2.0 minutes",
     ):
         assert words in text, words
+
+
+def test_what_all_rows_changed_is_said_once(tmp_path: Path):
+    made_up(tmp_path, steps=10)
+    made_up(tmp_path, "s50", steps=10, batch=3)
+    rows = rows_below([tmp_path])
+    assert [row.title for row in rows] == ["dncnn s25", "dncnn s50 (batch=3)"]
+    page.write(tmp_path / "report.html", rows)
+    assert "All rows with steps=10." in (tmp_path / "report.html").read_text()
+    assert [row.title for row in rows_below([tmp_path / "dncnn" / "s25"])] == ["dncnn s25 (steps=10)"]
+
+
+def test_a_picture_stands_under_every_method_of_every_row(tmp_path: Path):
+    made_up(tmp_path)
+    made_up(tmp_path, steps=7).rename(tmp_path / "again")
+    made_up(tmp_path)
+    (comparison,) = comparisons(rows_below([tmp_path]))
+    labels = ["input", "BM3D", "dncnn s25 (steps=7)", "dncnn s25", "truth"]
+    assert sorted(label for label, _ in comparison.views) == sorted(labels)
+    assert [label for label, _ in comparison.views][:2] == labels[:2] and comparison.views[-1][0] == "truth"
+    assert comparison.title == "bsd68 · sigma 25 · test001"
+    assert comparison.views[comparison.right][0].startswith("dncnn s25")
+    psnr = {piece.label: piece.psnr for piece in comparison.pieces}
+    assert psnr["input"] is None and psnr["truth"] is None
+    assert psnr["dncnn s25"] == pytest.approx(-20 * math.log10(77 / 255))  # grey levels 153 and 230
+
+
+def test_the_piece_is_where_the_detail_is_and_the_same_in_a_reduced_input(tmp_path: Path):
+    place = made_up(tmp_path) / "pictures" / "bsd68" / "sigma-25" / "test001"
+    shutil.rmtree(place)
+    truth = torch.zeros(1, 256, 192)
+    truth[:, 152:248, 88:184] = torch.rand(1, 96, 96)
+    write(place / "target.png", Picture(truth))
+    write(place / "ours.png", Picture(truth))
+    write(place / "source.png", Picture(torch.nn.functional.avg_pool2d(truth, 2)))
+    (comparison,) = comparisons(rows_below([tmp_path]))
+    decoded = {}
+    for piece in comparison.pieces:
+        decoded[piece.label] = Image.open(io.BytesIO(base64.b64decode(piece.address.split(",")[1]))).convert("L")
+    assert decoded["truth"].size == (96, 96) and decoded["input"].size == (48, 48)
+    assert torch.equal(torch.from_numpy(np.array(decoded["truth"])), (truth[0, 152:248, 88:184] * 255).round().byte())
+    small = np.asarray(decoded["truth"], float).reshape(48, 2, 48, 2).mean((1, 3))
+    assert np.abs(small - np.asarray(decoded["input"], float)).max() <= 1.5
 
 
 def test_an_unfinished_run_is_reported_as_such(tmp_path: Path):
@@ -137,5 +193,5 @@ def test_in_a_real_browser_the_slider_moves_and_every_picture_loads(tmp_path: Pa
     assert found["broken"] == 0 and found["images"] >= 5
     assert found["options"] == ["input", "BM3D", "dncnn s25", "truth"]
     assert not found["wide"]
-    assert found["cells"] == 3
+    assert found["cells"] == 5
     assert "reproduced" in found["verdict"]

@@ -36,7 +36,7 @@ def command(arguments: list[str]) -> None:
 
 def _setting(item: tuple[str, object]) -> str:
     key, value = item
-    if isinstance(value, bool):
+    if isinstance(value, bool) or value == ():
         return key if value else f"no {key}"
     return (
         f"{key} {' to '.join(f'{v:g}' for v in value)}"
@@ -53,6 +53,6 @@ def _plain(value: object) -> str:
 
 def _published(numbers: list[Published]) -> str:
     columns: dict[tuple[str, str], list[str]] = {}
-    for number in numbers:
+    for number in [number for number in numbers if number.method == "ours"]:
         columns.setdefault((number.metric, number.dataset), []).append(f"{number.value:g}")
     return "\n".join(f"{metric} {dataset} {' / '.join(values)}" for (metric, dataset), values in columns.items())

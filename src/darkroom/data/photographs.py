@@ -5,6 +5,7 @@ from pathlib import Path
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import data_root
 from darkroom.data.bsds500 import bsds500
+from darkroom.data.catalogue import CATALOGUE
 from darkroom.data.embedded import embedded
 from darkroom.data.pictures import Pictures, files_below
 
@@ -47,7 +48,8 @@ def _flat(name: str, folder: str, *, grey: bool) -> Pictures:
     def find() -> dict[str, Path]:
         root = data_root() / folder
         if not root.is_dir():
-            raise DarkroomError(f"{folder} is not at {root}: get it with `darkroom data get {name}`, or put its pictures there")
+            remedy = f"get it with `darkroom data get {name}`, or put" if name in CATALOGUE else "put"
+            raise DarkroomError(f"{folder} is not at {root}: {remedy} its pictures there")
         return files_below(root)
 
     return Pictures(name, find, grey=grey)

@@ -65,32 +65,24 @@ def luma(pictures: Pictures) -> Float[Tensor, "batch 1 height width"]:
 
 def psnr_y(border: int) -> Metric:
     """PSNR on luma with a border cropped, as super-resolution is judged; `border` is the factor, in pixels."""
-
-    def compute(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
-        return _psnr(*_luma_within(border, prediction, target))
-
-    return Metric(
-        f"psnr_y_crop{border}",
-        "PSNR Y",
-        "dB",
-        f"PSNR on luma (BT.601 limited range, 8 bits), peak 255, {border} pixels cropped from every side; output "
-        "clipped and rounded to 8 bits; mean over pictures.",
-        compute,
-    )
+    return _on_luma("psnr", "PSNR", "dB", "PSNR, peak 255,", _psnr, border)
 
 
 def ssim_y(border: int) -> Metric:
     """SSIM on luma with a border cropped, as super-resolution is judged."""
+    return _on_luma("ssim", "SSIM", "", "SSIM (11x11 Gaussian window of deviation 1.5)", _ssim, border)
 
+
+def _on_luma(name: str, title: str, unit: str, words: str, plain: Callable[..., Tensor], border: int) -> Metric:
     def compute(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
-        return _ssim(*_luma_within(border, prediction, target))
+        return plain(*_luma_within(border, prediction, target))
 
     return Metric(
-        f"ssim_y_crop{border}",
-        "SSIM Y",
-        "",
-        f"SSIM (11x11 Gaussian window of deviation 1.5) on luma (BT.601 limited range, 8 bits), {border} pixels "
-        "cropped from every side; output clipped and rounded to 8 bits; mean over pictures.",
+        f"{name}_y_crop{border}",
+        f"{title} Y",
+        unit,
+        f"{words} on luma (BT.601 limited range, 8 bits), {border} pixels cropped from every side; output clipped and "
+        "rounded to 8 bits; mean over pictures.",
         compute,
     )
 

@@ -11,6 +11,7 @@ distributions where no features are wanted. The papers train on DIV2K and Flickr
 outside BSD100 serve, or any folder (--photos).
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,8 @@ ROWS = {
     "laptop": {**_LAPTOP, "steps": 1500, "pretraining": 1100},
     "laptop_psnr": {**_LAPTOP, "steps": 1900, "adversary": "none"},
 }
+
+_SCHEDULES = {"constant": constant, "halved": halved_after(0.55, 0.65, 0.75, 0.9), "linear": linear}
 
 PROTOCOL = frozenset({"scale"})
 """Settings that, when changed, make a number measure something else than the published ones."""
@@ -142,21 +145,13 @@ def recipe(
     """
     made: RestorationNetwork = RRDBNet(scale, blocks, width, growth) if network == "rrdb" else SRResNet(scale, blocks, width)
     made.initialise(generator(seed, "weights"))  # type: ignore[operator]
-    distance = VGGDistance(Path(vgg19) if vgg19 else None) if features and adversary != "none" else None
-    schedules = {"constant": constant, "halved": halved_after(0.55, 0.65, 0.75, 0.9), "linear": linear}
-    optimization = adam(rate, schedule=schedules[schedule], clip=clip)
-    method: Method
-    if adversary == "none":
-        method, optimizers = Regression(made, nn.L1Loss()), {"network": optimization}
-    else:
-        judging_network: VGGDiscriminator | UNetDiscriminator = (
-            UNetDiscriminator(judge_width)
-            if discriminator == "unet"
-            else VGGDiscriminator(crop, 5 if crop % 32 == 0 and crop >= 128 else 4, judge_width, judge_hidden)
-        )
+    adversarial_stage = adversary != "none"
+    distance = VGGDistance(Path(vgg19) if vgg19 else None) if features and adversarial_stage else None
+    method: Method = Regression(made, nn.L1Loss())
+    if adversarial_stage:
         method = ESRGAN(
             made,
-            judging_network.initialise(generator(seed, "discriminator")),
+            _discriminator(discriminator, crop, judge_width, judge_hidden).initialise(generator(seed, "discriminator")),
             plain if adversary == "plain" else relativistic,
             distance,
             pretraining=pretraining,
@@ -164,23 +159,27 @@ def recipe(
             perception=perception,
             adversarial=adversarial,
         )
-        optimizers = {"generator": optimization, "discriminator": optimization}
     judged, reduced = judging(judged_on), ReducedPair(scale, "matlab")
     perceptual = gradient_distance if perceived == "gradients" else lpips(perceived)
     metrics = (*super_resolution.metrics(scale), psnr, ssim)
+    needs = [distance.find] if distance is not None else []
     return Run(
         method=method,
         stream=PatchStream(training(photos), reduced, patch=crop, batch=batch, seed=seed, shuffle_colors=shuffle_colors),
-        optimizers=optimizers,
+        optimizers={player: adam(rate, schedule=_SCHEDULES[schedule], clip=clip) for player in method.players()},
         steps=steps,
         validation=Judge(judged.first(8), reduced, (*metrics, gradient_distance)),
         validate_every=max(1, steps // 10),
         judges=super_resolution.judges(scale, standard, (perceptual,))
         or [Judge(judged, reduced, (*metrics, perceptual), {"scale": float(scale)}, enlargements(scale))],
         restorer=made,
-        needs=[
-            *([distance.find] if distance is not None else []),
-            *([lambda: find_lpips(perceived)] if perceived != "gradients" else []),
-        ],
+        needs=needs if perceived == "gradients" else [*needs, partial(find_lpips, perceived)],
         seed=seed,
     )
+
+
+def _discriminator(kind: str, crop: int, width: int, hidden: int) -> VGGDiscriminator | UNetDiscriminator:
+    """SRGAN's halves crops of 96 four times, ESRGAN's crops of 128 five times; both end in a few pixels."""
+    if kind == "unet":
+        return UNetDiscriminator(width)
+    return VGGDiscriminator(crop, 4 if crop < 128 else 5, width, hidden)
