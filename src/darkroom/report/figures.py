@@ -22,33 +22,39 @@ def curves(rows: list[Row]) -> list[tuple[str, str]]:
 
 def tradeoffs(rows: list[Row]) -> list[tuple[str, str]]:
     """Fidelity against perception, a point a method, wherever both were judged: `(title, data address of an SVG)`."""
-    from matplotlib.figure import Figure
-
     protocols = protocols_of(rows)
     cells = {(row.title if method == "ours" else method): columns for row in rows for method, columns in row.cells().items()}
     figures = []
-    for what in dict.fromkeys((dataset, varied) for dataset, _, varied in columns_of(rows)):
+    for dataset, varied in dict.fromkeys((dataset, varied) for dataset, _, varied in columns_of(rows)):
         for perceived in [name for name, protocol in protocols.items() if protocol.about == "perception"]:
             faithful = next(name for name, protocol in protocols.items() if protocol.about == "fidelity")
-            x, y = ((what[0], name, what[1]) for name in (faithful, perceived))
-            points = {
-                name: (columns[x].value, columns[y].value) for name, columns in cells.items() if x in columns and y in columns
-            }
-            if len(points) < 2:
-                continue
-            figure = Figure(figsize=(5.6, 3.6), layout="constrained")
-            axes = figure.subplots()
-            for number, (name, point) in enumerate(points.items()):
-                axes.plot(*point, "o", color=_COLOURS[number % len(_COLOURS)])
-                axes.annotate(name, point, xytext=(6, 4), textcoords="offset points", fontsize=8)
-            axes.margins(0.25)
-            axes.set_xlabel(f"{column_title(x, protocols)}: to the right is closer to the truth", fontsize=8)
-            axes.set_ylabel(f"{protocols[perceived].title}: upwards looks more like it", fontsize=8)
-            if not protocols[perceived].higher_is_better:
-                axes.invert_yaxis()
-            _bare(axes)
-            figures.append((f"{protocols[faithful].title} against {protocols[perceived].title}", _svg(figure)))
+            x, y = (dataset, faithful, varied), (dataset, perceived, varied)
+            both = {name: columns for name, columns in cells.items() if x in columns and y in columns}
+            if len(both) > 1:
+                points = {name: (columns[x].value, columns[y].value) for name, columns in both.items()}
+                along = f"{column_title(x, protocols)}: to the right is closer to the truth"
+                up = f"{protocols[perceived].title}: upwards looks more like it"
+                title = f"{dataset}: {protocols[faithful].title} against {protocols[perceived].title}"
+                figures.append((title, scatter(points, along, up, downwards=not protocols[perceived].higher_is_better)))
     return figures
+
+
+def scatter(points: dict[str, tuple[float, float]], along: str, up: str, *, downwards: bool) -> str:
+    """Named points, as the data address of an SVG; `downwards` lets the numbers fall towards the top."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, point) in enumerate(points.items()):
+        axes.plot(*point, "o", color=_COLOURS[number % len(_COLOURS)])
+        axes.annotate(name, point, xytext=(6, 4), textcoords="offset points", fontsize=8)
+    axes.margins(0.25)
+    axes.set_xlabel(along, fontsize=8)
+    axes.set_ylabel(up, fontsize=8)
+    if downwards:
+        axes.invert_yaxis()
+    _bare(axes)
+    return _svg(figure)
 
 
 def plot(lines: list[tuple[str, list[tuple[int, float]]]], *, log: bool) -> str:
