@@ -154,6 +154,20 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, photos: Path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
+def test_two_processes_play_the_same_adversarial_game(tmp_path: Path, photos: Path):
+    """Spectral normalisation, expectations over the whole batch, and two stages."""
+    small = ["--blocks", "1", "--width", "4", "--growth", "2", "--judge-width", "4", "--crop", "16", "--batch", "4"]
+    words = ["train", "esrgan", "laptop", "--photos", str(photos), "--judged-on", str(photos), *small]
+    losses = []
+    for out, more in ((tmp_path / "one", []), (tmp_path / "two", ["--devices", "2", "--strategy", "ddp"])):
+        stages = ["--steps", "20", "--pretraining", "10", "--precision", "32", "--accelerator", "cpu"]
+        run(sys.executable, "-m", "darkroom", *words, *stages, "--out", str(out), *more)
+        lines = [json.loads(line) for line in (out / "esrgan/laptop/metrics.jsonl").read_text().splitlines()]
+        losses.append({line["name"]: line["value"] for line in lines if line["name"].startswith("loss/")})
+    assert set(losses[0]) == {"loss/generator", "loss/discriminator"}
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
 def test_a_second_process_in_the_folder_is_refused(tmp_path: Path, photos: Path):
     out = tmp_path / "shared"
     first = subprocess.Popen(command(out, photos, 100_000), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

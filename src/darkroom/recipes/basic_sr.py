@@ -49,7 +49,7 @@ ROWS = {
 PROTOCOL = frozenset({"factor"})
 """Settings that, when changed, make a number measure something else than the published ones."""
 
-PUBLISHED = {row: super_resolution.REFERENCES[2] for row in ROWS if row != "laptop"}
+PUBLISHED = {row: super_resolution.beside(2) for row in ROWS if row != "laptop"}
 
 
 def recipe(

@@ -73,13 +73,13 @@ _PAPER = "Wang et al. 2018 (ESRGAN), Table of PSNR-oriented results"
 
 PUBLISHED = {
     "psnr": [
-        *super_resolution.REFERENCES[4],
+        *super_resolution.beside(4),
         *super_resolution.published("ours", 4, (32.73, 28.99, 27.85, 27.03), _PAPER, (0.9011, 0.7917, 0.7455, 0.8153)),
     ],
-    "esrgan": super_resolution.REFERENCES[4],
-    "esrgan_x2": super_resolution.REFERENCES[2],
-    "srgan": super_resolution.REFERENCES[4],
-    "without_features": super_resolution.REFERENCES[4],
+    "esrgan": super_resolution.beside(4),
+    "esrgan_x2": super_resolution.beside(2),
+    "srgan": super_resolution.beside(4),
+    "without_features": super_resolution.beside(4),
 }
 
 

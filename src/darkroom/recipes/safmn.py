@@ -39,18 +39,7 @@ ROWS = {
 PROTOCOL = frozenset({"scale"})
 """Settings that, when changed, make a number measure something else than the published ones."""
 
-_PAPER = "Sun et al. 2023 (SAFMN), table of results"
-
-PUBLISHED = {
-    "x2": [
-        *super_resolution.REFERENCES[2],
-        *super_resolution.published("ours", 2, (38.00, 33.54, 32.16, 31.84), _PAPER, (0.9605, 0.9177, 0.8995, 0.9256)),
-    ],
-    "x4": [
-        *super_resolution.REFERENCES[4],
-        *super_resolution.published("ours", 4, (32.18, 28.60, 27.58, 25.97), _PAPER, (0.8948, 0.7813, 0.7359, 0.7809)),
-    ],
-}
+PUBLISHED = {"x2": super_resolution.beside(2, "SAFMN"), "x4": super_resolution.beside(4, "SAFMN")}
 
 
 def recipe(

@@ -1,6 +1,7 @@
 """The standard protocol of super-resolution: MATLAB's bicubic reduction, PSNR and SSIM on luma, a border cropped."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from darkroom.data.photographs import judging
 from darkroom.engine.run import Judge, Published
@@ -42,6 +43,7 @@ def published(method: str, factor: int, psnr: Sequence[float], source: str, ssim
 
 
 _EDSR = "Lim et al. 2017 (EDSR), Table 3"
+_SAFMN = "Sun et al. 2023 (SAFMN), table of results"
 _SWINIR = "Liang et al. 2021 (SwinIR), Tables 2 and 3"
 
 REFERENCES = {
@@ -49,6 +51,7 @@ REFERENCES = {
         *published("bicubic", 2, (33.66, 30.24, 29.56, 26.88), _EDSR, (0.9299, 0.8688, 0.8431, 0.8403)),
         *published("SRCNN", 2, (36.66, 32.42, 31.36, 29.50), _EDSR),
         *published("EDSR", 2, (38.11, 33.92, 32.32, 32.93), _EDSR),
+        *published("SAFMN", 2, (38.00, 33.54, 32.16, 31.84), _SAFMN, (0.9605, 0.9177, 0.8995, 0.9256)),
         *published("SwinIR light", 2, (38.14, 33.86, 32.31, 32.76), _SWINIR),
         *published("SwinIR", 2, (38.42, 34.46, 32.53, 33.81), _SWINIR),
     ],
@@ -56,6 +59,12 @@ REFERENCES = {
         *published("bicubic", 4, (28.42, 26.00, 25.96, 23.14), _EDSR, (0.8104, 0.7027, 0.6675, 0.6577)),
         *published("SRCNN", 4, (30.48, 27.50, 26.90, 24.52), _EDSR),
         *published("EDSR", 4, (32.46, 28.80, 27.71, 26.64), _EDSR),
+        *published("SAFMN", 4, (32.18, 28.60, 27.58, 25.97), _SAFMN, (0.8948, 0.7813, 0.7359, 0.7809)),
     ],
 }
-"""What stands beside every row that is judged on all of `SETS`, by factor."""
+"""What stands beside every row that is judged on `SETS`, by factor."""
+
+
+def beside(factor: int, ours: str | None = None) -> list[Published]:
+    """The references of a factor; those of the method `ours` as the row's own."""
+    return [replace(number, method="ours") if number.method == ours else number for number in REFERENCES[factor]]
