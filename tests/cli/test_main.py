@@ -57,7 +57,7 @@ def foreign(tmp_path: Path) -> Path:
         (["train", "dncnn", "laptop", "--patch", "0", "--out", "OUT"], "--patch 0"),
         (["evaluate", "nothing.pth"], "no weights file at nothing.pth"),
         (["evaluate"], "which weights?"),
-        (["train", "esrgan", "laptop", "--scale", "3", "--out", "OUT"], "2, 4 or 8 times, not 3"),
+        (["train", "esrgan", "laptop", "--network", "rrdb", "--scale", "3", "--out", "OUT"], "2, 4 or 8 times, not 3"),
         (["train", "basic_sr", "laptop", "--crop", "63", "--out", "OUT"], "crop of 63"),
         (["train", "basic_sr", "baseline", "--out", "OUT"], "BSDS500 is not at"),
         (
