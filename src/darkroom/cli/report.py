@@ -10,7 +10,7 @@ from darkroom.cli.parse import parse
 from darkroom.recipes import lookup
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
-from darkroom.report.table import ledger_entries
+from darkroom.report.table import comparisons_of
 
 
 def command(arguments: list[str]) -> None:
@@ -37,7 +37,7 @@ def command(arguments: list[str]) -> None:
         runs = tuple(Path("runs") / run if not run.exists() and str(run) in lookup.names() else run for run in runs)
         rows = rows_below(list(runs))
         if ledger_file:
-            ledger.enter(ledger_file, ledger_entries(rows))
+            ledger.enter(ledger_file, [comparison.entry for comparison in comparisons_of(rows)])
         place = output or runs[0] / "report.html"
         page.write(place, rows, ledger_file)
         print(f"report: {place.resolve()}")

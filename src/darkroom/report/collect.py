@@ -144,11 +144,18 @@ def rows_below(paths: list[Path]) -> list[Row]:
     for folders in grouped.values():
         description = folders[0].read()
         rows.append(Row(description["recipe"], description["row"], folders, description))
+    rows.sort(key=_place)
     if len(rows) == 1:
         return rows
     first, *others = [row.changed for row in rows]
     shared = {key: value for key, value in first.items() if all(key in other and other[key] == value for other in others)}
     return [replace(row, shared=shared) for row in rows]
+
+
+def _place(row: Row) -> tuple[str, int]:
+    """Rows stand as in their recipe; one that the recipe has no more, at its end."""
+    known = list(lookup.find(row.recipe).ROWS)
+    return row.recipe, known.index(row.row) if row.row in known else len(known)
 
 
 def spelled_settings(settings: dict[str, Any]) -> str:

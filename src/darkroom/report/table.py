@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from darkroom.engine.run import spelled
+from darkroom.engine.run import Published, spelled
 from darkroom.recipes import lookup
 from darkroom.report.collect import Cell, Column, Protocol, Row, spelled_settings
 from darkroom.report.ledger import Entry
@@ -37,7 +37,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number beside the paper's."""
+    """One number beside the paper's, and the line that it makes in the ledger."""
 
     who: str
     column: str
@@ -46,6 +46,7 @@ class Comparison:
     source: str
     difference: str
     verdict: Verdict
+    entry: Entry
 
 
 def protocols_of(rows: list[Row]) -> dict[str, Protocol]:
@@ -60,10 +61,10 @@ def column_title(column: Column, protocols: dict[str, Protocol]) -> str:
 
 
 def columns_of(rows: list[Row]) -> list[Column]:
-    """Every column that any row has: set by set, in it what was varied, in it the metrics in the order of judging."""
-    names = list(protocols_of(rows))
-    found = {column for row in rows for columns in row.cells().values() for column in columns}
-    return sorted(found, key=lambda column: (column[0], column[2], names.index(column[1])))
+    """Every column that any row has, in the order of judging: set by set, in it what was varied, in it the metrics."""
+    found = list(dict.fromkeys(column for row in rows for columns in row.cells().values() for column in columns))
+    sets, varied, names = ([*dict.fromkeys(column[place] for column in found)] for place in (0, 2, 1))
+    return sorted(found, key=lambda c: (sets.index(c[0]), varied.index(c[2]), names.index(c[1])))
 
 
 def tables_of(rows: list[Row]) -> list[Table]:
@@ -123,63 +124,51 @@ def lines_of(rows: list[Row], columns: list[Column]) -> list[Line]:
 
 
 def comparisons_of(rows: list[Row]) -> list[Comparison]:
-    """Every measured number, ours or a baseline's, that was published too, and whether it was reached."""
-    return [comparison for row in rows for comparison, _ in _compared(row)]
-
-
-def ledger_entries(rows: list[Row]) -> list[Entry]:
-    """The same comparisons as lines for the ledger."""
-    entries = []
+    """Every measured number that was published too, and whether it was reached; a baseline's once, ours for every row."""
+    found: dict[tuple[str, Column], Comparison] = {}
     for row in rows:
-        for comparison, (column, method, cell) in _compared(row):
-            protocol = row.protocols()[column[1]]
-            entries.append(
-                Entry(
-                    recipe=row.recipe,
-                    row=row.row,
-                    method=method,
-                    metric=column[1],
-                    dataset=column[0],
-                    count=str(cell.count),
-                    varied=" ".join(spelled(dict(column[2]))),
-                    changed=spelled_settings(row.changed),
-                    published=comparison.published,
-                    source=comparison.source,
-                    measured=protocol.format(cell.value),
-                    deviation="" if cell.deviation is None else protocol.format(cell.deviation),
-                    seeds=" ".join(map(str, row.seeds)),
-                    device=cell.device,
-                    date=row.description["started"][:10],
-                    code=row.description["versions"]["darkroom"],
-                    verdict=comparison.verdict.words,
-                )
-            )
-    return entries
+        protocols, measured = row.protocols(), row.cells()
+        for column, published in row.published():
+            cell = measured.get(published.method, {}).get(column)
+            who = row.title if published.method == "ours" else published.method
+            if cell is not None and (who, column) not in found:
+                found[who, column] = _compared(row, who, column, cell, published, protocols[column[1]])
+    return list(found.values())
 
 
-def _compared(row: Row) -> list[tuple[Comparison, tuple[Column, str, Cell]]]:
-    found = []
-    protocols, measured, breaking = row.protocols(), row.cells(), lookup.find(row.recipe).PROTOCOL
-    for column, published in row.published():
-        cell = measured.get(published.method, {}).get(column)
-        if cell is None:
-            continue
-        protocol, mine = protocols[column[1]], published.method == "ours"
-        changed = row.changed
-        if not mine:  # what a baseline answers depends on no setting but those of the protocol
-            changed = {key: value for key, value in changed.items() if key in breaking}
-        verdict = judge(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
-        comparison = Comparison(
-            who=row.title if mine else f"{published.method}, judged in {row.title}",
-            column=column_title(column, protocols),
-            ours=_text(cell, protocol, with_deviation=mine),
+def _compared(row: Row, who: str, column: Column, cell: Cell, published: Published, protocol: Protocol) -> Comparison:
+    mine, breaking = published.method == "ours", lookup.find(row.recipe).PROTOCOL
+    # What a baseline answers depends on no setting but those of the protocol.
+    changed = {key: value for key, value in row.changed.items() if mine or key in breaking}
+    verdict = judge(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
+    return Comparison(
+        who=who,
+        column=column_title(column, {column[1]: protocol}),
+        ours=_text(cell, protocol, with_deviation=mine),
+        published=protocol.format(published.value),
+        source=published.source,
+        difference=protocol.format(verdict.difference, "+"),
+        verdict=verdict,
+        entry=Entry(
+            recipe=row.recipe,
+            row=row.row if mine else "",
+            method=published.method,
+            metric=column[1],
+            dataset=column[0],
+            count=str(cell.count),
+            varied=" ".join(spelled(dict(column[2]))),
+            changed=spelled_settings(changed),
             published=protocol.format(published.value),
             source=published.source,
-            difference=protocol.format(verdict.difference, "+"),
-            verdict=verdict,
-        )
-        found.append((comparison, (column, published.method, cell)))
-    return found
+            measured=protocol.format(cell.value),
+            deviation="" if cell.deviation is None else protocol.format(cell.deviation),
+            seeds=" ".join(map(str, row.seeds)),
+            device=cell.device,
+            date=row.description["started"][:10],
+            code=row.description["versions"]["darkroom"],
+            verdict=verdict.words,
+        ),
+    )
 
 
 def _text(cell: Cell, protocol: Protocol, *, with_deviation: bool) -> str:
