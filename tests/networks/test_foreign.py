@@ -13,6 +13,7 @@ from darkroom.data.embedded import embedded
 from darkroom.engine.restore import Restorer
 from darkroom.networks import foreign
 from darkroom.networks.rrdbnet import RRDBNet
+from darkroom.networks.safmn import SAFMN
 
 
 def state_of(architecture: str) -> dict[str, torch.Tensor]:
@@ -47,6 +48,17 @@ def test_other_peoples_networks_give_their_own_answers(tmp_path: Path, architect
     answer = Restorer(network, precision="32", memory=1 << 30)(picture)
     assert answer.shape == (3, 31 * scale, 37 * scale)
     torch.testing.assert_close(answer, theirs(picture[None])[0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("scale", "width", "blocks", "growth"), [(2, 36, 3, 2.0), (4, 12, 1, 1.5)])
+def test_a_public_safmn_is_ours(tmp_path: Path, scale: int, width: int, blocks: int, growth: float):
+    made = SAFMN(scale, width, blocks, growth).initialise(generator(0))
+    torch.save({"params": made.state_dict()}, tmp_path / "safmn.pth")
+    network = foreign.read(tmp_path / "safmn.pth")
+    low = torch.rand(1, 3, 9, 11)
+    with torch.no_grad():
+        assert isinstance(network, SAFMN) and network.scale == scale and torch.equal(network(low), made(low))
+    assert SAFMN.from_foreign({**made.state_dict(), "more.weight": torch.zeros(1)}) is None
 
 
 def test_tiles_of_another_persons_network_begin_on_its_windows(tmp_path: Path):

@@ -1,5 +1,8 @@
 """SAFMN: Spatially-Adaptive Feature Modulation for Efficient Image Super-Resolution (Sun, Dong, Tang, Pan 2023)."""
 
+import math
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -53,6 +56,20 @@ class SAFMN(RestorationNetwork):
         """Enlarge; `low` in [0, 1], the answer not clipped."""
         features = self.to_feat(low)
         return self.to_img(features + self.feats(features))
+
+    @classmethod
+    def from_foreign(cls, state: Mapping[str, Tensor]) -> "SAFMN | None":
+        """Build the network that a public SAFMN checkpoint describes, or None if it is none."""
+        if not {"to_feat.weight", "to_img.0.weight", "feats.0.ccm.ccm.0.weight"} <= state.keys():
+            return None
+        width, hidden = len(state["to_feat.weight"]), len(state["feats.0.ccm.ccm.0.weight"])
+        blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("feats."))
+        network = cls(math.isqrt(len(state["to_img.0.weight"]) // 3), width, blocks, hidden / width)
+        own = network.state_dict()
+        if own.keys() != state.keys() or any(own[name].shape != tensor.shape for name, tensor in state.items()):
+            return None
+        network.load_state_dict(state)
+        return network
 
 
 class MixingBlock(nn.Module):
