@@ -45,7 +45,8 @@ class Restorer:
     convolutional network gives exactly what it would give for the whole picture at once.
 
     A network that reaches farther than `FARTHEST` pixels is given that margin, and then its tiles differ a little
-    from the whole picture; tiles begin on multiples of the cells (`network.grid`) in which it looks at pictures.
+    from the whole picture. One that looks at pictures in cells (`network.grid`) is given whole cells, the picture being
+    continued by reflection, and tiles begin on them.
 
     Args:
         network: any network that says how far it sees.
@@ -96,6 +97,8 @@ class Restorer:
         return torch.cat([self._tiled(channel[None], progress) for channel in picture])
 
     def _tiled(self, picture: Tensor, progress: Callable[[int, int], None]) -> Tensor:
+        asked_height, asked_width = picture.shape[1:]
+        picture = self._whole_cells(picture)
         height, width = picture.shape[1:]
         answer = torch.empty(self.channels, height * self.scale, width * self.scale)
         cuts = list(tiles(height, width, self.tile, self.halo, self.grid))
@@ -110,7 +113,15 @@ class Restorer:
             ]
             answer[:, cut.top * s : cut.bottom * s, cut.left * s : cut.right * s] = inner
             progress(done, len(cuts))
-        return answer
+        return answer[:, : asked_height * s, : asked_width * s]
+
+    def _whole_cells(self, picture: Tensor) -> Tensor:
+        """The picture continued to the right and below until it is made of whole cells of the network's grid."""
+        below, right = (-length % self.grid for length in picture.shape[1:])
+        if not below and not right:
+            return picture
+        mode = "reflect" if below < picture.shape[1] and right < picture.shape[2] else "replicate"
+        return nn.functional.pad(picture[None], (0, right, 0, below), mode=mode)[0]
 
     @torch.inference_mode()
     def _run(self, batch: Tensor) -> Tensor:
