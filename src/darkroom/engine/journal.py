@@ -67,15 +67,15 @@ def middles(*pictures: Tensor, side: int) -> list[Tensor]:
     Pictures may differ in resolution by whole factors (a reduced picture and its enlargement): what is
     returned shows the same part of the scene in all of them, at most `side` pixels a side in the largest.
     """
-    largest, smallest = (choose(pictures, key=lambda picture: picture.shape[-1]).shape[-1] for choose in (max, min))
-    step = largest // smallest
+    widths = [picture.shape[-1] for picture in pictures]
+    within = side // (max(widths) // min(widths))  # in pixels of the smallest
     shown = []
     for picture in pictures:
-        zoom = round(picture.shape[-1] / smallest)
+        zoom = round(picture.shape[-1] / min(widths))
         cut = picture
         for axis in (1, 2):
             length = picture.shape[axis] // zoom
-            kept = min(length, side // step)
+            kept = min(length, within)
             cut = cut.narrow(axis, (length - kept) // 2 * zoom, kept * zoom)
         shown.append(cut.clamp(0, 1))
     return shown

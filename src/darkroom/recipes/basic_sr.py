@@ -112,7 +112,7 @@ def recipe(
         steps=steps,
         validation=Judge(judged.first(8), learned, (psnr, ssim, l1)),
         validate_every=max(1, steps // 10),
-        judges=[*judges, *super_resolution.judges(factor, standard)],
+        judges=[*judges, *super_resolution.judges(factor, None, standard)],
         restorer=network,
         seed=seed,
     )

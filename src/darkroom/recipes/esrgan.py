@@ -33,7 +33,7 @@ from darkroom.networks.srresnet import SRResNet
 from darkroom.networks.unet_discriminator import UNetDiscriminator
 from darkroom.networks.vgg import VGGDistance
 from darkroom.networks.vgg_discriminator import VGGDiscriminator
-from darkroom.operators.resample import ReducedPair, enlargements
+from darkroom.operators.resample import ReducedPair
 from darkroom.recipes.protocols import super_resolution
 
 _FREE = dict(discriminator="unet", features=False, perceived="gradients", fidelity=1.0, adversarial=0.1)
@@ -133,8 +133,8 @@ def recipe(
         adversarial: weight of the adversary.
         perceived: LPIPS with AlexNet or VGG features beside the distance of gradient distributions, or that alone.
         photos: pictures to learn from: embedded, bsds400, or a folder.
-        judged_on: pictures to validate on: embedded, bsd100, or a folder.
-        standard: sets to judge on by the standard protocol, where they are there.
+        judged_on: pictures to validate and judge on: embedded, bsd100, or a folder.
+        standard: sets to judge on besides, where they are there.
         shuffle_colors: exchange the colour channels of training crops at random.
         crop: side of the training crops in pixels, before reduction.
         batch: crops a step.
@@ -165,19 +165,17 @@ def recipe(
             perception=perception,
             adversarial=adversarial,
         )
-    judged, reduced = judging(judged_on), ReducedPair(scale, "matlab")
+    reduced, metrics = ReducedPair(scale, "matlab"), super_resolution.metrics(scale)
     perceptual = (gradient_distance,) if perceived == "gradients" else (gradient_distance, lpips(perceived))
-    metrics = (*super_resolution.metrics(scale), psnr, ssim)
     needs = [distance.find] if distance is not None else []
     return Run(
         method=method,
         stream=PatchStream(training(photos), reduced, patch=crop, batch=batch, seed=seed, shuffle_colors=shuffle_colors),
         optimizers={player: adam(rate, schedule=_SCHEDULES[schedule], clip=clip) for player in method.players()},
         steps=steps,
-        validation=Judge(judged.first(8), reduced, (*metrics, gradient_distance)),
+        validation=Judge(judging(judged_on).first(8), reduced, (*metrics, psnr, ssim, gradient_distance)),
         validate_every=max(1, steps // 10),
-        judges=super_resolution.judges(scale, standard, perceptual)
-        or [Judge(judged, reduced, (*metrics, *perceptual), {"scale": float(scale)}, enlargements(scale))],
+        judges=super_resolution.judges(scale, judged_on, standard, everywhere=perceptual, more=(psnr, ssim)),
         restorer=made,
         needs=needs if perceived == "gradients" else [*needs, partial(find_lpips, perceived)],
         seed=seed,

@@ -16,7 +16,7 @@ from darkroom.engine.run import Judge, Run, adam, cosine
 from darkroom.methods.regression import Regression, l1_and_frequencies
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.safmn import SAFMN
-from darkroom.operators.resample import ReducedPair, enlargements
+from darkroom.operators.resample import ReducedPair
 from darkroom.recipes.protocols import super_resolution
 
 ROWS = {
@@ -66,8 +66,8 @@ def recipe(
         blocks: feature mixing blocks.
         frequencies: weight of the loss on Fourier coefficients.
         photos: pictures to learn from: embedded, bsds400, or a folder.
-        judged_on: pictures to validate on, and to judge all channels on: embedded, bsd100, or a folder.
-        standard: sets to judge on by the standard protocol, where they are there.
+        judged_on: pictures to validate and judge on: embedded, bsd100, or a folder.
+        standard: sets to judge on besides, where they are there.
         shuffle_colors: exchange the colour channels of training crops at random.
         crop: side of the training crops in pixels, before reduction.
         batch: crops a step.
@@ -77,17 +77,15 @@ def recipe(
         seed: of weights and crops.
     """
     network = SAFMN(scale, width, blocks).initialise(generator(seed, "weights"))
-    judged, reduced = judging(judged_on), ReducedPair(scale, "matlab")
-    metrics = super_resolution.metrics(scale)
+    reduced, metrics = ReducedPair(scale, "matlab"), super_resolution.metrics(scale)
     return Run(
         method=Regression(network, l1_and_frequencies(frequencies)),
         stream=PatchStream(training(photos), reduced, patch=crop, batch=batch, seed=seed, shuffle_colors=shuffle_colors),
         optimizers={"network": adam(rate, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
         steps=steps,
-        validation=Judge(judged.first(8), reduced, (*metrics, psnr, ssim)),
+        validation=Judge(judging(judged_on).first(8), reduced, (*metrics, psnr, ssim)),
         validate_every=max(1, steps // 10),
-        judges=super_resolution.judges(scale, standard)
-        or [Judge(judged, reduced, (*metrics, psnr, ssim), {"scale": float(scale)}, enlargements(scale))],
+        judges=super_resolution.judges(scale, judged_on, standard, more=(psnr, ssim)),
         restorer=network,
         seed=seed,
     )

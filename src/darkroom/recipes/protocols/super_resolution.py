@@ -17,19 +17,32 @@ def metrics(factor: int) -> tuple[Metric, Metric]:
     return psnr_y(factor), ssim_y(factor)
 
 
-def judges(factor: int, sets: Sequence[str] = SETS, more: Sequence[Metric] = ()) -> list[Judge]:
-    """One judge for every set that is there: bicubic reduction rounded to 8 bits, bilinear and bicubic beside ours."""
-    return [
-        Judge(
-            judging(name),
-            ReducedPair(factor, "matlab"),
-            (*metrics(factor), *more),
-            {"scale": float(factor)},
-            enlargements(factor),
-            where_present=True,
-        )
-        for name in sets
-    ]
+def judges(
+    factor: int,
+    judged_on: str | None,
+    sets: Sequence[str] = SETS,
+    *,
+    everywhere: Sequence[Metric] = (),
+    more: Sequence[Metric] = (),
+) -> list[Judge]:
+    """Bicubic reduction rounded to 8 bits, bilinear and bicubic enlargement beside ours.
+
+    Args:
+        factor: how many times pictures are enlarged.
+        judged_on: pictures that must be there, if any.
+        sets: pictures to judge on besides, where they are there.
+        everywhere: metrics beside the protocol's on all pictures.
+        more: and on those of `judged_on`.
+    """
+
+    def judge(name: str, further: Sequence[Metric], where_present: bool) -> Judge:
+        asked = (*metrics(factor), *further, *everywhere)
+        varied = {"scale": float(factor)}
+        reduced = ReducedPair(factor, "matlab")
+        return Judge(judging(name), reduced, asked, varied, enlargements(factor), where_present=where_present)
+
+    required = [judge(judged_on, more, False)] if judged_on is not None else []
+    return [*required, *(judge(name, (), True) for name in sets if name != judged_on)]
 
 
 def published(method: str, factor: int, psnr: Sequence[float], source: str, ssim: Sequence[float] = ()) -> list[Published]:
