@@ -159,7 +159,7 @@ def _description(
 
 def _show_results(folder: RunFolder) -> None:
     """One small table for every set and every way of degrading it: methods down, metrics across."""
-    rows = rows_below([folder.path])
+    rows = [dataclasses.replace(row, shared=row.changed) for row in rows_below([folder.path])]  # the command says it
     protocols, columns, console = protocols_of(rows), columns_of(rows), Console()
     for what in dict.fromkeys((dataset, varied) for dataset, _, varied in columns):
         mine = [column for column in columns if (column[0], column[2]) == what]
