@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import torch
@@ -29,7 +30,7 @@ def part(rank: int, folder: str) -> None:
     answer = norm(mine)
     (answer * wanted[rank * 2 : rank * 2 + 2]).sum().backward()
     torch.save((answer.detach(), mine.grad, norm.weight.grad, norm.running_mean, norm.running_var), f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
+    os._exit(0)  # the process group's threads may abort an interpreter that is shutting down
 
 
 def test_two_processes_compute_what_one_does(tmp_path: Path):

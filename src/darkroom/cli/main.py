@@ -4,7 +4,7 @@ import importlib
 import sys
 import threading
 
-from darkroom.cli.processes import is_first
+from darkroom.cli.processes import end_if_one_of_several, is_first
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import no_room
 
@@ -36,18 +36,26 @@ def _quiet_if_full(failed: threading.ExceptHookArgs) -> None:
 
 def main() -> None:
     """Run the command line; exits with 0, or 2 after a user's mistake, or 130 when asked to stop."""
+    code = _run()
+    end_if_one_of_several(code)
+    if code:
+        sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line; the exit code."""
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(arguments) != len(sys.argv) - 1
     threading.excepthook = _quiet_if_full
     try:
         if not arguments or arguments[0] in ("-h", "--help", "help"):
             print(USAGE)
-            return
+            return 0
         if arguments[0] == "--version":
             from darkroom.core.versions import code_version
 
             print(f"darkroom {code_version()}")
-            return
+            return 0
         if arguments[0] not in COMMANDS:
             raise DarkroomError(f"no command {arguments[0]!r}; there are {', '.join(COMMANDS)} (darkroom --help)")
         importlib.import_module(f"darkroom.cli.{arguments[0]}").command(arguments[1:])
@@ -56,14 +64,15 @@ def main() -> None:
             raise
         if is_first():
             print(f"darkroom: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except OSError as error:
         if debug or no_room(error) is None:
             raise
         print(f"darkroom: {no_room(error)}: {error}; what was saved before is untouched", file=sys.stderr)
-        sys.exit(DarkroomError.exit_code)
+        return DarkroomError.exit_code
     except KeyboardInterrupt:
         if debug:
             raise
         print("darkroom: stopped", file=sys.stderr)
-        sys.exit(130)
+        return 130
+    return 0

@@ -66,14 +66,10 @@ def command(arguments: list[str]) -> None:
         if not {"-h", "--help"} & set(arguments):
             raise DarkroomError(f"which row of {words[0]}? There are {', '.join(recipe.ROWS)}, and all")
         return
-    try:
-        if words[1] == "all":
-            _every_row([row for row in recipe.ROWS if not row.startswith("laptop")], words[0], arguments[2:])
-        else:
-            _one_row(words[0], words[1], arguments[2:])
-    finally:
-        if torch.distributed.is_initialized():  # a process that ends without taking leave may take the others with it
-            torch.distributed.destroy_process_group()
+    if words[1] == "all":
+        _every_row([row for row in recipe.ROWS if not row.startswith("laptop")], words[0], arguments[2:])
+    else:
+        _one_row(words[0], words[1], arguments[2:])
 
 
 def _every_row(rows: list[str], recipe: str, arguments: list[str]) -> None:
