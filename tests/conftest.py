@@ -9,7 +9,20 @@ from jaxtyping import install_import_hook
 
 # Shapes and types of every annotated function are checked, under pytest only. The command line is left out:
 # it is made from signatures, and a checked function hides its own.
-CHECKED = ("core", "operators", "layers", "metrics", "data", "networks", "solvers", "methods", "engine", "recipes", "report")
+CHECKED = (
+    "core",
+    "operators",
+    "layers",
+    "metrics",
+    "scratch",
+    "data",
+    "networks",
+    "solvers",
+    "methods",
+    "engine",
+    "recipes",
+    "report",
+)
 install_import_hook([f"darkroom.{folder}" for folder in CHECKED], "beartype.beartype")
 
 from pathlib import Path

@@ -1,0 +1,182 @@
+"""Every module against PyTorch's autograd, and against finite differences; nothing here runs under autograd."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import nn
+
+import darkroom.scratch
+from darkroom.scratch.activation import LeakyReLU, ReLU, Sigmoid
+from darkroom.scratch.convolution import Conv2d, TransposeConv2d
+from darkroom.scratch.loss import L1, MSE
+from darkroom.scratch.module import Module, Sequential
+from darkroom.scratch.upsampling import NearestUpsampling, Upsampling
+
+ALLOWED = {"empty", "cat", "arange", "dtype", "device", "Tensor"}
+PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
+SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
+DTYPES = st.sampled_from([torch.float32, torch.float64])
+
+
+def drawn(shape: tuple[int, ...], dtype: torch.dtype, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def agrees(ours: Module, theirs: nn.Module, x: torch.Tensor) -> None:
+    """Outputs, gradients of the input, and gradients of parameters, which are added up over two calls."""
+    close = dict(atol=1e-5, rtol=1e-5) if x.dtype == torch.float32 else dict(atol=1e-10, rtol=1e-10)
+    for (parameter, _), other in zip(ours.param(), theirs.parameters(), strict=True):
+        other.data.copy_(parameter)
+    for turn in (1, 2):
+        leaf = x.clone().requires_grad_()
+        wanted = theirs(leaf)
+        gradient = drawn(tuple(wanted.shape), x.dtype, turn)
+        wanted.backward(gradient)
+        with torch.set_grad_enabled(False):
+            got, back = ours.forward(x), ours.backward(gradient)
+        torch.testing.assert_close(got, wanted.detach(), **close)
+        torch.testing.assert_close(back, leaf.grad, **close)
+        for (_, mine), other in zip(ours.param(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(mine, other.grad, **{name: 10 * turn * value for name, value in close.items()})
+
+
+@given(
+    shape=SHAPES,
+    out=st.integers(1, 4),
+    kernel=PAIRS,
+    stride=PAIRS,
+    padding=PAIRS,
+    dilation=PAIRS,
+    bias=st.booleans(),
+    dtype=DTYPES,
+)
+def test_convolution(shape, out, kernel, stride, padding, dilation, bias, dtype):
+    reach = [n + 2 * p - d * (k - 1) - 1 for n, k, p, d in zip(shape[2:], kernel, padding, dilation, strict=True)]
+    assume(min(reach) >= 0)
+    torch.manual_seed(0)
+    ours = Conv2d(shape[1], out, kernel, stride, padding, dilation, bias, dtype=dtype)
+    theirs = nn.Conv2d(shape[1], out, kernel, stride, padding, dilation, bias=bias, dtype=dtype)
+    agrees(ours, theirs, drawn(shape, dtype))
+
+
+@given(
+    shape=SHAPES,
+    out=st.integers(1, 4),
+    kernel=PAIRS,
+    stride=PAIRS,
+    padding=PAIRS,
+    dilation=PAIRS,
+    bias=st.booleans(),
+    dtype=DTYPES,
+)
+def test_transposed_convolution(shape, out, kernel, stride, padding, dilation, bias, dtype):
+    more = tuple(step - 1 for step in stride)
+    size = [
+        (n - 1) * s - 2 * p + d * (k - 1) + m + 1
+        for n, s, p, d, k, m in zip(shape[2:], stride, padding, dilation, kernel, more, strict=True)
+    ]
+    assume(min(size) >= 1)
+    torch.manual_seed(0)
+    ours = TransposeConv2d(shape[1], out, kernel, stride, padding, more, bias, dilation, dtype=dtype)
+    theirs = nn.ConvTranspose2d(shape[1], out, kernel, stride, padding, more, bias=bias, dilation=dilation, dtype=dtype)
+    agrees(ours, theirs, drawn(shape, dtype))
+
+
+@given(shape=SHAPES, factor=PAIRS, dtype=DTYPES)
+def test_upsampling(shape, factor, dtype):
+    agrees(NearestUpsampling(factor), nn.Upsample(scale_factor=factor, mode="nearest"), drawn(shape, dtype))
+    torch.manual_seed(0)
+    theirs = nn.Sequential(nn.Upsample(scale_factor=factor), nn.Conv2d(shape[1], 2, 3, padding=1, dtype=dtype))
+    agrees(Upsampling(shape[1], 2, scale_factor=factor, dtype=dtype), theirs, drawn(shape, dtype))
+
+
+@given(shape=SHAPES, slope=st.floats(0, 1), dtype=DTYPES)
+def test_activations(shape, slope, dtype):
+    for ours, theirs in ((ReLU(), nn.ReLU()), (LeakyReLU(slope), nn.LeakyReLU(slope)), (Sigmoid(), nn.Sigmoid())):
+        agrees(ours, theirs, drawn(shape, dtype))
+
+
+@given(shape=SHAPES, dtype=DTYPES)
+def test_losses(shape, dtype):
+    prediction, target = drawn(shape, dtype), drawn(shape, dtype, 1)
+    for ours, theirs in ((MSE(), nn.MSELoss()), (L1(), nn.L1Loss())):
+        leaf = prediction.clone().requires_grad_()
+        wanted = theirs(leaf, target)
+        (3 * wanted).backward()
+        got = ours.forward(prediction, target)
+        torch.testing.assert_close(got, wanted.detach())
+        torch.testing.assert_close(ours.backward(got.new_tensor(3.0)), leaf.grad)
+        torch.testing.assert_close(3 * ours.backward(), leaf.grad)
+
+
+def network(dtype: torch.dtype) -> Sequential:
+    torch.manual_seed(0)
+    return Sequential(
+        Conv2d(3, 4, 3, 2, 1, dtype=dtype),
+        ReLU(),
+        Upsampling(4, 3, dtype=dtype),
+        LeakyReLU(),
+        TransposeConv2d(3, 2, (2, 3), dtype=dtype),
+        Sigmoid(),
+    )
+
+
+def test_a_chain_against_finite_differences():
+    chain, loss = network(torch.float64), MSE()
+    x = drawn((2, 3, 6, 8), torch.float64)
+    target = drawn(tuple(chain.forward(x).shape), torch.float64, 1)
+
+    def value() -> float:
+        return loss.forward(chain.forward(x), target).item()
+
+    value()
+    back = chain.backward(loss.backward())
+    for tensor, gradient in [*chain.param(), (x, back)]:
+        for place in range(0, tensor.numel(), max(1, tensor.numel() // 7)):
+            flat, step = tensor.view(-1), 1e-6
+            kept = flat[place].item()
+            flat[place] = kept + step
+            above = value()
+            flat[place] = kept - step
+            below = value()
+            flat[place] = kept
+            assert gradient.reshape(-1)[place].item() == pytest.approx((above - below) / (2 * step), abs=1e-7, rel=1e-5)
+
+
+def test_initialisation_is_pytorchs():
+    for ours, theirs in (
+        (Conv2d(16, 32, (3, 5)), nn.Conv2d(16, 32, (3, 5))),
+        (TransposeConv2d(16, 32, (3, 5)), nn.ConvTranspose2d(16, 32, (3, 5))),
+    ):
+        for (mine, _), other in zip(ours.param(), theirs.parameters(), strict=True):
+            assert mine.shape == other.shape
+            assert mine.abs().max() == pytest.approx(other.abs().max().item(), rel=0.06)
+            assert mine.std() == pytest.approx(other.std().item(), rel=0.25)
+
+
+def test_the_first_layer_gives_no_gradient_where_nobody_wants_it():
+    layer = Conv2d(3, 4, 3, first=True)
+    y = layer.forward(drawn((2, 3, 5, 5), torch.float32))
+    assert layer.backward(y).numel() == 0
+    assert layer.weight_gradient.abs().sum() > 0
+
+
+def test_only_what_is_allowed_is_imported():
+    folder = Path(darkroom.scratch.__file__).parent
+    files = list(folder.glob("*.py"))
+    assert len(files) == 8
+    for path in files:
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert {alias.name for alias in node.names} <= {"torch", "math", "json", "os"}, path
+            if isinstance(node, ast.ImportFrom):
+                names = {alias.name for alias in node.names}
+                allowed = {"torch": {"Tensor"}, "torch.nn.functional": {"fold", "unfold"}, "pathlib": {"Path"}}
+                assert node.module.startswith("darkroom.scratch.") or names <= allowed.get(node.module, set()), path
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch":
+                assert node.attr in ALLOWED, f"{path}: torch.{node.attr}"
