@@ -94,6 +94,15 @@ def test_upsampling(shape, factor, dtype):
     agrees(Upsampling(shape[1], 2, scale_factor=factor, dtype=dtype), theirs, drawn(shape, dtype))
 
 
+@given(shape=SHAPES, out=st.integers(1, 4), bias=st.booleans(), dtype=DTYPES)
+def test_upsampling_by_phases(shape, out, bias, dtype):
+    torch.manual_seed(0)
+    ours = Upsampling(shape[1], out, bias=bias, dtype=dtype)
+    convolution = nn.Conv2d(shape[1], out, 3, padding=1, bias=bias, dtype=dtype)
+    assert ours.by_phases
+    agrees(ours, nn.Sequential(nn.Upsample(scale_factor=2), convolution), drawn(shape, dtype))
+
+
 @given(shape=SHAPES, slope=st.floats(0, 1), dtype=DTYPES)
 def test_activations(shape, slope, dtype):
     for ours, theirs in ((ReLU(), nn.ReLU()), (LeakyReLU(slope), nn.LeakyReLU(slope)), (Sigmoid(), nn.Sigmoid())):
