@@ -3,7 +3,15 @@
 import importlib
 import sys
 
-ALL = ("fit_overhead", "stream_speed", "apply_speed", "apply_memory", "super_resolution_stream", "enlarge_speed")
+ALL = (
+    "fit_overhead",
+    "stream_speed",
+    "apply_speed",
+    "apply_memory",
+    "super_resolution_stream",
+    "enlarge_speed",
+    "scratch_speed",
+)
 
 for name in sys.argv[1:] or ALL:
     importlib.import_module(f"benchmarks.{name}").main()

@@ -1,4 +1,9 @@
-"""One training step of the framework without autograd against PyTorch's autograd, the same network, side by side."""
+"""One training step of the framework without autograd against PyTorch's, the same network; and what each device brings."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -11,40 +16,77 @@ from darkroom.scratch.module import Sequential
 from darkroom.scratch.optimizer import SGD
 from darkroom.scratch.upsampling import Upsampling
 
+AUTOGRAD = "PyTorch with autograd"
+
 
 def main() -> None:
-    x, target = torch.rand(100, 3, 32, 32), torch.rand(100, 3, 32, 32)
-    ours = Sequential(
-        Conv2d(3, 32, 3, 2, 1, first=True), ReLU(), Conv2d(32, 64, 3, 2, 1), ReLU(), Upsampling(64, 32), ReLU(), Upsampling(32, 3), Sigmoid()
-    )  # fmt: skip
-    loss, optimizer = MSE(), SGD(ours.param(), 0.1)
-    theirs = nn.Sequential(
-        nn.Conv2d(3, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(),
-        nn.Upsample(scale_factor=2), nn.Conv2d(64, 32, 3, padding=1), nn.ReLU(),
-        nn.Upsample(scale_factor=2), nn.Conv2d(32, 3, 3, padding=1), nn.Sigmoid(),
-    )  # fmt: skip
-    reference = torch.optim.SGD(theirs.parameters(), 0.1)
+    ways = {AUTOGRAD: autograd(), "without autograd": without()}
+    ways["… without phases"] = without(phases=False)
+    ways["… nor the first layer's omission"] = without(phases=False, first=False)
+    show(f"one step, 100 pictures of 3x32x32, {torch.get_num_threads()} threads", alternate(ways, rounds=15), against=AUTOGRAD)
+    print("\npeak memory of ten steps, above that of the process before them")
+    grown = {name: int(_in_a_process_of_its_own(name)) for name in ("autograd", "without")}
+    for name, kilobytes in grown.items():
+        print(f"  {name:44s} {kilobytes / 1024:10.1f} MiB   {kilobytes / grown['autograd']:6.2f} x")
 
-    def without() -> None:
+
+def without(*, phases: bool = True, first: bool = True) -> Callable[[], None]:
+    x, target = _data()
+    up = (Upsampling(64, 32), Upsampling(32, 3))
+    for module in up:
+        module.by_phases = phases
+    down = (Conv2d(3, 32, 3, 2, 1, first=first), Conv2d(32, 64, 3, 2, 1))
+    network, loss = Sequential(down[0], ReLU(), down[1], ReLU(), up[0], ReLU(), up[1], Sigmoid()), MSE()
+    optimizer = SGD(network.param(), 0.1)
+
+    def step() -> None:
         with torch.set_grad_enabled(False):
-            loss.forward(ours.forward(x), target)
+            loss.forward(network.forward(x), target)
             optimizer.zero_grad()
-            ours.backward(loss.backward())
+            network.backward(loss.backward())
             optimizer.step()
 
-    def autograd() -> None:
-        value = nn.functional.mse_loss(theirs(x), target)
-        reference.zero_grad()
-        value.backward()
-        reference.step()
+    return step
 
-    ways = {"PyTorch with autograd": autograd, "without autograd": without}
-    show(
-        f"one step, 100 pictures of 3x32x32, {torch.get_num_threads()} threads",
-        alternate(ways, rounds=15),
-        against="PyTorch with autograd",
-    )
+
+def autograd() -> Callable[[], None]:
+    x, target = _data()
+    down = (nn.Conv2d(3, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU())
+    up = [(nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1)) for a, b in ((64, 32), (32, 3))]
+    network = nn.Sequential(*down, *up[0], nn.ReLU(), *up[1], nn.Sigmoid())
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+
+    def step() -> None:
+        value = nn.functional.mse_loss(network(x), target)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+
+    return step
+
+
+def _data() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.rand(100, 3, 32, 32), torch.rand(100, 3, 32, 32)
+
+
+def _in_a_process_of_its_own(name: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "benchmarks.scratch_speed", name], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def _measure(name: str) -> None:
+    step = {"autograd": autograd, "without": without}[name]()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the highest mark so far
+    before = _status("VmRSS")
+    for _ in range(10):
+        step()
+    print(_status("VmHWM") - before)
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 if __name__ == "__main__":
-    main()
+    _measure(sys.argv[1]) if len(sys.argv) > 1 else main()
