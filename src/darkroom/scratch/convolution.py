@@ -44,12 +44,12 @@ class Conv2d(Module):
     ) -> None:
         self.channels, self.first = in_channels, first
         self.kernel, self.stride, self.padding, self.dilation = map(pair, (kernel_size, stride, padding, dilation))
-        bound = 1 / math.sqrt(in_channels * self.kernel[0] * self.kernel[1])
         shape = (out_channels, in_channels, *self.kernel)
-        self.weight = torch.empty(shape, dtype=dtype, device=device).uniform_(-bound, bound)
-        self.bias = torch.empty(out_channels, dtype=dtype, device=device).uniform_(-bound, bound) if bias else None
-        self.weight_gradient = torch.empty(shape, dtype=dtype, device=device).zero_()
-        self.bias_gradient = torch.empty(out_channels, dtype=dtype, device=device).zero_()
+        self.weight, self.weight_gradient = _drawn(shape, shape, dtype, device)
+        self.bias: Tensor | None = None
+        self.bias_gradient: Tensor | None = None
+        if bias:
+            self.bias, self.bias_gradient = _drawn((out_channels,), shape, dtype, device)
         self.columns: Tensor | None = None
         self.seen: tuple[int, ...] = ()
         self.answered: tuple[int, ...] | None = None
@@ -72,7 +72,7 @@ class Conv2d(Module):
         g = gradient_of(self, gradients[0], self.answered).flatten(2)
         assert self.columns is not None
         self.weight_gradient += (g @ self.columns.transpose(1, 2)).sum(0).view(self.weight.shape)
-        if self.bias is not None:
+        if self.bias_gradient is not None:
             self.bias_gradient += g.sum((0, 2))
         if self.first:
             return g.new_empty(0)
@@ -118,12 +118,12 @@ class TransposeConv2d(Module):
         self.more = pair(output_padding)
         if any(more >= step for more, step in zip(self.more, self.stride, strict=True)):
             raise Misfit(f"TransposeConv2d takes an output padding below its stride {self.stride}, given {self.more}")
-        bound = 1 / math.sqrt(out_channels * self.kernel[0] * self.kernel[1])
         shape = (in_channels, out_channels, *self.kernel)
-        self.weight = torch.empty(shape, dtype=dtype, device=device).uniform_(-bound, bound)
-        self.bias = torch.empty(out_channels, dtype=dtype, device=device).uniform_(-bound, bound) if bias else None
-        self.weight_gradient = torch.empty(shape, dtype=dtype, device=device).zero_()
-        self.bias_gradient = torch.empty(out_channels, dtype=dtype, device=device).zero_()
+        self.weight, self.weight_gradient = _drawn(shape, shape, dtype, device)
+        self.bias: Tensor | None = None
+        self.bias_gradient: Tensor | None = None
+        if bias:
+            self.bias, self.bias_gradient = _drawn((out_channels,), shape, dtype, device)
         self.x: Tensor | None = None
         self.answered: tuple[int, ...] | None = None
 
@@ -149,7 +149,7 @@ class TransposeConv2d(Module):
         assert self.x is not None
         columns = unfold(g, self.kernel, self.dilation, self.padding, self.stride)
         self.weight_gradient += (self.x.flatten(2) @ columns.transpose(1, 2)).sum(0).view(self.weight.shape)
-        if self.bias is not None:
+        if self.bias_gradient is not None:
             self.bias_gradient += g.sum((0, 2, 3))
         return (self.weight.flatten(1) @ columns).view(self.x.shape)
 
@@ -162,6 +162,17 @@ def _reach(length: int, kernel: int, stride: int, padding: int, dilation: int) -
     return (length + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
+def _drawn(
+    shape: tuple[int, ...], weight: tuple[int, ...], dtype: torch.dtype | None, device: torch.device | None
+) -> tuple[Tensor, Tensor]:
+    """A parameter drawn from ±1/√(fan in), the fan being all but the first axis of the weight; and its gradient, zero."""
+    bound = 1 / math.sqrt(math.prod(weight[1:]))
+    parameter = torch.empty(shape, dtype=dtype, device=device).uniform_(-bound, bound)
+    return parameter, torch.empty(shape, dtype=dtype, device=device).zero_()
+
+
 def _parameters(module: Conv2d | TransposeConv2d) -> list[tuple[Tensor, Tensor]]:
-    bias = [(module.bias, module.bias_gradient)] if module.bias is not None else []
-    return [(module.weight, module.weight_gradient), *bias]
+    pairs = [(module.weight, module.weight_gradient)]
+    if module.bias is not None and module.bias_gradient is not None:
+        pairs.append((module.bias, module.bias_gradient))
+    return pairs

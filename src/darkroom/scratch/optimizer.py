@@ -5,7 +5,22 @@ from torch import Tensor
 from darkroom.scratch.module import Misfit
 
 
-class SGD:
+class Optimizer:
+    """What all rules share: parameters with their gradients."""
+
+    params: list[tuple[Tensor, Tensor]]
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Clear every gradient."""
+        for _, gradient in self.params:
+            gradient.zero_()
+
+
+class SGD(Optimizer):
     """Gradient descent: g ← g + λ θ, v ← μ v + g, θ ← θ − η v; Nesterov's form moves along g + μ v.
 
     Args:
@@ -33,7 +48,6 @@ class SGD:
         self.velocity = [gradient.clone().zero_() for _, gradient in params]
 
     def step(self) -> None:
-        """Move every parameter once."""
         for (parameter, gradient), velocity in zip(self.params, self.velocity, strict=True):
             g = gradient + self.decay * parameter if self.decay else gradient
             if self.momentum:
@@ -41,13 +55,8 @@ class SGD:
                 g = g + self.momentum * velocity if self.nesterov else velocity
             parameter.sub_(g, alpha=self.lr)
 
-    def zero_grad(self) -> None:
-        """Clear every gradient."""
-        for _, gradient in self.params:
-            gradient.zero_()
 
-
-class Adam:
+class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, algorithm 1): m and v are running means of g and g², θ ← θ − η m̂ / (√v̂ + ε).
 
     Args:
@@ -71,7 +80,6 @@ class Adam:
         self.steps = 0
 
     def step(self) -> None:
-        """Move every parameter once."""
         self.steps += 1
         first, second = self.betas
         for (parameter, gradient), (mean, square) in zip(self.params, self.means, strict=True):
@@ -80,8 +88,3 @@ class Adam:
             square.mul_(second).addcmul_(g, g, value=1 - second)
             root = (square / (1 - second**self.steps)).sqrt_().add_(self.eps)
             parameter.addcdiv_(mean, root, value=-self.lr / (1 - first**self.steps))
-
-    def zero_grad(self) -> None:
-        """Clear every gradient."""
-        for _, gradient in self.params:
-            gradient.zero_()

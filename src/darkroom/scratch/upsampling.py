@@ -7,6 +7,9 @@ from torch.nn.functional import fold, unfold
 from darkroom.scratch.convolution import Conv2d, Size
 from darkroom.scratch.module import Module, gradient_of, pair, pictures
 
+PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Parities of row and column of a picture enlarged twice."""
+
 
 class NearestUpsampling(Module):
     """Every pixel becomes a block of `scale_factor`; backwards, every block is added up.
@@ -20,11 +23,11 @@ class NearestUpsampling(Module):
         self.answered: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        n, c, height, width = pictures(self, inputs[0]).shape
+        x = pictures(self, inputs[0])
+        n, c, height, width = x.shape
         down, right = self.factor
         self.answered = (n, c, height * down, width * right)
-        blocks = inputs[0].view(n, c, height, 1, width, 1) if inputs[0].is_contiguous() else inputs[0][:, :, :, None, :, None]
-        return blocks.expand(n, c, height, down, width, right).reshape(self.answered)
+        return x[:, :, :, None, :, None].expand(n, c, height, down, width, right).reshape(self.answered)
 
     def backward(self, *gradients: Tensor) -> Tensor:
         g = gradient_of(self, gradients[0], self.answered)
@@ -63,6 +66,7 @@ class Upsampling(Module):
         self.enlargement = NearestUpsampling(scale_factor)
         self.by_phases = (pair(kernel_size), pair(padding), pair(scale_factor)) == ((3, 3), (1, 1), (2, 2))
         self.columns: Tensor | None = None
+        self.kernels: Tensor | None = None
         self.seen: tuple[int, ...] = ()
         self.answered: tuple[int, ...] | None = None
 
@@ -73,11 +77,11 @@ class Upsampling(Module):
         n, _, height, width = self.seen = tuple(x.shape)
         out = len(self.convolution.weight)
         self.columns, self.answered = unfold(x, 2, padding=1), (n, out, 2 * height, 2 * width)
-        every = (_phases(self.convolution.weight) @ self.columns).view(n, 2, 2, out, height + 1, width + 1)
+        self.kernels = _phases(self.convolution.weight)
+        every = (self.kernels @ self.columns).view(n, 2, 2, out, height + 1, width + 1)
         y = x.new_empty(self.answered)
-        for down in (0, 1):
-            for right in (0, 1):
-                y[:, :, down::2, right::2] = every[:, down, right, :, down : down + height, right : right + width]
+        for down, right in PHASES:
+            y[:, :, down::2, right::2] = every[:, down, right, :, down : down + height, right : right + width]
         if self.convolution.bias is not None:
             y += self.convolution.bias.view(-1, 1, 1)
         return y
@@ -87,17 +91,17 @@ class Upsampling(Module):
             return self.enlargement.backward(self.convolution.backward(gradients[0]))
         g = gradient_of(self, gradients[0], self.answered)
         assert self.columns is not None
+        assert self.kernels is not None
         n, _, height, width = self.seen
         out = len(self.convolution.weight)
         every = g.new_zeros((n, 2, 2, out, height + 1, width + 1))
-        for down in (0, 1):
-            for right in (0, 1):
-                every[:, down, right, :, down : down + height, right : right + width] = g[:, :, down::2, right::2]
+        for down, right in PHASES:
+            every[:, down, right, :, down : down + height, right : right + width] = g[:, :, down::2, right::2]
         flat = every.view(n, 4 * out, -1)
         self.convolution.weight_gradient += _phases_back((flat @ self.columns.transpose(1, 2)).sum(0), self.convolution.weight)
-        if self.convolution.bias is not None:
+        if self.convolution.bias_gradient is not None:
             self.convolution.bias_gradient += g.sum((0, 2, 3))
-        return fold(_phases(self.convolution.weight).t() @ flat, self.seen[2:], 2, padding=1)
+        return fold(self.kernels.t() @ flat, self.seen[2:], 2, padding=1)
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
         return self.convolution.param()
