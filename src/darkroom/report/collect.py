@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ class Row:
         """The seeds it was run with."""
         return [folder.read()["settings"].get("seed", 0) for folder in self.folders]
 
+    @cached_property
     def cells(self) -> dict[str, dict[Column, Cell]]:
         """Measured numbers by method and column; ours first."""
         grouped: dict[str, dict[Column, list[dict[str, Any]]]] = {}
@@ -120,12 +122,18 @@ class Row:
 
     def curve(self, split: str, name: str) -> list[tuple[int, float]]:
         """A written number against the step, from the first seed."""
-        lines = read_json_lines(self.folders[0].metrics)
-        return [(line["step"], line["value"]) for line in lines if (line["split"], line["name"]) == (split, name)]
+        return self._curves.get((split, name), [])
 
     def curves(self) -> list[tuple[str, str]]:
         """What was written as training went on: `(split, name)`."""
-        return sorted({(line["split"], line["name"]) for line in read_json_lines(self.folders[0].metrics)})
+        return sorted(self._curves)
+
+    @cached_property
+    def _curves(self) -> dict[tuple[str, str], list[tuple[int, float]]]:
+        found: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        for line in read_json_lines(self.folders[0].metrics):
+            found.setdefault((line["split"], line["name"]), []).append((line["step"], line["value"]))
+        return found
 
 
 def rows_below(paths: list[Path]) -> list[Row]:

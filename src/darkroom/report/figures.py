@@ -23,7 +23,7 @@ def curves(rows: list[Row]) -> list[tuple[str, str]]:
 def tradeoffs(rows: list[Row]) -> list[tuple[str, str]]:
     """Fidelity against perception, a point a method, wherever both were judged: `(title, data address of an SVG)`."""
     protocols = protocols_of(rows)
-    cells = {(row.title if method == "ours" else method): columns for row in rows for method, columns in row.cells().items()}
+    cells = {(row.title if method == "ours" else method): columns for row in rows for method, columns in row.cells.items()}
     figures = []
     for dataset, varied in dict.fromkeys((dataset, varied) for dataset, _, varied in columns_of(rows)):
         for perceived in [name for name, protocol in protocols.items() if protocol.about == "perception"]:

@@ -36,13 +36,13 @@ def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
         tables=tables_of(rows),
         comparisons=comparisons_of(rows),
         shared=spelled_settings(rows[0].shared),
-        devices=sorted({cell.device for row in rows for cells in row.cells().values() for cell in cells.values()}),
+        devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
         figures=curves(rows),
         tradeoffs=tradeoffs(rows),
         pictures=comparisons(rows),
         strips=[(row.title, samples(row)) for row in rows],
         checklists=[(row.title, checklist(row)) for row in rows],
-        unfinished=[row.title for row in rows if "ours" not in row.cells()],
+        unfinished=[row.title for row in rows if "ours" not in row.cells],
         earlier=earlier,
     )
     write_text(path, text)

@@ -62,7 +62,7 @@ def column_title(column: Column, protocols: dict[str, Protocol]) -> str:
 
 def columns_of(rows: list[Row]) -> list[Column]:
     """Every column that any row has, in the order of judging: set by set, in it what was varied, in it the metrics."""
-    found = list(dict.fromkeys(column for row in rows for columns in row.cells().values() for column in columns))
+    found = list(dict.fromkeys(column for row in rows for columns in row.cells.values() for column in columns))
     sets, varied, names = ([*dict.fromkeys(column[place] for column in found)] for place in (0, 2, 1))
     return sorted(found, key=lambda c: (sets.index(c[0]), varied.index(c[2]), names.index(c[1])))
 
@@ -74,7 +74,7 @@ def tables_of(rows: list[Row]) -> list[Table]:
     for dataset in dict.fromkeys(column[0] for column in columns):
         mine = [column for column in columns if column[0] == dataset]
         spans = [(varied, list(group)) for varied, group in itertools.groupby(mine, key=lambda column: column[2])]
-        counts = {cell.count for row in rows for cells in row.cells().values() for c, cell in cells.items() if c in mine}
+        counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in mine}
         tables.append(
             Table(
                 dataset=dataset,
@@ -94,9 +94,9 @@ def lines_of(rows: list[Row], columns: list[Column]) -> list[Line]:
     values: dict[str, dict[Column, float]] = {}
     texts: dict[str, dict[Column, str]] = {}
     seconds: dict[str, str] = {}
-    measured = {method for row in rows for method in row.cells()}
+    measured = {method for row in rows for method in row.cells}
     for row in rows:
-        for method, cells in row.cells().items():
+        for method, cells in row.cells.items():
             name = row.title if method == "ours" else method
             for column in columns:
                 if column in cells:
@@ -127,7 +127,7 @@ def comparisons_of(rows: list[Row]) -> list[Comparison]:
     """Every measured number that was published too, and whether it was reached; a baseline's once, ours for every row."""
     found: dict[tuple[str, Column], Comparison] = {}
     for row in rows:
-        protocols, measured = row.protocols(), row.cells()
+        protocols, measured = row.protocols(), row.cells
         for column, published in row.published():
             cell = measured.get(published.method, {}).get(column)
             who = row.title if published.method == "ours" else published.method
