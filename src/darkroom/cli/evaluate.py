@@ -26,6 +26,7 @@ from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.operators.resample import Kernel, ReducedPair, enlargements
 from darkroom.recipes import lookup
 from darkroom.recipes.protocols import super_resolution
+from darkroom.report.collect import Protocol
 from darkroom.solvers import classical
 
 
@@ -132,9 +133,9 @@ class _Table:
         said = " ".join([name, *spelled(judge.varied)])
         results = summarise(name, judge, list(counted(said, answers(predict, judge, device), len(judge.pictures))))
         for metric, result in zip(judge.metrics, results, strict=True):
-            unit = f" ({metric.unit})" if metric.unit else ""
-            column = " · ".join([*spelled(judge.varied), metric.title + unit])
-            self.cells.setdefault(name, {})[column] = f"{result.value:.{2 if metric.unit == 'dB' else 4}f}"
+            protocol = Protocol(**metric.described())
+            column = " · ".join([*spelled(judge.varied), protocol.heading])
+            self.cells.setdefault(name, {})[column] = protocol.format(result.value)
             self._keep(result, device)
 
     def _keep(self, result: Result, device: torch.device) -> None:

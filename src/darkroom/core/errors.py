@@ -1,5 +1,9 @@
 """The user's mistake, as distinct from ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class DarkroomError(Exception):
     """A mistake or a circumstance that the user can mend, said in one line.
@@ -22,3 +26,12 @@ class Interrupted(DarkroomError):
 
 class Diverged(DarkroomError):
     """A loss is not finite any more; the line names the player and the step."""
+
+
+@contextmanager
+def about(file: Path) -> Iterator[None]:
+    """Say which file a mistake is about: its name is put before the words."""
+    try:
+        yield
+    except DarkroomError as error:
+        raise DarkroomError(f"{file}: {error}") from error

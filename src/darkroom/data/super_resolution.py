@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as adjust
 
-from darkroom.core.errors import DarkroomError
+from darkroom.core.errors import DarkroomError, about
 from darkroom.core.images import to_float
 from darkroom.core.method import Pair
 from darkroom.data.photographs import training
@@ -111,10 +111,8 @@ class SRDataset(Dataset):
         picture = self.pictures[index]
         if self.crop is not None:
             picture = patch_of(picture, self.crop, *torch.randint(1 << 62, (3,), generator=random).tolist())
-        try:
+        with about(list(self.pictures.files.values())[index]):
             pair = self.degrade(to_float(picture).contiguous(), random)
-        except DarkroomError as error:
-            raise DarkroomError(f"{list(self.pictures.files.values())[index]}: {error}") from error
         return pair.source, pair.target
 
     def stream(self, batch: int, seed: int, *, shuffle_colors: bool = False) -> PatchStream:

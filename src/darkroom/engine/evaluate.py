@@ -3,14 +3,12 @@
 import statistics
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from darkroom.core.errors import DarkroomError
+from darkroom.core.errors import about
 from darkroom.core.images import to_float
 from darkroom.core.method import Pair, Predict
 from darkroom.engine.run import Judge
@@ -74,7 +72,7 @@ def answers(predict: Predict, judge: Judge, device: torch.device) -> Iterator[An
     The degradation's generator is seeded anew before every picture.
     """
     for name, picture in zip(judge.pictures.names, judge.pictures, strict=True):
-        with _of(judge.pictures.files[name]):
+        with about(judge.pictures.files[name]):
             pair = judge.degrade(to_float(picture), torch.Generator().manual_seed(judge.seed))
         batch = Pair(pair.source[None].to(device), pair.target[None].to(device), tuple(g[None].to(device) for g in pair.given))
         _synchronise(device)
@@ -83,7 +81,7 @@ def answers(predict: Predict, judge: Judge, device: torch.device) -> Iterator[An
             prediction = predict(batch)
         _synchronise(device)
         seconds = time.perf_counter() - begun
-        with _of(judge.pictures.files[name]):
+        with about(judge.pictures.files[name]):
             scores = {metric.name: metric.compute(prediction, batch.target).item() for metric in judge.metrics}
         yield Answer(name, pair, prediction[0].cpu(), scores, seconds)
 
@@ -109,15 +107,6 @@ def summarise(method: str, judge: Judge, answered: list[Answer]) -> list[Result]
             )
         )
     return results
-
-
-@contextmanager
-def _of(file: Path) -> Iterator[None]:
-    """Say which file a mistake is about."""
-    try:
-        yield
-    except DarkroomError as error:
-        raise DarkroomError(f"{file}: {error}") from error
 
 
 def _synchronise(device: torch.device) -> None:

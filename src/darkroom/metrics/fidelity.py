@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -39,7 +39,7 @@ class Metric:
     higher_is_better: bool = True
     about: Literal["fidelity", "perception"] = "fidelity"
 
-    def described(self) -> dict[str, str | bool]:
+    def described(self) -> dict[str, Any]:
         """What a run writes down of it."""
         return {
             "title": self.title,

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from darkroom.core.network import RestorationNetwork
+from darkroom.layers.initialization import initialise_convolutions
 from darkroom.operators.resample import enlarge
 
 
@@ -37,11 +38,7 @@ class BasicSRModel(RestorationNetwork):
 
     def initialise(self, generator: torch.Generator) -> "BasicSRModel":
         """Draw the convolutions' weights anew (He et al. 2015), the last layer's at a tenth; returns the network."""
-        for module in self.layers:
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, a=0.01, generator=generator)
-                assert module.bias is not None
-                nn.init.zeros_(module.bias)
+        initialise_convolutions(self, generator, slope=0.01)
         last = self.layers[-1]
         assert isinstance(last, nn.Conv2d)
         with torch.no_grad():

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
+from darkroom.layers.initialization import initialise_convolutions
 from darkroom.layers.normalization import BatchNorm2d
 
 
@@ -59,11 +60,7 @@ class DnCNN(RestorationNetwork):
         that is stronger than the noise: with the last layer drawn too, batch normalisation makes the first
         thousands of steps unlearn it.
         """
-        for module in self.layers:
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialise_convolutions(self, generator)
         nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
         return self
 

@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from darkroom.core.network import RestorationNetwork
-from darkroom.networks.srresnet import doublings_of, initialise_convolutions
+from darkroom.layers.initialization import initialise_convolutions
+from darkroom.networks.srresnet import doublings_of
 
 BETA = 0.2
 """Residual scaling (section 3.1)."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
+from darkroom.layers.initialization import initialise_convolutions
 from darkroom.layers.normalization import BatchNorm2d
 
 
@@ -73,14 +74,3 @@ def doublings_of(scale: int) -> int:
     if scale not in (1, 2, 4, 8):
         raise DarkroomError(f"this network enlarges 2, 4 or 8 times, not {scale}")
     return int(math.log2(scale))
-
-
-def initialise_convolutions(network: nn.Module, generator: torch.Generator, gain: float = 1.0) -> None:
-    """Draw every convolution's weights (He et al. 2015, eq. 10), times a gain; biases are set to zero."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, generator=generator)
-            with torch.no_grad():
-                module.weight.mul_(gain)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

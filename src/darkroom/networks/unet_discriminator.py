@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from darkroom.networks.srresnet import initialise_convolutions
+from darkroom.layers.initialization import initialise_convolutions
 
 SETTLING = 15
 """Steps of the power method before the first picture is seen."""

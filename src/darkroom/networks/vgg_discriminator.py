@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
+from darkroom.layers.initialization import initialise_convolutions
 from darkroom.layers.normalization import BatchNorm2d
-from darkroom.networks.srresnet import initialise_convolutions
 
 
 class VGGDiscriminator(nn.Module):
