@@ -8,6 +8,7 @@ from PIL import Image
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
+from darkroom.data.captures import Captures
 from darkroom.data.embedded import embedded
 from darkroom.data.photographs import training
 from darkroom.data.streams import PatchStream, batches, turned
@@ -98,3 +99,20 @@ def test_pictures_smaller_than_the_patch_are_continued(tmp_path: Path, size: tup
 def test_senseless_sizes_are_refused():
     with pytest.raises(DarkroomError, match="--patch 0"):
         stream(patch=0)
+
+
+def test_a_captured_picture_has_one_noise_for_good(photos: Path):
+    pictures = training(str(photos)).first(1)
+    stream = Captures(pictures, NoisyPair(Gaussian(25.0)), patch=48, batch=2, seed=3)
+    stream.open()
+    noises = []
+    for step in range(40):  # 48 rows fill the picture: patches differ by their column and their turn alone
+        pair = stream.sample(step, step % 2)
+        noises.append((pair.source - pair.target).flatten().sort().values)
+        assert pair.source.shape == (3, 48, 48)
+    again = Captures(pictures, NoisyPair(Gaussian(25.0)), patch=48, batch=2, seed=3)
+    assert torch.equal(again.sample(7, 1).source, stream.sample(7, 1).source)
+    drawn = {round(float(noise[0]), 4) for noise in noises}
+    assert len(drawn) <= 9  # nine places; noise drawn anew would have forty smallest values
+    with pytest.raises(DarkroomError, match="--patch 0"):
+        Captures(pictures, NoisyPair(Gaussian(25.0)), patch=0, batch=1, seed=0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.core.randomness import generator
-from darkroom.operators.noise import Gaussian, Impulse, NoisyPair, Poisson, TextOverlay
+from darkroom.operators.noise import Blocky, Gaussian, Impulse, NoisyPair, Poisson, TextOverlay, TwoNoisy
 
 ALL = [
     Gaussian(25.0),
@@ -15,6 +15,7 @@ ALL = [
     Poisson(30.0),
     Impulse((0.0, 0.9)),
     TextOverlay(0.3),
+    Blocky(((1, 25.0), (4, 15.0))),
 ]
 
 
@@ -73,3 +74,23 @@ def test_text_covers_what_was_asked():
     clean = torch.full((3, 128, 128), 0.5)
     covered = (TextOverlay(0.25)(clean, generator(7))[0] != clean).any(0).float().mean().item()
     assert 0.2 < covered < 0.45
+
+
+def test_blocky_noise_is_constant_on_its_squares():
+    noisy, level = Blocky(((4, 30.0),))(torch.zeros(3, 203, 198), generator(8))
+    squares = noisy[:, :200, :196].unfold(1, 4, 4).unfold(2, 4, 4).flatten(3)
+    assert torch.equal(squares, squares[..., :1].expand_as(squares))
+    assert squares[..., 0].std().item() == pytest.approx(30 / 255, rel=0.03)
+    assert level.item() == pytest.approx(30 / 255)
+    both, level = Blocky(((1, 30.0), (8, 40.0)))(torch.zeros(3, 400, 400), generator(8))
+    assert both.std().item() == pytest.approx(50 / 255, rel=0.02) and level.item() == pytest.approx(50 / 255)
+
+
+def test_two_noisy_copies_are_independent():
+    clean = torch.rand(3, 100, 100)
+    pair = TwoNoisy(Gaussian(20.0))(clean, generator(9))
+    first, second = ((x - clean).flatten() for x in (pair.source, pair.target))
+    assert torch.corrcoef(torch.stack([first, second]))[0, 1].item() == pytest.approx(0, abs=0.02)
+    assert first.std().item() == pytest.approx(20 / 255, rel=0.02) == pytest.approx(second.std().item(), rel=0.02)
+    drawn = TwoNoisy(Gaussian((0.0, 50.0)))(torch.zeros(1, 64, 64), generator(9))
+    assert abs(drawn.source.std() - drawn.target.std()) > 0.01

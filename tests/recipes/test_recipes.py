@@ -53,8 +53,8 @@ def test_weights_depend_on_the_seed_and_on_nothing_else(name: str, row: str):
 
 @pytest.mark.parametrize(("name", "row"), LAPTOP)
 def test_a_laptop_row_trains(name: str, row: str):
-    run = dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=12)
-    seen = list(batches(run.stream, 0, 12))
+    run = dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=24)
+    seen = list(batches(run.stream, 0, 24))
 
     def loss() -> float:
         with torch.no_grad():

@@ -14,8 +14,10 @@ from PIL import Image
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import Picture, write
+from darkroom.engine.run import Study
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
+from darkroom.report.figures import side_by_side
 from darkroom.report.pictures import comparisons
 from darkroom.report.table import columns_of, comparisons_of, lines_of
 from tests.report.runs import made_up
@@ -48,6 +50,20 @@ def test_the_table_has_the_baselines_once_and_marks_the_best(tmp_path: Path):
     assert lines["TNRD (published)"].numbers == ["28.92", ""] and not any(lines["TNRD (published)"].best)
     assert lines["dncnn s25 (steps=7)"].best == [True, True]
     assert lines["dncnn s25"].best == [False, True]
+
+
+def test_a_study_sets_two_ways_beside_each_other_place_by_place(tmp_path: Path):
+    study = Study(along="depth", between="photos", first="many", second="few")
+    for depth, many, few in ((9, 28.0, 27.0), (17, 29.0, 28.7), (20, 29.1, None)):
+        made_up(tmp_path / f"a{depth}", value=many, depth=depth, photos="many")
+        if few is not None:
+            made_up(tmp_path / f"b{depth}", value=few, depth=depth, photos="few")
+    ((others, places),) = side_by_side(rows_below([tmp_path]), study).items()
+    column = ("bsd68", "psnr", (("sigma", 25.0),))
+    assert others == "" and sorted(places) == [9, 17]  # where only one way was run there is no gap
+    assert [round(many[column] - few[column], 6) for many, few in (places[9], places[17])] == [1.0, 0.3]
+    made_up(tmp_path / "c", value=20.0, depth=9, photos="few", batch=7)
+    assert sorted(side_by_side(rows_below([tmp_path]), study)) == ["batch=128", "batch=7"]
 
 
 def test_the_ledger_is_entered_once_a_cell(tmp_path: Path):

@@ -13,7 +13,7 @@ import darkroom.scratch
 from darkroom.scratch.activation import LeakyReLU, ReLU, Sigmoid
 from darkroom.scratch.convolution import Conv2d, TransposeConv2d
 from darkroom.scratch.loss import L1, MSE
-from darkroom.scratch.module import Module, Sequential
+from darkroom.scratch.module import Module, Residual, Sequential, Skip
 from darkroom.scratch.upsampling import NearestUpsampling, Upsampling
 
 ALLOWED = {"empty", "cat", "arange", "dtype", "device", "Tensor"}
@@ -120,6 +120,25 @@ def test_losses(shape, dtype):
         torch.testing.assert_close(got, wanted.detach())
         torch.testing.assert_close(ours.backward(got.new_tensor(3.0)), leaf.grad)
         torch.testing.assert_close(3 * ours.backward(), leaf.grad)
+
+
+@given(shape=SHAPES, dtype=DTYPES)
+def test_what_goes_around_a_module(shape, dtype):
+    class Around(nn.Module):
+        def __init__(self, module: nn.Module, beside: bool) -> None:
+            super().__init__()
+            self.module, self.beside = module, beside
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x, self.module(x)], 1) if self.beside else x + self.module(x)
+
+    channels = shape[1]
+    for beside in (False, True):
+        torch.manual_seed(0)
+        inner = Sequential(Conv2d(channels, channels, 3, padding=1, dtype=dtype), ReLU())
+        ours = Skip(inner) if beside else Residual(inner)
+        theirs = Around(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, dtype=dtype), nn.ReLU()), beside)
+        agrees(ours, theirs, drawn(shape, dtype))
 
 
 def network(dtype: torch.dtype) -> Sequential:

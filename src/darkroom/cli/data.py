@@ -1,8 +1,9 @@
 """`darkroom data`."""
 
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 from rich import box
@@ -11,10 +12,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from darkroom.cli.parse import parse
+from darkroom.cli.progress import counted
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import data_root
 from darkroom.data import download
+from darkroom.data import noisy_pairs as pairing
 from darkroom.data.catalogue import CATALOGUE, Entry, entry
+from darkroom.data.photographs import named
+from darkroom.operators.noise import Blocky, Gaussian
 
 
 def command(arguments: list[str]) -> None:
@@ -52,14 +57,77 @@ def command(arguments: list[str]) -> None:
         count = wanted.check()
         print(f"{wanted.title}: complete, {count} readable pictures in {wanted.place()}")
 
-    commands: dict[str, Callable[..., None]] = {"list": show, "get": get, "check": check}
-    if not arguments or arguments[0] not in commands:
-        usage = "usage: darkroom data {list, get NAME, check NAME}\n\nExample: darkroom data get bsds500"
-        if arguments and arguments[0] in ("-h", "--help"):
-            print(usage)
-            return
-        raise DarkroomError(f"darkroom data needs one of {', '.join(commands)}; given {' '.join(arguments) or 'nothing'}")
-    parse(commands[arguments[0]], arguments[1:], f"data {arguments[0]}")
+    if arguments[:1] == ["make"]:
+        _make(arguments[1:])
+    else:
+        _chosen({"list": show, "get": get, "check": check, "make": _make}, arguments, "data", "data get bsds500")
+
+
+def _make(arguments: list[str]) -> None:
+    """Data that is made here: noisy pairs."""
+
+    def noisy_pairs(
+        from_: Annotated[str, tyro.conf.arg(name="from")],
+        output: Annotated[Path, tyro.conf.arg(aliases=("-o",))],
+        count: int = 50_000,
+        size: int = 32,
+        noise: Literal["blocky", "white"] = "blocky",
+        targets: Literal["noisy", "clean"] = "noisy",
+        seed: int = 0,
+    ) -> None:
+        """Make pairs of small pictures, two noisy copies each (or a noisy and a clean one), in one file.
+
+        A small picture is a random square of a picture of the folder, of any side from SIZE up to the whole picture,
+        reduced to SIZE x SIZE pixels. Each copy has noise of its own, zero-mean Gaussian, and is then clipped and rounded
+        to 8 bits: "blocky" adds to every pixel a number of deviation 25 and to every square of 2x2, 4x4 and 8x8
+        pixels one of deviation 15 (0-255 scale); "white" adds to every pixel a number of deviation 25.
+        torch.load(OUTPUT, weights_only=True) gives the two uint8 tensors (COUNT, 3, SIZE, SIZE).
+
+        Example: darkroom data make noisy-pairs --from my/photos -o train_data.pkl
+
+        Example: darkroom data make noisy-pairs --from bsd68 --targets clean --count 1000 -o val_data.pkl
+
+        Args:
+            from_: A folder of pictures, or a known set: embedded, embedded-heldout, bsds500 (all but BSD68), bsd68 and the like.
+            output: The file to write.
+            count: How many pairs.
+            size: Side of the small pictures.
+            noise: The noise model; see above.
+            targets: noisy to learn from, clean to be judged by.
+            seed: Pair n depends on it and on n alone.
+        """
+        pictures = named(from_)
+        len(pictures)
+        model = Blocky(((1, 25.0), (2, 15.0), (4, 15.0), (8, 15.0))) if noise == "blocky" else Gaussian(25.0)
+        pairs = pairing.noisy_pairs(
+            pictures,
+            model,
+            count=count,
+            size=size,
+            targets=targets,
+            seed=seed,
+            watched=lambda numbers: counted("pairs", numbers, count),
+        )
+        pairing.write(output, pairs)
+        print(
+            f"{output}: {count} pairs of {size}x{size} pixels from {len(pictures)} pictures, noise {noise}, targets {targets}"
+        )
+
+    _chosen({"noisy-pairs": noisy_pairs}, arguments, "data make", "data make noisy-pairs --from my/photos -o train_data.pkl")
+
+
+def _chosen(commands: Mapping[str, Callable[..., None]], arguments: list[str], command: str, example: str) -> None:
+    """Run the one of several commands that the first word names, with what follows it."""
+    usage = "\n".join(f"  {name:14}{(found.__doc__ or '').splitlines()[0]}" for name, found in commands.items())
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"usage: darkroom {command} COMMAND [options]\n\n{usage}\n\nExample: darkroom {example}")
+    elif not arguments or arguments[0] not in commands:
+        given = " ".join(arguments) or "nothing"
+        raise DarkroomError(
+            f"darkroom {command} needs one of {', '.join(commands)}; given {given} (example: darkroom {example})"
+        )
+    else:
+        parse(commands[arguments[0]], arguments[1:], f"{command} {arguments[0]}")
 
 
 def datasets() -> Table:

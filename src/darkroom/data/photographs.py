@@ -44,6 +44,13 @@ def judging(name: str, *, grey: bool = False) -> Pictures:
     return _folder(name, grey=grey)
 
 
+def named(name: str, *, grey: bool = False) -> Pictures:
+    """Pictures for any use: those of `training`, of `judging`, "embedded-heldout", or a folder."""
+    if name == "embedded-heldout":
+        return embedded("heldout", grey=grey)
+    return (training if name in ("embedded", "bsds500", "bsds400") else judging)(name, grey=grey)
+
+
 def _flat(name: str, folder: str, *, grey: bool) -> Pictures:
     def find() -> dict[str, Path]:
         root = data_root() / folder

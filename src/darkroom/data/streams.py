@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -93,8 +93,8 @@ class PatchStream:
 
 
 def patch_of(
-    picture: UInt8[Tensor, "channel height width"], side: int, down: int, right: int, turn: int
-) -> UInt8[Tensor, "channel side side"]:
+    picture: Shaped[Tensor, "channel height width"], side: int, down: int, right: int, turn: int
+) -> Shaped[Tensor, "channel side side"]:
     """A square patch by three large numbers: where it lies, and which of the eight ways it is flipped and turned.
 
     A picture smaller than the patch is continued by reflection.
@@ -141,7 +141,7 @@ class _Steps(Dataset):
         return default_collate([self.stream.sample(step, index) for index in self.mine])
 
 
-def _at_least(picture: UInt8[Tensor, "channel height width"], side: int) -> UInt8[Tensor, "channel height2 width2"]:
+def _at_least(picture: Shaped[Tensor, "channel height width"], side: int) -> Shaped[Tensor, "channel height2 width2"]:
     missing = [max(0, side - length) for length in picture.shape[1:]]
     if not any(missing):
         return picture

@@ -125,6 +125,22 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Study:
+    """A question that several rows answer together: how far are two ways apart, and does more of something close the gap?
+
+    Args:
+        along: a setting that is a number, the horizontal axis.
+        between: the setting by which the two ways differ.
+        first, second: its two values; the gap is the first's score minus the second's.
+    """
+
+    along: str
+    between: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
 class Run:
     """One row of a paper's table, ready to be trained and judged.
 

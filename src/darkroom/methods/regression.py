@@ -42,6 +42,16 @@ def half_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     return (prediction - target).square().sum() / (2 * len(target))
 
 
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """mean (prediction − target)²: its minimum is the mean of what may be wanted."""
+    return (prediction.float() - target).square().mean()
+
+
+def absolute_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """mean |prediction − target|: its minimum is the median of what may be wanted."""
+    return (prediction.float() - target).abs().mean()
+
+
 def l1_and_frequencies(weight: float) -> Loss:
     """mean |prediction − target| + weight · mean |F(prediction) − F(target)|, F the two-dimensional Fourier transform.
 

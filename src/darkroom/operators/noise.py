@@ -55,6 +55,31 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class Blocky:
+    """Gaussian noise in squares of several sizes: y = x + Σ_s σ_s n_s, n_s ~ N(0, 1) constant on every s×s square.
+
+    Zero-mean, and not white: what is left of blotches and compression once a picture was reduced. The squares of a size
+    lie side by side from the picture's upper left corner; every channel has its own.
+
+    Args:
+        sigmas: pairs (s, σ_s), the deviations on the 0–255 scale.
+    """
+
+    sigmas: tuple[tuple[int, float], ...]
+
+    def __call__(
+        self, clean: Float[Tensor, "channel height width"], generator: torch.Generator
+    ) -> tuple[Float[Tensor, "channel height width"], Float[Tensor, ""]]:
+        channels, height, width = clean.shape
+        noisy = clean
+        for side, sigma in self.sigmas:
+            squares = torch.randn(channels, -(-height // side), -(-width // side), generator=generator)
+            spread = squares.repeat_interleave(side, 1).repeat_interleave(side, 2)
+            noisy = noisy + sigma / 255 * spread[:, :height, :width]
+        return noisy, torch.tensor(sum(sigma**2 for _, sigma in self.sigmas) ** 0.5 / 255)
+
+
+@dataclass(frozen=True)
 class Poisson:
     """Photon counting: y = k / λ with k ~ Poisson(λ x); zero-mean, its variance x / λ grows with the light.
 
@@ -143,6 +168,22 @@ class NoisyPair:
     def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Pair:
         noisy, level = self.noise(clean, generator)
         return Pair(noisy, clean, (level,) if self.told else ())
+
+
+@dataclass(frozen=True)
+class TwoNoisy:
+    """Two noisy copies of a picture, their noise independent: what Noise2Noise learns from.
+
+    Args:
+        noise: the noise of both; a level that is drawn is drawn for each.
+    """
+
+    noise: Noise
+
+    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Pair:
+        source, _ = self.noise(clean, generator)
+        target, _ = self.noise(clean, generator)
+        return Pair(source, target)
 
 
 def draw(level: float | Interval, generator: torch.Generator) -> float:

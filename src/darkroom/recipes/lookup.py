@@ -12,13 +12,16 @@ from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.engine.folder import RunFolder
-from darkroom.engine.run import Published, Run
+from darkroom.engine.run import Published, Run, Study
 from darkroom.networks import foreign
 
 
 @runtime_checkable
 class Recipe(Protocol):
-    """What a file in `recipes/` has: rows, published numbers, and the function whose signature is the configuration."""
+    """What a file in `recipes/` has: rows, published numbers, and the function whose signature is the configuration.
+
+    A recipe may also have `STUDIES`, a tuple of `engine.run.Study` that the report draws.
+    """
 
     ROWS: Mapping[str, Mapping[str, Any]]
     PUBLISHED: Mapping[str, list[Published]]
@@ -26,6 +29,11 @@ class Recipe(Protocol):
     __doc__: str
 
     def recipe(self, **settings: Any) -> Run: ...
+
+
+def studies(name: str) -> tuple[Study, ...]:
+    """What a recipe's rows answer together, if anything."""
+    return getattr(find(name), "STUDIES", ())
 
 
 def names() -> list[str]:

@@ -2,9 +2,12 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
-from darkroom.report.collect import Row
+from darkroom.engine.run import Study
+from darkroom.recipes import lookup
+from darkroom.report.collect import Column, Row, spelled_settings
 from darkroom.report.table import column_title, columns_of, protocols_of
 
 _COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f")
@@ -39,6 +42,53 @@ def tradeoffs(rows: list[Row]) -> list[tuple[str, str]]:
     return figures
 
 
+def studies(rows: list[Row]) -> list[tuple[str, str]]:
+    """For every study of the rows' recipes and every metric: both ways, and the gap: `(title, data address of an SVG)`."""
+    figures, protocols = [], protocols_of(rows)
+    for study in {study: None for row in rows for study in lookup.studies(row.recipe)}:
+        for others, scores in side_by_side(rows, study).items():
+            if len(scores) < 2:
+                continue
+            columns = [
+                column
+                for column in columns_of(rows)
+                if all(column in pair[0] and column in pair[1] for pair in scores.values())
+            ]
+            for column in columns:
+                title = " · ".join(filter(None, (column_title(column, protocols), others)))
+                curves = [
+                    (f"{study.between} {way}", [(place, pair[which][column]) for place, pair in sorted(scores.items())])
+                    for which, way in enumerate((study.first, study.second))
+                ]
+                gap = [(place, pair[0][column] - pair[1][column]) for place, pair in sorted(scores.items())]
+                figures.append((title, plot(curves, along=study.along, log_along=True)))
+                name = f"gap: {study.first} minus {study.second}"
+                figures.append((f"{title}: {name}", plot([(name, gap)], along=study.along, log_along=True)))
+    return figures
+
+
+def side_by_side(rows: list[Row], study: Study) -> dict[str, dict[float, tuple[dict[Column, float], dict[Column, float]]]]:
+    """Scores of both ways at each place of a study, for rows that are alike in everything else (spelled where that varies)."""
+    grouped: dict[str, dict[float, dict[str, dict[Column, float]]]] = {}
+    settings = [row.description["settings"] for row in rows]
+    for row in rows:
+        mine = row.description["settings"]
+        if "ours" in row.cells and study.along in mine and study.between in mine:
+            ignored = (study.along, study.between, "seed")
+            others = {key: value for key, value in mine.items() if key not in ignored}
+            varying = {key: value for key, value in others.items() if any(s.get(key) != value for s in settings)}
+            values = {column: cell.value for column, cell in row.cells["ours"].items()}
+            grouped.setdefault(spelled_settings(varying), {}).setdefault(mine[study.along], {})[mine[study.between]] = values
+    return {
+        others: {
+            place: (ways[study.first], ways[study.second])
+            for place, ways in places.items()
+            if {study.first, study.second} <= ways.keys()
+        }
+        for others, places in grouped.items()
+    }
+
+
 def scatter(points: dict[str, tuple[float, float]], along: str, up: str, *, downwards: bool) -> str:
     """Named points, as the data address of an SVG; `downwards` lets the numbers fall towards the top."""
     from matplotlib.figure import Figure
@@ -57,21 +107,32 @@ def scatter(points: dict[str, tuple[float, float]], along: str, up: str, *, down
     return _svg(figure)
 
 
-def plot(lines: list[tuple[str, list[tuple[int, float]]]], *, log: bool) -> str:
-    """Lines over the step, as the data address of an SVG."""
+def plot(
+    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    *,
+    log: bool = False,
+    along: str = "step",
+    log_along: bool = False,
+) -> str:
+    """Lines over `along`, as the data address of an SVG; a logarithmic axis has ticks where the points are."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.6, 3.2), layout="constrained")
     axes = figure.subplots()
     for number, (label, points) in enumerate(lines):
-        steps, values = zip(*points, strict=True)
+        places, values = zip(*points, strict=True)
         marker = "o" if len(points) < 30 else ""
         axes.plot(
-            steps, values, label=label, color=_COLOURS[number % len(_COLOURS)], linewidth=1.6, marker=marker, markersize=3
+            places, values, label=label, color=_COLOURS[number % len(_COLOURS)], linewidth=1.6, marker=marker, markersize=3
         )
     if log and all(value > 0 for _, points in lines for _, value in points):
         axes.set_yscale("log")
-    axes.set_xlabel("step")
+    ticks = sorted({place for _, points in lines for place, _ in points})
+    if log_along and all(place > 0 for place in ticks):
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [f"{place:g}" for place in ticks])
+        axes.minorticks_off()
+    axes.set_xlabel(along)
     _bare(axes)
     if lines:
         axes.legend(frameon=False, fontsize=8)

@@ -11,7 +11,7 @@ from darkroom.recipes import lookup
 from darkroom.report import ledger
 from darkroom.report.checklist import checklist
 from darkroom.report.collect import Row, spelled_settings
-from darkroom.report.figures import curves, tradeoffs
+from darkroom.report.figures import curves, studies, tradeoffs
 from darkroom.report.pictures import comparisons, samples
 from darkroom.report.table import comparisons_of, tables_of
 
@@ -39,6 +39,7 @@ def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
         devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
         figures=curves(rows),
         tradeoffs=tradeoffs(rows),
+        studies=studies(rows),
         pictures=comparisons(rows),
         strips=[(row.title, samples(row)) for row in rows],
         checklists=[(row.title, checklist(row)) for row in rows],

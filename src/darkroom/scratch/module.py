@@ -1,5 +1,6 @@
-"""What every module is, and modules one after another."""
+"""What every module is, and modules one after another and beside each other."""
 
+import torch
 from torch import Tensor
 
 
@@ -54,6 +55,58 @@ class Sequential(Module):
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
         return [pair for module in self.modules for pair in module.param()]
+
+
+class Residual(Module):
+    """x + f(x).
+
+    Args:
+        module: f, whose answer has the shape of its input.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        answer = self.module.forward(inputs[0])
+        if answer.shape != inputs[0].shape:
+            raise Misfit(f"Residual takes a module that keeps the shape {tuple(inputs[0].shape)}, given {tuple(answer.shape)}")
+        return inputs[0] + answer
+
+    def backward(self, *gradients: Tensor) -> Tensor:
+        return gradients[0] + self.module.backward(gradients[0])
+
+    def param(self) -> list[tuple[Tensor, Tensor]]:
+        return self.module.param()
+
+
+class Skip(Module):
+    """x with f(x) behind it: (x, f(x)), channels first of the one and then of the other.
+
+    Args:
+        module: f, whose answer has the height and width of its input.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.channels = 0
+        self.answered: tuple[int, ...] | None = None
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        x = pictures(self, inputs[0])
+        answer = self.module.forward(x)
+        if answer.shape[2:] != x.shape[2:]:
+            raise Misfit(f"Skip takes a module that keeps height and width of {tuple(x.shape)}, given {tuple(answer.shape)}")
+        both = torch.cat((x, answer), 1)
+        self.channels, self.answered = x.shape[1], tuple(both.shape)
+        return both
+
+    def backward(self, *gradients: Tensor) -> Tensor:
+        g = gradient_of(self, gradients[0], self.answered)
+        return g[:, : self.channels] + self.module.backward(g[:, self.channels :])
+
+    def param(self) -> list[tuple[Tensor, Tensor]]:
+        return self.module.param()
 
 
 def pictures(module: Module, x: Tensor, channels: int | None = None) -> Tensor:

@@ -1,0 +1,37 @@
+"""The annealed version of the L0 loss: seek the mode of what may be wanted, not its mean."""
+
+from collections.abc import Iterator, Mapping
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from darkroom.core.method import Method, Pair
+
+
+class AnnealedL0(Method):
+    """Minimise E (|f(x) − y| + ε)^γ over the network f, with γ falling from 2 to 0 along a line as training goes on.
+
+    Where a target is the truth more often than any other value, as under random-valued impulses, the truth is the mode of
+    what may be wanted, and neither its mean nor its median.
+
+    Args:
+        network: f, called with the source and whatever else is given.
+        steps: length of the training.
+        epsilon: ε.
+
+    Source: Lehtinen et al. 2018 (Noise2Noise), section 3.4.
+    """
+
+    def __init__(self, network: nn.Module, steps: int, *, epsilon: float = 1e-8) -> None:
+        super().__init__()
+        self.network, self.steps, self.epsilon = network, steps, epsilon
+
+    def players(self) -> Mapping[str, nn.Module]:
+        return {"network": self.network}
+
+    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
+        gamma = 2 * (1 - step / self.steps)
+        yield "network", ((self.predict(batch).float() - batch.target).abs() + self.epsilon).pow(gamma).mean()
+
+    def predict(self, batch: Pair) -> Float[Tensor, "batch channel height width"]:
+        return self.network(batch.source, *batch.given)

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from darkroom.core.errors import DarkroomError
+from darkroom.data.noisy_pairs import noisy_pairs, read, write
+from darkroom.data.photographs import named
+from darkroom.operators.noise import Gaussian
+
+
+def test_copies_are_of_one_picture_and_their_noise_is_independent(photos: Path, tmp_path: Path):
+    pictures = named(str(photos))
+    a, b = noisy_pairs(pictures, Gaussian(10.0), count=200, size=16)
+    _, clean = noisy_pairs(pictures, Gaussian(10.0), count=200, size=16, targets="clean")
+    inner = (clean > 40) & (clean < 215)  # where nothing was clipped
+    first, second = ((x.float() - clean.float())[inner] for x in (a, b))
+    for noise in (first, second):
+        assert noise.mean().item() == pytest.approx(0, abs=0.2)
+        assert noise.std().item() == pytest.approx(10, rel=0.02)
+    assert torch.corrcoef(torch.stack([first, second]))[0, 1].item() == pytest.approx(0, abs=0.02)
+    assert torch.equal(noisy_pairs(pictures, Gaussian(10.0), count=3, size=16)[0], a[:3])
+    write(tmp_path / "pairs.pkl", (a, b))
+    assert all(torch.equal(x, y) for x, y in zip(read(tmp_path / "pairs.pkl"), (a, b), strict=True))
+    assert all(x.dtype == torch.uint8 for x in torch.load(tmp_path / "pairs.pkl", weights_only=True))
+
+
+def test_a_picture_smaller_than_what_is_asked_is_continued(photos: Path):
+    assert noisy_pairs(named(str(photos)), Gaussian(0.0), count=2, size=64)[0].shape == (2, 3, 64, 64)
+
+
+def test_rubbish_is_refused_in_one_line(tmp_path: Path, photos: Path):
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "executed",))
+
+    small = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    for content, words in [
+        (Bomb(), "cannot be read as two tensors"),
+        (small, "holds torch.uint8 .2, 3, 4, 4.; two"),
+        ((small, small[:1]), "alike are wanted"),
+        ((small, small.float()), "torch.float32"),
+        ((small, "words"), "str"),
+    ]:
+        torch.save(content, tmp_path / "x.pkl")
+        with pytest.raises(DarkroomError, match=words):
+            read(tmp_path / "x.pkl")
+    assert not (tmp_path / "executed").exists()
+    (tmp_path / "y.pkl").write_bytes(b"rubbish")
+    for path, words in [("y.pkl", "cannot be read"), ("none.pkl", "no pairs at")]:
+        with pytest.raises(DarkroomError, match=words):
+            read(tmp_path / path)
+    with pytest.raises(DarkroomError, match="--count 0"):
+        noisy_pairs(named(str(photos)), Gaussian(1.0), count=0, size=4)
