@@ -26,16 +26,19 @@ def test_it_begins_as_the_squared_error_and_passes_the_absolute_one():
         assert player == "network" and loss.item() == pytest.approx(float(wanted), abs=1e-1 if step == 99 else 1e-6)
 
 
-def settled(name: str, batch: Pair, steps: int = 2000) -> float:
-    """Where a constant comes to rest under a loss."""
+def settled(name: str, steps: int = 1500) -> float:
+    """Where a constant comes to rest: a quarter of the targets is 0.2, the others are drawn from [0, 1]."""
     network = Constant(0.5)
     method = AnnealedL0(network, steps)
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
+    generator = torch.Generator().manual_seed(0)
     for step in range(steps):
+        target = torch.rand(1, 1, 100, 100, generator=generator)
+        target[..., :25] = 0.2
         if name == "mode":
-            ((_, loss),) = method.turns(batch, step)
+            ((_, loss),) = method.turns(Pair(torch.zeros_like(target), target), step)
         else:
-            loss = (squared_error if name == "mean" else absolute_error)(network(batch.source), batch.target)
+            loss = (squared_error if name == "mean" else absolute_error)(network(target), target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -43,11 +46,7 @@ def settled(name: str, batch: Pair, steps: int = 2000) -> float:
 
 
 def test_it_finds_the_mode_where_others_find_mean_and_median():
-    # A quarter of the targets is 0.2, the others are spread over [0, 1]: mean 0.425, median 0.333.
-    spread = torch.linspace(0, 1, 750)
-    target = torch.cat([torch.full((250,), 0.2), spread]).view(1, 1, 25, 40)
-    batch = Pair(torch.zeros_like(target), target)
-    found = {name: settled(name, batch) for name in ("mode", "mean", "median")}
-    assert found["mean"] == pytest.approx(target.mean().item(), abs=0.01)
-    assert found["median"] == pytest.approx(target.median().item(), abs=0.02)
-    assert found["mode"] == pytest.approx(0.2, abs=0.01)
+    found = {name: settled(name) for name in ("mode", "mean", "median")}
+    assert found["mean"] == pytest.approx(0.25 * 0.2 + 0.75 * 0.5, abs=0.015)
+    assert found["median"] == pytest.approx(1 / 3, abs=0.015)
+    assert found["mode"] == pytest.approx(0.2, abs=0.03)  # at its end the loss is flat but for its spikes, and steps are rough
