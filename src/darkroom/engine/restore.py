@@ -45,7 +45,7 @@ class Restorer:
     convolutional network gives exactly what it would give for the whole picture at once.
 
     A network that reaches farther than `FARTHEST` pixels is given that margin, and then its tiles differ a little
-    from the whole picture. One that looks at pictures in cells (`network.grid`) is given whole cells, the picture being
+    from the whole picture; where they meet, neighbours fade into each other over the inner half of their margins. One that looks at pictures in cells (`network.grid`) is given whole cells, the picture being
     continued by reflection, and tiles begin on them.
 
     Args:
@@ -71,6 +71,7 @@ class Restorer:
         self.device = device or torch.device("cpu")
         self.channels, self.scale, self.grid = network.channels, network.scale, network.grid
         self.halo = -(-min(network.halo, FARTHEST) // self.grid) * self.grid
+        self.feather = self.halo // 2 if network.halo > self.halo else 0
         if network.nonblind and sigma is None:
             raise DarkroomError("this network is told the noise level: give it with --sigma (0 to 255 scale)")
         self.told = torch.tensor([sigma / 255], device=self.device) if network.nonblind and sigma is not None else None
@@ -100,18 +101,22 @@ class Restorer:
         asked_height, asked_width = picture.shape[1:]
         picture = self._whole_cells(picture)
         height, width = picture.shape[1:]
-        answer = torch.empty(self.channels, height * self.scale, width * self.scale)
+        answer = torch.zeros(self.channels, height * self.scale, width * self.scale)
         cuts = list(tiles(height, width, self.tile, self.halo, self.grid))
-        s = self.scale
+        s, f = self.scale, self.feather
         for done, cut in enumerate(cuts, 1):
             seen = picture[:, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
             restored = self._run(seen[None])[0]
+            above, below, before, after = (min(f, margin) for margin in cut[4:])
             inner = restored[
                 :,
-                cut.above * s : (cut.above + cut.bottom - cut.top) * s,
-                cut.before * s : (cut.before + cut.right - cut.left) * s,
+                (cut.above - above) * s : (cut.above + cut.bottom - cut.top + below) * s,
+                (cut.before - before) * s : (cut.before + cut.right - cut.left + after) * s,
             ]
-            answer[:, cut.top * s : cut.bottom * s, cut.left * s : cut.right * s] = inner
+            place = answer[
+                :, (cut.top - above) * s : (cut.bottom + below) * s, (cut.left - before) * s : (cut.right + after) * s
+            ]
+            place += _ramp(inner.shape[1], above * s, below * s)[:, None] * _ramp(inner.shape[2], before * s, after * s) * inner
             progress(done, len(cuts))
         return answer[:, : asked_height * s, : asked_width * s]
 
@@ -212,6 +217,16 @@ def tiles(height: int, width: int, tile: int, halo: int, grid: int = 1) -> Itera
         yield Cut(
             top, bottom, left, right, min(halo, top), min(halo, height - bottom), min(halo, left), min(halo, width - right)
         )
+
+
+def _ramp(length: int, first: int, last: int) -> Float[Tensor, " length"]:
+    """1, rising from 0 over the first 2·`first` places and falling to 0 over the last 2·`last`; neighbours add up to 1."""
+    ramp = torch.ones(length)
+    if first:
+        ramp[: 2 * first] = (torch.arange(2 * first) + 0.5) / (2 * first)
+    if last:
+        ramp[length - 2 * last :] *= ((torch.arange(2 * last) + 0.5) / (2 * last)).flip(0)
+    return ramp
 
 
 def _spans(length: int, tile: int, grid: int) -> list[tuple[int, int]]:

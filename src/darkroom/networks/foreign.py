@@ -12,6 +12,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.safmn import SAFMN
+from darkroom.networks.swinir import SwinIR
 
 FAR = 1 << 20
 """The halo of a network of which nothing is known: farther than any picture is wide."""
@@ -43,14 +44,15 @@ class Foreign(RestorationNetwork):
 def read(path: Path) -> RestorationNetwork:
     """Read a `.pth`, `.pt` or `.safetensors` file that was not written here, and build its network.
 
-    DnCNNs of every public port, SAFMN, and whatever spandrel knows: ESRGAN, SwinIR, HAT, NAFNet, SCUNet and some
+    DnCNNs of every public port, SAFMN, SwinIR, and whatever spandrel knows: ESRGAN, HAT, NAFNet, SCUNet and some
     forty more. Nothing in the file is executed.
 
     Raises:
         DarkroomError: the file cannot be read, no known network has these tensors, or it takes more than a picture.
     """
     state = weights.load(path)[0] if path.suffix == ".safetensors" else weights.load_pickled(path)
-    return DnCNN.from_foreign(state) or SAFMN.from_foreign(state) or _by_spandrel(path, state)
+    ours = DnCNN.from_foreign(state) or SAFMN.from_foreign(state) or SwinIR.from_foreign(state)
+    return ours or _by_spandrel(path, state)
 
 
 def _by_spandrel(path: Path, state: dict[str, Tensor]) -> RestorationNetwork:

@@ -67,7 +67,9 @@ def studies(rows: list[Row]) -> list[tuple[str, str]]:
     return figures
 
 
-def side_by_side(rows: list[Row], study: Study) -> dict[str, dict[float | int, tuple[dict[Column, float], dict[Column, float]]]]:
+def side_by_side(
+    rows: list[Row], study: Study
+) -> dict[str, dict[float | int, tuple[dict[Column, float], dict[Column, float]]]]:
     """Scores of both ways at each place of a study, for rows that are alike in everything else (spelled where that varies)."""
     grouped: dict[str, dict[float | int, dict[str, dict[Column, float]]]] = {}
     settings = [row.description["settings"] for row in rows]
@@ -108,7 +110,7 @@ def scatter(points: dict[str, tuple[float, float]], along: str, up: str, *, down
 
 
 def plot(
-    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    lines: Sequence[tuple[str, Sequence[tuple[float | int, float]]]],
     *,
     log: bool = False,
     along: str = "step",

@@ -6,7 +6,6 @@ units, and returns its answer in the same form. The implementations are scikit-i
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,16 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.core.method import Pair, Predict
+from darkroom.solvers.denoiser import Denoiser
 
 TV_WEIGHT_PER_SIGMA = 0.8
 """Weight of the total variation per unit of noise level; see `benchmarks/tune_total_variation.py`."""
-
-
-@runtime_checkable
-class Denoiser(Protocol):
-    """`(noisy, sigma) -> clean`."""
-
-    def __call__(self, noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]: ...
 
 
 def unchanged(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:

@@ -1,0 +1,64 @@
+"""Deconvolution without a learned prior: Wiener's filter and Richardson–Lucy, by scikit-image, to start from and to beat."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from darkroom.operators.blur import Blur
+from darkroom.solvers.iterate import Picture
+from darkroom.solvers.proximal import Observed
+
+BALANCE_PER_VARIANCE = 5.0
+"""Weight of the Laplacian in Wiener's filter over the variance of the noise (in [0, 1] units)."""
+
+
+def extended(operator: Blur, y: Observed) -> Picture:
+    """y on the grid of x: where H answers less than it sees, the outermost pixels are repeated."""
+    if operator.boundary != "valid":
+        return y
+    down, right = operator.margins
+    return nn.functional.pad(y[None], (right, right, down, down), mode="replicate")[0]
+
+
+def joined(operator: Blur, y: Observed, times: int = 3) -> Picture:
+    """`extended`, with its ends blended into each other so that it may be taken for a circular blur (MATLAB's edgetaper)."""
+    picture = extended(operator, y)
+    if operator.boundary == "circular":
+        return picture
+    circular = Blur(operator.kernel, operator.height, operator.width, "circular")
+    weights = circular.taper.to(picture)
+    for _ in range(times):
+        picture = weights * picture + (1 - weights) * circular(picture)
+    return picture
+
+
+def wiener(operator: Blur, y: Observed, sigma: float) -> Picture:
+    """x̂ = conj(k̂) ŷ / (|k̂|² + β |Λ̂|²), Λ the Laplacian: the best linear answer to a picture whose power falls as 1/f².
+
+    Args:
+        operator: H; at its border see `joined`.
+        y: what was observed.
+        sigma: deviation of its noise in the picture's units.
+    """
+    from skimage.restoration import wiener as by_scikit_image
+
+    balance = max(BALANCE_PER_VARIANCE * sigma**2, 1e-8)
+    kernel = operator.kernel.double().numpy()
+    channels = [by_scikit_image(channel, kernel, balance, clip=False) for channel in joined(operator, y).double().numpy()]
+    return torch.from_numpy(np.stack(channels)).to(y.dtype)
+
+
+def richardson_lucy(operator: Blur, y: Observed, steps: int = 20) -> Picture:
+    """u ← u · Hᵀ(y / Hu): the likeliest picture under Poisson noise, before it has learned the noise too (early stopping).
+
+    Args:
+        operator: H; at its border see `joined`.
+        y: what was observed.
+        steps: how many; more are sharper and noisier.
+    """
+    from skimage.restoration import richardson_lucy as by_scikit_image
+
+    kernel = operator.kernel.double().numpy()
+    observed = joined(operator, y).double().clamp(min=0)
+    channels = [by_scikit_image(channel.numpy(), kernel, num_iter=steps, filter_epsilon=1e-6) for channel in observed]
+    return torch.from_numpy(np.stack(channels)).to(y.dtype)

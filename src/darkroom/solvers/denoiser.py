@@ -1,0 +1,29 @@
+"""What a denoiser is to those who use one as a part."""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@runtime_checkable
+class Denoiser(Protocol):
+    """`(noisy, sigma) -> clean`: a picture in [0, 1] and the deviation of its noise in the picture's units."""
+
+    def __call__(self, noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]: ...
+
+
+def turning(denoiser: Denoiser, generator: torch.Generator) -> Denoiser:
+    """The denoiser, shown the picture flipped and turned in one of eight ways, drawn anew every time.
+
+    A network is not quite indifferent to that; over many steps of a solver its preferences average out.
+    """
+
+    def denoise(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
+        way = int(torch.randint(8, (), generator=generator))
+        seen = torch.rot90(noisy.flip(-1) if way % 2 else noisy, way // 2, (-2, -1))
+        answer = torch.rot90(denoiser(seen, sigma), -(way // 2), (-2, -1))
+        return answer.flip(-1) if way % 2 else answer
+
+    return denoise
