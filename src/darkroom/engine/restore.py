@@ -21,6 +21,7 @@ from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.noise import Gaussian
+from darkroom.solvers.noise_level import noise_level
 
 Precision = Literal["auto", "32", "bf16"]
 
@@ -53,10 +54,7 @@ class Restorer:
         device: where to run.
         memory: bytes that the network's activations may take.
         precision: "32", "bf16", or "auto" for bf16 after the self-check.
-        sigma: the noise level (0–255 scale) that a non-blind network is told.
-
-    Raises:
-        DarkroomError: a non-blind network is not told sigma.
+        sigma: the noise level (0–255 scale) that a non-blind network is told; by default it is estimated for every picture.
     """
 
     def __init__(
@@ -72,9 +70,7 @@ class Restorer:
         self.channels, self.scale, self.grid = network.channels, network.scale, network.grid
         self.halo = -(-min(network.halo, FARTHEST) // self.grid) * self.grid
         self.feather = self.halo // 2 if network.halo > self.halo else 0
-        if network.nonblind and sigma is None:
-            raise DarkroomError("this network is told the noise level: give it with --sigma (0 to 255 scale)")
-        self.told = torch.tensor([sigma / 255], device=self.device) if network.nonblind and sigma is not None else None
+        self.nonblind, self.sigma = network.nonblind, sigma
         self.network = fused(network).to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16, self.difference = False, 0.0
         if precision == "bf16" or (precision == "auto" and has_fast_bf16(self.device)):
@@ -91,13 +87,20 @@ class Restorer:
         a colour picture is shown to a grey network one channel at a time.
         """
         given, wanted = len(picture), self.channels
+        level = self.level_of(picture)
         if given == wanted:
-            return self._tiled(picture, progress)
+            return self._tiled(picture, level, progress)
         if given == 1:
-            return self._tiled(picture.expand(wanted, -1, -1), progress).mean(0, keepdim=True)
-        return torch.cat([self._tiled(channel[None], progress) for channel in picture])
+            return self._tiled(picture.expand(wanted, -1, -1), level, progress).mean(0, keepdim=True)
+        return torch.cat([self._tiled(channel[None], level, progress) for channel in picture])
 
-    def _tiled(self, picture: Tensor, progress: Callable[[int, int], None]) -> Tensor:
+    def level_of(self, picture: Float[Tensor, "channel height width"]) -> float | None:
+        """What a non-blind network is told of this picture, 0–255 scale; None for one that is told nothing."""
+        if not self.nonblind:
+            return None
+        return self.sigma if self.sigma is not None else 255 * noise_level(picture)
+
+    def _tiled(self, picture: Tensor, level: float | None, progress: Callable[[int, int], None]) -> Tensor:
         asked_height, asked_width = picture.shape[1:]
         picture = self._whole_cells(picture)
         height, width = picture.shape[1:]
@@ -106,7 +109,7 @@ class Restorer:
         s, f = self.scale, self.feather
         for done, cut in enumerate(cuts, 1):
             seen = picture[:, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
-            restored = self._run(seen[None])[0]
+            restored = self._run(seen[None], level)[0]
             above, below, before, after = (min(f, margin) for margin in cut[4:])
             inner = restored[
                 :,
@@ -129,10 +132,11 @@ class Restorer:
         return nn.functional.pad(picture[None], (0, right, 0, below), mode=mode)[0]
 
     @torch.inference_mode()
-    def _run(self, batch: Tensor) -> Tensor:
+    def _run(self, batch: Tensor, level: float | None) -> Tensor:
         batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
+        told = () if level is None else (torch.full((len(batch),), level / 255, device=self.device),)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            answer = self.network(batch) if self.told is None else self.network(batch, self.told)
+            answer = self.network(batch, *told)
         return answer.float().cpu()
 
     def _self_check(self, sigma: float | None) -> float:
@@ -144,7 +148,7 @@ class Restorer:
             noisy = Gaussian(level)(source, generator("self-check"))[0][None]
             scores = []
             for self.bf16 in (False, True):
-                scores.append(psnr.compute(self._run(noisy), clean[None]).item())
+                scores.append(psnr.compute(self._run(noisy, level if self.nonblind else None), clean[None]).item())
             largest = max(largest, abs(scores[0] - scores[1]))
         self.bf16 = False
         return largest if math.isfinite(largest) else math.inf
@@ -165,7 +169,7 @@ class Restorer:
         """Measured on a small picture: the most that is held at one time, and a quarter more for the work itself."""
         side = -(-(64 + self.halo) // self.grid) * self.grid
         with _PeakMemory() as watch:
-            self._run(torch.zeros(1, self.channels, side, side))
+            self._run(torch.zeros(1, self.channels, side, side), 25.0 if self.nonblind else None)
         return 1.25 * watch.most / side**2
 
 

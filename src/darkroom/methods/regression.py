@@ -52,6 +52,11 @@ def absolute_error(prediction: Tensor, target: Tensor) -> Tensor:
     return (prediction.float() - target).abs().mean()
 
 
+def charbonnier(prediction: Tensor, target: Tensor) -> Tensor:
+    """mean √((prediction − target)² + 1e-9): the absolute error, smooth at zero (Charbonnier et al. 1994; Liang et al. 2021)."""
+    return ((prediction.float() - target).square() + 1e-9).sqrt().mean()
+
+
 def l1_and_frequencies(weight: float) -> Loss:
     """mean |prediction − target| + weight · mean |F(prediction) − F(target)|, F the two-dimensional Fourier transform.
 

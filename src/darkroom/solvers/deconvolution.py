@@ -5,10 +5,9 @@ import torch
 from torch import nn
 
 from darkroom.operators.blur import Blur
-from darkroom.solvers.iterate import Picture
-from darkroom.solvers.proximal import Observed
+from darkroom.solvers.iterate import Observed, Picture
 
-BALANCE_PER_VARIANCE = 5.0
+BALANCE_PER_VARIANCE = 30.0
 """Weight of the Laplacian in Wiener's filter over the variance of the noise (in [0, 1] units)."""
 
 
@@ -58,7 +57,11 @@ def richardson_lucy(operator: Blur, y: Observed, steps: int = 20) -> Picture:
     """
     from skimage.restoration import richardson_lucy as by_scikit_image
 
+    down, right = (2 * margin for margin in operator.margins)  # scikit-image takes what lies outside for black
+    observed = nn.functional.pad(extended(operator, y)[None], (right, right, down, down), mode="reflect")[0].double()
     kernel = operator.kernel.double().numpy()
-    observed = joined(operator, y).double().clamp(min=0)
-    channels = [by_scikit_image(channel.numpy(), kernel, num_iter=steps, filter_epsilon=1e-6) for channel in observed]
-    return torch.from_numpy(np.stack(channels)).to(y.dtype)
+    channels = [
+        by_scikit_image(channel.numpy(), kernel, num_iter=steps, filter_epsilon=1e-6) for channel in observed.clamp(min=0)
+    ]
+    inner = (slice(None), slice(down, -down or None), slice(right, -right or None))
+    return torch.from_numpy(np.stack(channels)[inner]).to(y.dtype)

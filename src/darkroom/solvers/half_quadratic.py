@@ -1,16 +1,12 @@
 """Half-quadratic splitting with a denoiser: the data term is solved exactly, and the prior is asked a few times."""
 
-import math
 from collections.abc import Iterator
-
-import torch
-from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.operators.blur import Blur
 from darkroom.solvers.denoiser import Denoiser
-from darkroom.solvers.iterate import Iterate, Picture
-from darkroom.solvers.proximal import Observed
+from darkroom.solvers.iterate import Iterate, Observed, Picture
+from darkroom.solvers.regularised import solved
 
 
 def half_quadratic(
@@ -59,34 +55,3 @@ def half_quadratic(
         z = following
         missed = operator(z) - y
         yield Iterate(step, z, float(missed.double().square().mean().sqrt()), change, level)
-
-
-def solved(operator: Blur, right: Tensor, alpha: float, *, start: Tensor, steps: int = 200, tolerance: float = 1e-4) -> Tensor:
-    """x with (HᵀH + α) x = right: divided by |k̂|² + α where H is circular, else by conjugate gradients from `start`.
-
-    Args:
-        operator: H.
-        right: the right-hand side.
-        alpha: α, above 0.
-        start: where conjugate gradients begin.
-        steps: of conjugate gradients, at most.
-        tolerance: norm of what is left over the norm of `right`, at which they end.
-    """
-    if operator.boundary == "circular":
-        power = operator.spectrum(right.dtype).abs().square().to(right.device)
-        return torch.fft.irfft2(torch.fft.rfft2(right) / (power + alpha), s=right.shape[-2:])
-    x = start
-    left = right - operator.adjoint(operator(x)) - alpha * x
-    direction, squared = left, float(left.double().square().sum())
-    enough = (tolerance * float(right.norm())) ** 2
-    for _ in range(steps):
-        if squared <= enough:
-            break
-        pushed = operator.adjoint(operator(direction)) + alpha * direction
-        length = squared / float((direction.double() * pushed.double()).sum())
-        x, left = x + length * direction, left - length * pushed
-        before, squared = squared, float(left.double().square().sum())
-        direction = left + squared / before * direction
-    if not math.isfinite(squared):
-        raise DarkroomError("conjugate gradients met a number that is not finite: is the picture?")
-    return x

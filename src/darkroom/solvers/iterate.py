@@ -11,6 +11,7 @@ from torch import Tensor
 from darkroom.core.errors import DarkroomError
 
 Picture = Float[Tensor, "channel height width"]
+Observed = Float[Tensor, "channel observed_height observed_width"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,161 @@
+"""SwinIR: Image Restoration Using Swin Transformer (Liang, Cao, Sun, Zhang, Van Gool, Timofte 2021): Gaussian denoising.
+
+    darkroom train swinir laptop        three minutes on two CPU cores, nothing to download; a very small network
+    darkroom train swinir s15           Table 6: grey BSD68 at sigma 15; days on several GPUs (estimated)
+    darkroom train swinir s25           starts from the weights of s15 (--start), as the paper's does
+    darkroom train swinir color         one colour network for sigma 10 to 55, judged at 15, 25 and 50
+    darkroom train swinir blind         the same in grey, and ...
+    darkroom train swinir nonblind      ... the same with its answer projected to what sigma allows (UDNet): does it help?
+    darkroom train swinir photo         color on noise that is clipped and rounded to 8 bits, as in photographs
+
+The 432 pictures of BSDS500 outside BSD68 serve for training (the paper: DIV2K, Flickr2K, BSDS500 and WED).
+"""
+
+from pathlib import Path
+
+from darkroom.core.randomness import generator
+from darkroom.data.photographs import judging, training
+from darkroom.data.streams import PatchStream
+from darkroom.engine.run import Judge, Published, Run, adam, cosine, halved_after
+from darkroom.methods.regression import Regression, charbonnier
+from darkroom.metrics.fidelity import psnr, ssim
+from darkroom.networks.projected import Projected
+from darkroom.networks.swinir import SwinIR
+from darkroom.operators.noise import Gaussian, NoisyPair
+from darkroom.recipes import lookup
+from darkroom.solvers import classical
+
+_ALL = (15.0, 25.0, 50.0)
+_MANY = dict(sigma=(10.0, 55.0), judged_at=_ALL)
+_LAPTOP = dict(
+    color=True,
+    width=24,
+    depths=(2, 2),
+    heads=2,
+    averaging=0.99,
+    photos="embedded",
+    judged_on="embedded",
+    shuffle_colors=True,
+    patch=48,
+    batch=2,
+    steps=2400,
+    rate=1e-3,
+    falling=True,
+    clip=1.0,
+)
+
+ROWS = {
+    "s15": dict(sigma=15.0, judged_at=(15.0,)),
+    "s25": dict(sigma=25.0, judged_at=(25.0,), start="runs/swinir/s15"),
+    "s50": dict(sigma=50.0, judged_at=(50.0,), start="runs/swinir/s15"),
+    "color": {**_MANY, "color": True},
+    "blind": _MANY,
+    "nonblind": {**_MANY, "projected": True},
+    "photo": {**_MANY, "color": True, "quantised": True},
+    "laptop": {**_LAPTOP, "sigma": 25.0, "judged_at": (25.0,)},
+    "laptop_blind": {**_LAPTOP, **_MANY},
+    "laptop_nonblind": {**_LAPTOP, **_MANY, "projected": True},
+    "laptop_photo": {**_LAPTOP, **_MANY, "quantised": True},
+}
+
+PROTOCOL = frozenset({"quantised", "color"})
+"""Settings that, when changed, make a number measure something else than the paper's."""
+
+
+def _published(dataset: str, values: tuple[float, float, float], source: str) -> dict[float, Published]:
+    return {
+        sigma: Published("psnr", dataset, value, source, {"sigma": sigma}) for sigma, value in zip(_ALL, values, strict=True)
+    }
+
+
+_GREY = _published("bsd68", (31.97, 29.50, 26.58), "Liang et al. 2021, Table 5 (a network for each sigma)")
+_COLOR = _published("cbsd68", (34.42, 31.78, 28.56), "Liang et al. 2021, Table 6 (a network for each sigma)")
+
+PUBLISHED = {
+    "s15": [_GREY[15.0]],
+    "s25": [_GREY[25.0]],
+    "s50": [_GREY[50.0]],
+    "color": list(_COLOR.values()),
+    "blind": list(_GREY.values()),
+    "nonblind": list(_GREY.values()),
+}
+
+
+def recipe(
+    sigma: float | tuple[float, float] = 25.0,
+    judged_at: tuple[float, ...] = (25.0,),
+    color: bool = False,
+    quantised: bool = False,
+    projected: bool = False,
+    start: str | None = None,
+    width: int = 180,
+    depths: tuple[int, ...] = (6, 6, 6, 6, 6, 6),
+    heads: int = 6,
+    averaging: float = 0.999,
+    photos: str = "bsds500",
+    judged_on: str = "bsd68",
+    shuffle_colors: bool = False,
+    patch: int = 128,
+    batch: int = 8,
+    steps: int = 1_600_000,
+    rate: float = 2e-4,
+    falling: bool = False,
+    clip: float | None = None,
+    seed: int = 0,
+) -> Run:
+    """SwinIR on additive Gaussian noise.
+
+    Args:
+        sigma: noise level in training (0-255 scale), or two bounds to draw it between.
+        judged_at: noise levels it is judged at.
+        color: RGB rather than grey.
+        quantised: clip the noisy picture and round it to 8 bits, in training and in judging.
+        projected: tell the network the noise level, by projecting its answer (UDNet).
+        start: weights to begin with: a run's folder or a weights file, of the same network.
+        width: features.
+        depths: layers of each group.
+        heads: of the attention.
+        averaging: decay of the average of weights that is judged.
+        photos: pictures to learn from: embedded, bsds500, or a folder.
+        judged_on: pictures to judge on: embedded, bsd68, set12, or a folder.
+        shuffle_colors: exchange the colour channels of training patches at random.
+        patch: side of the training patches in pixels.
+        batch: patches a step.
+        steps: length of the training.
+        rate: Adam's learning rate, halved after 1/2, 4/5, 9/10 and 15/16 of the training.
+        falling: let the rate fall along a cosine instead.
+        clip: largest norm of the gradient.
+        seed: of weights, patches and noise.
+    """
+    grey = not color
+    plain = SwinIR(1 if grey else 3, width=width, depths=depths, heads=heads).initialise(generator(seed, "weights"))
+    network = Projected(plain) if projected else plain
+    judged = judging(judged_on, grey=grey)
+    judges = [
+        Judge(
+            judged, NoisyPair(Gaussian(level, quantised), projected), (psnr, ssim), {"sigma": level}, classical.baselines(level)
+        )
+        for level in judged_at
+    ]
+    middle = judges[len(judges) // 2]
+    schedule = cosine if falling else halved_after(0.5, 0.8, 0.9, 0.9375)
+    return Run(
+        method=Regression(network, charbonnier),
+        stream=PatchStream(
+            training(photos, grey=grey),
+            NoisyPair(Gaussian(sigma, quantised), projected),
+            patch=patch,
+            batch=batch,
+            seed=seed,
+            shuffle_colors=shuffle_colors,
+        ),
+        optimizers={"network": adam(rate, schedule=schedule, clip=clip)},
+        steps=steps,
+        validation=Judge(judged.first(8), middle.degrade, middle.metrics, middle.varied),
+        validate_every=max(1, steps // 10),
+        judges=judges,
+        averaging=averaging,
+        restorer=network,
+        needs=[lambda: plain.load_state_dict(lookup.network(Path(start)).state_dict())] if start else [],
+        seed=seed,
+    )
