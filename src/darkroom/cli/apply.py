@@ -10,10 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse
 from darkroom.core.errors import DarkroomError
+from darkroom.data import kernels
 from darkroom.engine.apply import apply, plan
+from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.restore import Restorer
 from darkroom.engine.train import device_name
 from darkroom.recipes import lookup
+from darkroom.solvers.deblur import Solver
 
 
 def command(arguments: list[str]) -> None:
@@ -24,6 +27,9 @@ def command(arguments: list[str]) -> None:
         output: Annotated[Path, tyro.conf.arg(aliases=("-o",))],
         weights: Path,
         sigma: float | None = None,
+        kernel: str | None = None,
+        solver: Solver = "hqs",
+        steps: int = 8,
         memory: int = 512,
         precision: Literal["auto", "32", "bf16"] = "auto",
         accelerator: Accelerator = "auto",
@@ -32,18 +38,26 @@ def command(arguments: list[str]) -> None:
 
         Example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo
 
+        With --kernel, a blurred picture is made sharp: the denoiser serves as the prior of a deconvolution.
+
+        Example: darkroom apply shaken.png -o sharp.png --weights runs/dncnn/nonblind --kernel levin09_kernels.npz:k1 --sigma 2.55
+
         Args:
             source: A picture, or a folder of pictures.
             output: Where the answer goes: a file for a file, a folder for a folder.
             weights: A run's folder, a weights file of Darkroom's, or somebody else's checkpoint (.pth).
-            sigma: Noise level (0-255 scale), for a network that is told it.
+            sigma: Noise level (0-255 scale), for a network that is told it, or for --kernel; by default it is estimated.
+            kernel: Blur kernel, a picture, .npy, .txt, or .npz (FILE:NAME where it holds several).
+            solver: How to deblur: hqs (half-quadratic splitting), ista or fista.
+            steps: Steps of the solver.
             memory: MiB that the network's activations may take; a large picture is cut into tiles accordingly.
             precision: auto takes bfloat16 where the hardware has it and a check on these weights allows it.
             accelerator: What to compute on.
         """
         pairs = plan(source, output)
         device = chosen(accelerator)
-        restorer = Restorer(lookup.network(weights), device=device, memory=memory << 20, precision=precision, sigma=sigma)
+        plain = Restorer(lookup.network(weights), device=device, memory=memory << 20, precision=precision, sigma=sigma)
+        restorer = plain if kernel is None else Deblurrer(plain, kernels.kernel(kernel), sigma, solver=solver, steps=steps)
         console = Console(stderr=True)
         failed = 0
         with Progress(
@@ -54,7 +68,7 @@ def command(arguments: list[str]) -> None:
             console=console,
             disable=not console.is_terminal,
         ) as bar:
-            files, tiles = bar.add_task("pictures", total=len(pairs)), bar.add_task("tiles")
+            files, tiles = bar.add_task("pictures", total=len(pairs)), bar.add_task("steps" if kernel else "tiles")
             for done in apply(restorer, pairs, lambda n, total: bar.update(tiles, completed=n, total=total)):
                 bar.update(files, advance=1)
                 failed += done.error is not None

@@ -24,6 +24,9 @@ class Pair(NamedTuple):
 Predict = Callable[[Pair], Tensor]
 """Answers a batch: a method's `predict`, or something that was not trained."""
 
+Walk = Callable[[Pair], Iterator[Tensor]]
+"""Approaches its answer: a method's `iterates`."""
+
 
 class Method(nn.Module, ABC):
     """One paper's training rule: its players, and the losses they minimise in the order they move.
@@ -44,6 +47,10 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def predict(self, batch: Any) -> Tensor:
         """The method's answer for a batch, as it is judged."""
+
+    def iterates(self, batch: Any) -> Iterator[Tensor]:
+        """The answer as it is approached, for a method that walks there; the last one is `predict`'s."""
+        yield self.predict(batch)
 
     def after_step(self, step: int) -> Collection[str]:
         """Move what no optimizer moves (targets, grids); return the names of players that were replaced."""

@@ -16,6 +16,7 @@ FLAT_SETS = {
     "kodak24": "Kodak24",
     "mcmaster": "McMaster",
     "urban100": "Urban100",
+    "sun80": "Sun_Hays_SR_groundtruth",
 }
 """Test sets that are one flat folder below the data root."""
 

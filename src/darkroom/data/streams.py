@@ -92,6 +92,21 @@ class PatchStream:
         return self.degrade(to_float(patch).contiguous(), random)
 
 
+class Nothing:
+    """The stream of a row that learns nothing."""
+
+    batch = 1
+
+    def open(self) -> None:
+        pass
+
+    def describe(self) -> dict[str, Any]:
+        return {"set": "none", "pictures": 0, "samples a step": 0, "sample": "nothing is trained", "degradation": "none"}
+
+    def sample(self, step: int, index: int) -> Pair:
+        raise LookupError("a row that learns nothing has no samples")
+
+
 def patch_of(
     picture: Shaped[Tensor, "channel height width"], side: int, down: int, right: int, turn: int
 ) -> Shaped[Tensor, "channel side side"]:

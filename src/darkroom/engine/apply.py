@@ -9,6 +9,7 @@ from torch import nn
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.data.pictures import files_below
+from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.restore import Restorer
 
 
@@ -52,7 +53,9 @@ def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
 
 
 def apply(
-    restorer: Restorer, pairs: list[tuple[Path, Path]], progress: Callable[[int, int], None] = lambda done, total: None
+    restorer: Restorer | Deblurrer,
+    pairs: list[tuple[Path, Path]],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Applied]:
     """Restore every pair of `plan`; a picture that fails is reported and the others go on."""
     for source, output in pairs:

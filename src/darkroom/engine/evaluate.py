@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from darkroom.core.errors import about
 from darkroom.core.images import to_float
-from darkroom.core.method import Pair, Predict
-from darkroom.engine.run import Judge
+from darkroom.core.method import Pair, Predict, Walk
+from darkroom.engine.run import Judge, spelled
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Answer:
         prediction: the answer, without batch dimension.
         scores: value by metric name.
         seconds: the answer took, synchronised.
+        trace: scores of the iterates before the answer and of the answer itself; empty if it was given at once.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Answer:
     prediction: Tensor
     scores: Mapping[str, float]
     seconds: float
+    trace: Sequence[Mapping[str, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,43 @@ class Result:
         return {**columns, **varied, "values": [round(value, 6) for value in values]}
 
 
-def answers(predict: Predict, judge: Judge, device: torch.device) -> Iterator[Answer]:
+def answers(predict: Predict | Walk, judge: Judge, device: torch.device) -> Iterator[Answer]:
     """Answer every picture of a judge, one at a time, in evaluation precision.
 
-    The degradation's generator is seeded anew before every picture.
+    The degradation's generator is seeded anew before every question. A judge with several degradations asks each of every
+    picture. A walk's iterates are scored too, off the clock.
     """
     for name, picture in zip(judge.pictures.names, judge.pictures, strict=True):
-        with about(judge.pictures.files[name]):
-            pair = judge.degrade(to_float(picture), torch.Generator().manual_seed(judge.seed))
-        batch = Pair(pair.source[None].to(device), pair.target[None].to(device), tuple(g[None].to(device) for g in pair.given))
-        _synchronise(device)
-        begun = time.perf_counter()
-        with torch.inference_mode():
-            prediction = predict(batch)
-        _synchronise(device)
-        seconds = time.perf_counter() - begun
-        with about(judge.pictures.files[name]):
-            scores = {metric.name: metric.compute(prediction, batch.target).item() for metric in judge.metrics}
-        yield Answer(name, pair, prediction[0].cpu(), scores, seconds)
+        for number, degrade in enumerate(judge.degradations, 1):
+            with about(judge.pictures.files[name]):
+                pair = degrade(to_float(picture), torch.Generator().manual_seed(judge.seed))
+                question = name if len(judge.degradations) == 1 else f"{name} {number}"
+                yield _answer(predict, judge, question, pair, device)
+
+
+def _answer(predict: Predict | Walk, judge: Judge, name: str, pair: Pair, device: torch.device) -> Answer:
+    batch = Pair(pair.source[None].to(device), pair.target[None].to(device), tuple(g[None].to(device) for g in pair.given))
+    seconds, trace = 0.0, []
+    with torch.inference_mode():
+        begun = _clock(device)
+        given = predict(batch)
+        steps = iter([given]) if isinstance(given, Tensor) else given
+        for prediction in steps:
+            seconds += _clock(device) - begun
+            trace.append({metric.name: metric.compute(prediction, batch.target).item() for metric in judge.metrics})
+            begun = _clock(device)
+    return Answer(name, pair, prediction[0].cpu(), trace[-1], seconds, trace if len(trace) > 1 else ())
+
+
+def traced(judge: Judge, answered: list[Answer]) -> list[tuple[int, str, float]]:
+    """The mean score after each step, of walks: `(step, name of metric, dataset and what was varied, value)`."""
+    lengths = [len(answer.trace) for answer in answered]
+    column = " ".join([judge.pictures.name, *spelled(judge.varied)])
+    return [
+        (step + 1, f"{metric.name}@{column}", statistics.fmean(answer.trace[step][metric.name] for answer in answered))
+        for metric in judge.metrics
+        for step in range(min(lengths))
+    ]
 
 
 def summarise(method: str, judge: Judge, answered: list[Answer]) -> list[Result]:
@@ -109,6 +130,7 @@ def summarise(method: str, judge: Judge, answered: list[Answer]) -> list[Result]
     return results
 
 
-def _synchronise(device: torch.device) -> None:
+def _clock(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    return time.perf_counter()

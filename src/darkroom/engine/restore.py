@@ -79,15 +79,19 @@ class Restorer:
         self.tile = self._tile_within(memory)
 
     def __call__(
-        self, picture: Float[Tensor, "channel height width"], progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        picture: Float[Tensor, "channel height width"],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        sigma: float | None = None,
     ) -> Float[Tensor, "channel height2 width2"]:
-        """Restore one picture, grey or RGB, in [0, 1]; grey stays grey.
+        """Restore one picture, grey or RGB, in [0, 1]; grey stays grey. `sigma` is told in place of the restorer's own.
 
         A grey picture is shown to a colour network as three equal channels and the answers are averaged;
         a colour picture is shown to a grey network one channel at a time.
         """
         given, wanted = len(picture), self.channels
-        level = self.level_of(picture)
+        level = sigma if sigma is not None and self.nonblind else self.level_of(picture)
         if given == wanted:
             return self._tiled(picture, level, progress)
         if given == 1:

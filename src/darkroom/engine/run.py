@@ -87,7 +87,7 @@ class Judge:
 
     Args:
         pictures: the clean pictures; their name is the column's name.
-        degrade: makes the question from a clean picture.
+        degrade: makes the question from a clean picture; several of them (a `Sequence`) make a question each.
         metrics: the protocols.
         varied: what distinguishes this judge from others on the same pictures, for example `{"sigma": 25}`.
         baselines: what else answers the same questions and stands in the table, by name.
@@ -96,12 +96,17 @@ class Judge:
     """
 
     pictures: Pictures
-    degrade: Degradation
+    degrade: Degradation | Sequence[Degradation]
     metrics: Sequence[Metric]
     varied: Varied = field(default_factory=dict)
     baselines: Mapping[str, Predict] = field(default_factory=dict)
     seed: int = 0
     where_present: bool = False
+
+    @property
+    def degradations(self) -> Sequence[Degradation]:
+        """All of them."""
+        return self.degrade if isinstance(self.degrade, Sequence) else (self.degrade,)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from lightning_fabric import Fabric
 
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError, Diverged, Interrupted
-from darkroom.core.files import write_json_lines
+from darkroom.core.files import read_json_lines, write_json_lines
 from darkroom.core.images import Picture, write
+from darkroom.core.method import Predict, Walk
 from darkroom.engine import checkpoint
-from darkroom.engine.evaluate import Answer, answers, summarise
+from darkroom.engine.evaluate import Answer, answers, summarise, traced
 from darkroom.engine.fit import Record, Training, fit
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.journal import Journal, beside_each_other, file_name, middles
@@ -165,7 +166,8 @@ def _finish(training: Training, folder: RunFolder, config: dict[str, Any], liste
         weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
         done = folder.read_results()
         for judge in run.judges:
-            for name, predict in {"ours": method.predict, **judge.baselines}.items():
+            methods: dict[str, Predict | Walk] = {"ours": method.iterates, **judge.baselines}
+            for name, predict in methods.items():
                 if any(_same(line, name, judge) for line in done):
                     continue
                 listener.say(", ".join([f"judging {name} on {judge.pictures.name}", *spelled(judge.varied)]))
@@ -179,6 +181,16 @@ def _finish(training: Training, folder: RunFolder, config: dict[str, Any], liste
                 made = {"device": device_name(where), "step": training.step, "seconds_trained": seconds}
                 done += [{**result.line(), **made} for result in summarise(name, judge, answered)]
                 write_json_lines(folder.results, done)
+                if any(answer.trace for answer in answered):
+                    _write_walk(folder, judge, answered)
+
+
+def _write_walk(folder: RunFolder, judge: Judge, answered: list[Answer]) -> None:
+    """Scores against the steps of a solver, among the other curves; written again, they replace what was there."""
+    new = [{"step": step, "split": "solver", "name": name, "value": value} for step, name, value in traced(judge, answered)]
+    names = {line["name"] for line in new}
+    old = [line for line in read_json_lines(folder.metrics) if line["split"] != "solver" or line["name"] not in names]
+    write_json_lines(folder.metrics, [*old, *new])
 
 
 def keep_pictures(folder: Path, method: str, judge: Judge, answer: Answer) -> None:

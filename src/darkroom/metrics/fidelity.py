@@ -63,6 +63,30 @@ def luma(pictures: Pictures) -> Float[Tensor, "batch 1 height width"]:
     return (y.round() / 255).float()
 
 
+def psnr_within(border: int) -> Metric:
+    """PSNR over all channels with a border cropped, as deblurring is judged."""
+    return _within("psnr", "PSNR", "dB", "PSNR = -10 log10(mean squared error), peak 1,", _psnr, border)
+
+
+def ssim_within(border: int) -> Metric:
+    """SSIM with a border cropped, as deblurring is judged."""
+    return _within("ssim", "SSIM", "", "SSIM (11x11 Gaussian window of deviation 1.5)", _ssim, border)
+
+
+def _within(name: str, title: str, unit: str, words: str, plain: Callable[..., Tensor], border: int) -> Metric:
+    def compute(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+        return plain(*(_inside(border, x) for x in (prediction, target)))
+
+    return Metric(
+        f"{name}_crop{border}",
+        f"{title} inside",
+        unit,
+        f"{words} over all channels, {border} pixels cropped from every side; output clipped and rounded to 8 bits; mean over "
+        "pictures.",
+        compute,
+    )
+
+
 def psnr_y(border: int) -> Metric:
     """PSNR on luma with a border cropped, as super-resolution is judged; `border` is the factor, in pixels."""
     return _on_luma("psnr", "PSNR", "dB", "PSNR, peak 255,", _psnr, border)
@@ -88,10 +112,14 @@ def _on_luma(name: str, title: str, unit: str, words: str, plain: Callable[..., 
 
 
 def _luma_within(border: int, *pictures: Pictures) -> list[Tensor]:
-    if min(pictures[0].shape[-2:]) <= 2 * border:
-        height, width = pictures[0].shape[-2:]
+    return [_inside(border, luma(x)) for x in pictures]
+
+
+def _inside(border: int, pictures: Pictures) -> Float[Tensor, "batch channel inner_height inner_width"]:
+    height, width = pictures.shape[-2:]
+    if min(height, width) <= 2 * border:
         raise DarkroomError(f"a picture of {width}x{height} has nothing left when {border} pixels are cropped from every side")
-    return [luma(x)[..., border : x.shape[-2] - border, border : x.shape[-1] - border] for x in pictures]
+    return pictures[..., border : height - border, border : width - border]
 
 
 def _l1(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
