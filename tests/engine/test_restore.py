@@ -4,11 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.images import to_float
 from darkroom.core.randomness import generator
+from darkroom.data.embedded import embedded
 from darkroom.engine.restore import Restorer, fused, has_fast_bf16, tiles
 from darkroom.networks.basic_sr import BasicSRModel
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.safmn import SAFMN
+from darkroom.operators.noise import Gaussian
 
 
 def network(channels: int = 3, depth: int = 4, nonblind: bool = False) -> DnCNN:
@@ -128,8 +131,16 @@ def test_a_nonblind_network_is_told_the_level():
     picture = torch.rand(3, 16, 16)
     expected = plain(picture[None], torch.tensor([20 / 255]))[0]
     torch.testing.assert_close(Restorer(plain, precision="32", sigma=20.0)(picture), expected, atol=1e-5, rtol=1e-5)
-    with pytest.raises(DarkroomError, match="--sigma"):
-        Restorer(plain)
+    torch.testing.assert_close(Restorer(plain, precision="32")(picture, sigma=20.0), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_nonblind_network_is_told_an_estimate_where_nobody_knows():
+    clean = to_float(embedded("heldout")[0][:, :128, :160])
+    restorer = Restorer(network(nonblind=True), precision="32")
+    for sigma in (10.0, 25.0, 50.0):
+        noisy = Gaussian(sigma)(clean, torch.Generator().manual_seed(0))[0]
+        assert restorer.level_of(noisy) == pytest.approx(sigma, rel=0.2)
+    assert Restorer(network(), precision="32").level_of(clean) is None
 
 
 def test_less_memory_means_smaller_tiles_and_far_too_little_is_an_error():

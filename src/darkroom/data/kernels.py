@@ -1,7 +1,6 @@
 """Blur kernels from files: several by name, or one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from darkroom.core import images
 from darkroom.core.errors import DarkroomError, about
 from darkroom.core.paths import data_root
 from darkroom.core.randomness import generator
+from darkroom.data.streams import Degradation
 from darkroom.operators.blur import BlurredPair, Boundary, Kernel, normalised
 
 
@@ -107,7 +107,7 @@ def drawn(count: int = 2, side: int = 13, seed: int = 0) -> dict[str, Kernel]:
     return found
 
 
-class Blurs(Sequence[BlurredPair]):
+class Blurs:
     """One blur for every kernel of a set, which is read at first use.
 
     Args:
@@ -118,15 +118,8 @@ class Blurs(Sequence[BlurredPair]):
     def __init__(self, find: Callable[[], Mapping[str, Kernel]], sigma: float, boundary: Boundary, quantised: bool) -> None:
         self.find, self.sigma, self.boundary, self.quantised = find, sigma, boundary, quantised
 
-    @cached_property
-    def pairs(self) -> list[BlurredPair]:
+    def ways(self) -> Sequence[Degradation]:
         return [BlurredPair(kernel, self.sigma, self.boundary, self.quantised) for kernel in self.find().values()]
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.pairs[index]
-
     def __str__(self) -> str:
-        return f"each of {len(self)} kernels; {self.pairs[0]}, and so on"
+        return "; ".join(map(str, self.ways()))

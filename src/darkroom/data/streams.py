@@ -1,6 +1,6 @@
 """Training streams: a batch is a function of seed and step, and of nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,14 @@ from darkroom.data.pictures import Pictures
 
 Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator], Pair]
 """Makes a training pair from a clean picture: `(clean, generator) -> Pair`."""
+
+
+@runtime_checkable
+class Ways(Protocol):
+    """Several degradations, each of which makes a question of every picture."""
+
+    def ways(self) -> Sequence[Degradation]:
+        """All of them."""
 
 
 @runtime_checkable

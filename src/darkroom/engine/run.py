@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from darkroom.core.method import Method, Predict
 from darkroom.core.network import RestorationNetwork
 from darkroom.data.pictures import Pictures
-from darkroom.data.streams import Degradation, Stream
+from darkroom.data.streams import Degradation, Stream, Ways
 from darkroom.metrics.fidelity import Metric
 
 Schedule = Callable[[float], float]
@@ -87,7 +87,7 @@ class Judge:
 
     Args:
         pictures: the clean pictures; their name is the column's name.
-        degrade: makes the question from a clean picture; several of them (a `Sequence`) make a question each.
+        degrade: makes the question from a clean picture, or several questions.
         metrics: the protocols.
         varied: what distinguishes this judge from others on the same pictures, for example `{"sigma": 25}`.
         baselines: what else answers the same questions and stands in the table, by name.
@@ -96,7 +96,7 @@ class Judge:
     """
 
     pictures: Pictures
-    degrade: Degradation | Sequence[Degradation]
+    degrade: Degradation | Ways
     metrics: Sequence[Metric]
     varied: Varied = field(default_factory=dict)
     baselines: Mapping[str, Predict] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Judge:
     @property
     def degradations(self) -> Sequence[Degradation]:
         """All of them."""
-        return self.degrade if isinstance(self.degrade, Sequence) else (self.degrade,)
+        return self.degrade.ways() if isinstance(self.degrade, Ways) else (self.degrade,)
 
 
 @dataclass(frozen=True)

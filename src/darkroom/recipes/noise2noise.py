@@ -129,7 +129,11 @@ def recipe(
     degrade = TwoNoisy(_TRAINING[noise]) if targets == "noisy" else NoisyPair(_TRAINING[noise])
     drawn = dict(patch=patch, batch=batch, seed=seed)
     loss = absolute_error if noise == "text" else squared_error
-    judges = [judge for name in (judged_on, *standard) for judge in _judges(noise, name, where_present=name != judged_on)]
+    judges = [
+        judge
+        for name in (judged_on, *standard)
+        for judge in _judges(noise, name, where_present=name != judged_on, beside_classical=not captured)
+    ]
     middle = judges[len(_JUDGED[noise]) // 2]
     return Run(
         method=AnnealedL0(network, steps) if noise == "impulse" else Regression(network, loss),
@@ -146,9 +150,11 @@ def recipe(
     )
 
 
-def _judges(noise: Kind, name: str, *, where_present: bool) -> list[Judge]:
+def _judges(noise: Kind, name: str, *, where_present: bool, beside_classical: bool) -> list[Judge]:
     judges = []
     for varied, level, model in _JUDGED[noise].values():
-        told = classical.baselines(level) if varied == "sigma" else {"noisy input": classical.told(classical.unchanged, 0.0)}
+        told = {"noisy input": classical.told(classical.unchanged, 0.0)}
+        if varied == "sigma" and beside_classical:
+            told = classical.baselines(level)
         judges.append(Judge(judging(name), NoisyPair(model), (psnr, ssim), {varied: level}, told, where_present=where_present))
     return judges

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from darkroom.core.errors import DarkroomError
+from darkroom.data import kernels
+from darkroom.data.kernels import Blurs, drawn, kernel
+from darkroom.operators.blur import BlurredPair
+
+TABLE = np.array([[0.0, 1.0, 0.0], [1.0, 4.0, 2.0], [0.0, 1.0, 1.0]])
+
+
+@pytest.mark.parametrize("ending", ["npz", "npy", "txt", "csv", "png"])
+def test_every_kind_of_file_gives_the_same_kernel(tmp_path: Path, ending: str):
+    path = tmp_path / f"k.{ending}"
+    if ending == "npz":
+        np.savez(path, only=TABLE)
+    elif ending == "npy":
+        np.save(path, TABLE)
+    elif ending == "png":
+        Image.fromarray((TABLE * 60).astype(np.uint8)).save(path)
+    else:
+        np.savetxt(path, TABLE, delimiter="," if ending == "csv" else " ")
+    torch.testing.assert_close(kernel(str(path)), torch.from_numpy(TABLE / TABLE.sum()).float())
+
+
+def test_one_of_several_is_chosen_by_name(tmp_path: Path):
+    path = tmp_path / "two.npz"
+    np.savez(path, a=TABLE, b=TABLE.T)
+    assert torch.equal(kernel(f"{path}:b"), kernel(f"{path}:a").T)
+    for given, words in [(str(path), "has 2 kernels: choose one of a, b"), (f"{path}:c", "no kernel 'c': choose one of a, b")]:
+        with pytest.raises(DarkroomError, match=words):
+            kernel(given)
+
+
+def test_rubbish_is_one_line(tmp_path: Path):
+    np.save(tmp_path / "object.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "even.npy", np.ones((4, 4)))
+    (tmp_path / "words.txt").write_text("these are words")
+    (tmp_path / "broken.npz").write_bytes(b"PK rubbish")
+    (tmp_path / "broken.png").write_bytes(b"rubbish")
+    (tmp_path / "k.doc").write_bytes(b"")
+    for name, words in [
+        ("object.npy", "cannot be read as a table of numbers .*pickle"),
+        ("even.npy", "even.npy: a kernel of 4x4 has no middle"),
+        ("words.txt", "cannot be read as a table"),
+        ("broken.npz", "cannot be read"),
+        ("broken.png", "cannot be read"),
+        ("k.doc", "'.doc' is none of"),
+        ("nothing.npy", "no kernel file at"),
+    ]:
+        with pytest.raises(DarkroomError, match=words):
+            kernel(str(tmp_path / name))
+
+
+def test_drawn_kernels_are_paths_and_their_own(tmp_path: Path, monkeypatch):
+    first, second = drawn().values()
+    assert first.shape == (13, 13) and first.sum().item() == pytest.approx(1) and not torch.equal(first, second)
+    assert 5 < int((first > 0).sum()) < 80
+    assert torch.equal(drawn()["drawn1"], first)
+    ways = Blurs(drawn, 2.55, "valid", True).ways()
+    assert [type(way) for way in ways] == [BlurredPair] * 2
+    monkeypatch.setenv("DARKROOM_DATA", str(tmp_path))
+    with pytest.raises(DarkroomError, match="kernels of Levin et al. 2009 are not at"):
+        kernels.levin()
+
+
+def test_the_kernels_of_levin(real_data: Path):
+    found = kernels.levin()
+    assert {name: tuple(k.shape) for name, k in found.items()} == {
+        "k1": (19, 19), "k2": (17, 17), "k3": (15, 15), "k4": (27, 27), "k5": (13, 13), "k6": (21, 21), "k7": (23, 23), "k8": (23, 23)
+    }  # fmt: skip
