@@ -2,6 +2,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -80,7 +81,17 @@ def foreign(tmp_path: Path) -> Path:
         (["report", "nothing"], "no run at or below nothing"),
         (["data", "get", "imagenet"], "no dataset 'imagenet'"),
         (["data", "check", "bsds500"], "darkroom data get bsds500"),
-        (["data"], "needs one of list, get, check"),
+        (["data"], "needs one of list, get, check, make"),
+        (["data", "make"], "needs one of noisy-pairs; given nothing"),
+        (["data", "make", "noisy-pairs", "-o", "OUT"], "--from"),
+        (["data", "make", "noisy-pairs", "--from", "nowhere", "-o", "OUT"], "neither a folder nor a known set"),
+        (["data", "make", "noisy-pairs", "--from", "embedded", "--count", "0", "-o", "OUT"], "--count 0"),
+        (["train", "swinir", "laptop", "--heads", "5", "--out", "OUT"], "5 heads cannot share 24 features"),
+        (["train", "swinir", "laptop", "--start", "nothing.pth", "--out", "OUT"], "no weights file at nothing.pth"),
+        (["train", "noise2noise", "gaussian", "--out", "OUT"], "BSDS500 is not at"),
+        (["train", "noise2noise", "laptop", "--width", "0", "--out", "OUT"], "--width 0"),
+        (["train", "sun_deblurring", "hqs", "--out", "OUT"], "Sun_Hays_SR_groundtruth is not at"),
+        (["train", "sun_deblurring", "laptop", "--prior", "nothing.pth", "--out", "OUT"], "no weights file at nothing.pth"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(darkroom, tmp_path: Path, monkeypatch, words, said):
@@ -113,6 +124,8 @@ def test_debug_shows_the_traceback(darkroom):
         ["demo", "--help"],
         ["data", "--help"],
         ["data", "get", "--help"],
+        ["data", "make", "--help"],
+        ["data", "make", "noisy-pairs", "--help"],
         ["list", "--help"],
     ],
 )
@@ -188,6 +201,51 @@ def test_a_row_trains_and_its_folder_restores_and_reports(darkroom, photos: Path
     code, _, error = darkroom("train", "dncnn", "laptop", "--out", out, "--accelerator", "cpu", *settings, "--rate", 0.5)
     assert code == 2
     assert "rate=0.001 (now 0.5)" in error
+
+
+def test_noisy_targets_and_clean_ones_make_a_study(darkroom, photos: Path, tmp_path: Path):
+    out = tmp_path / "runs"
+    small = ["--width", 2, "--patch", 16, "--batch", 2, "--steps", 3, "--photos", photos, "--judged-on", photos, "--out", out]
+    for row in ("pictures_1", "pictures_1_clean", "pictures_4", "pictures_4_clean"):
+        code, _, error = darkroom("train", "noise2noise", row, "--accelerator", "cpu", "--standard", *small)
+        assert code == 0, error
+    assert darkroom("report", out)[0] == 0
+    page = (out / "report.html").read_text()
+    assert 'id="studies"' in page and page.count("gap: clean minus noisy") >= 2
+    code, said, error = darkroom("data", "make", "noisy-pairs", "--from", photos, "--count", 3, "-o", tmp_path / "p.pkl")
+    assert code == 0 and "3 pairs of 32x32 pixels from 4 pictures, noise blocky" in said
+    assert [tuple(x.shape) for x in torch.load(tmp_path / "p.pkl", weights_only=True)] == [(3, 3, 32, 32)] * 2
+
+
+def test_a_blurred_picture_is_sharpened(darkroom, foreign: Path, photos: Path, tmp_path: Path):
+    np.savez(tmp_path / "k.npz", one=np.ones((3, 3)), two=np.ones((5, 1)))
+    words = ["apply", photos, "-o", tmp_path / "sharp", "--weights", foreign, "--steps", 2]
+    code, _, error = darkroom(*words, "--kernel", f"{tmp_path / 'k.npz'}:two", "--sigma", 5)
+    assert code == 0, error
+    assert [Image.open(path).size for path in sorted((tmp_path / "sharp").iterdir())] == [(56, 48)] * 4
+    for more, said in [
+        (["--kernel", tmp_path / "k.npz"], "has 2 kernels: choose one of one, two"),
+        (["--kernel", tmp_path / "no.npz"], "no kernel file at"),
+        (["--kernel", f"{tmp_path / 'k.npz'}:one", "--sigma", 0], "4 of 4 pictures could not be restored"),
+    ]:
+        code, _, error = darkroom(*words, *more)
+        assert code == 2 and said in error and "Traceback" not in error
+
+
+def test_a_row_that_learns_nothing_is_judged_step_by_step(darkroom, photos: Path, tmp_path: Path):
+    out = tmp_path / "runs"
+    small = ["--photos", photos, "--steps", 3, "--border", 4, "--out", out, "--accelerator", "cpu", "--pictures", 1]
+    for _ in range(2):  # the second time everything is there
+        code, said, error = darkroom("train", "sun_deblurring", "laptop", *small)
+        assert code == 0, error
+    assert "Wiener" in said and "blurred input" in said
+    lines = [json.loads(line) for line in (out / "sun_deblurring" / "laptop" / "metrics.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["split"] == "solver" and line["name"].startswith("psnr_crop4@photos")]
+    assert steps == [1, 2, 3]
+    results = [json.loads(line) for line in (out / "sun_deblurring" / "laptop" / "results.jsonl").read_text().splitlines()]
+    assert {line["count"] for line in results} == {2}  # one picture, two kernels
+    assert darkroom("report", out)[0] == 0
+    assert "solver: psnr_crop4@photos sigma 2.55" in (out / "report.html").read_text()
 
 
 def test_an_adversarial_row_trains_enlarges_and_shows_its_trade_off(darkroom, photos: Path, tmp_path: Path):

@@ -25,7 +25,8 @@ class Journal:
     def __init__(self, folder: RunFolder, start: int, *, every: int, pending: dict[str, list[float]] | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter  # slow to import
 
-        kept = [record for record in read_json_lines(folder.metrics) if record["step"] <= start]
+        # The steps of a solver are none of training's.
+        kept = [line for line in read_json_lines(folder.metrics) if line["step"] <= start or line["split"] == "solver"]
         write_json_lines(folder.metrics, kept)
         self.folder, self.every = folder, every
         self._lines = folder.metrics.open("a", encoding="utf-8")

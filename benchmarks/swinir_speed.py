@@ -1,0 +1,96 @@
+"""SwinIR against the authors' file (spandrel's copy), the same weights: time, memory and numbers, full size, colour, 256x256."""
+
+import importlib
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.side_by_side import alternate, show
+from darkroom.networks.swinir import SwinIR
+
+THEIRS = "the authors' file, float32"
+
+
+def main() -> None:
+    theirs, ours = networks()
+    picture = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        ways = {
+            THEIRS: partial(theirs, picture),
+            "ours, float32": partial(ours, picture),
+            "ours, bfloat16": partial(in_bfloat16, ours, picture),
+        }
+        show(f"256x256, {torch.get_num_threads()} threads", alternate(ways, rounds=2), against=THEIRS)
+        answer = theirs(picture)
+        for name, way in (("float32", ours), ("bfloat16", partial(in_bfloat16, ours))):
+            print(
+                f"  largest difference in {name}: {(way(picture) - answer).abs().max():.1e}, of numbers up to {answer.abs().max():.1f}"
+            )
+    print("\npeak memory of one picture, above that of the process before it")
+    grown = {which: int(_in_a_process_of_its_own(which)) for which in ("theirs", "float32", "bfloat16")}
+    for which, kilobytes in grown.items():
+        print(f"  {which:44s} {kilobytes / 1024:10.0f} MiB   {kilobytes / grown['theirs']:6.2f} x")
+
+
+def networks() -> tuple[nn.Module, nn.Module]:
+    """The full denoiser twice, drawn once; position biases as strong as trained ones."""
+    module = importlib.import_module("spandrel.architectures.SwinIR.__arch.SwinIR")
+    torch.manual_seed(0)
+    theirs = module.SwinIR(
+        upscale=1,
+        in_chans=3,
+        img_size=128,
+        window_size=8,
+        img_range=1.0,
+        depths=[6] * 6,
+        embed_dim=180,
+        num_heads=[6] * 6,
+        mlp_ratio=2,
+        upsampler="",
+        resi_connection="1conv",
+    ).eval()
+    for name, parameter in theirs.named_parameters():
+        if "table" in name:
+            nn.init.normal_(parameter, std=0.3)
+    ours = SwinIR.from_foreign(theirs.state_dict())
+    assert ours is not None
+    return theirs, ours.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def in_bfloat16(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return network(picture).float()
+
+
+def _in_a_process_of_its_own(which: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", f"from benchmarks.swinir_speed import grown; grown({which!r})"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def grown(which: str) -> None:
+    """Print by how many KiB the process grew at its highest over one picture (Linux)."""
+    theirs, ours = networks()
+    with torch.inference_mode():
+        way = {"theirs": theirs, "float32": ours, "bfloat16": partial(in_bfloat16, ours)}[which]
+        way(torch.rand(1, 3, 16, 16))
+        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+        before = _high_water()
+        way(torch.rand(1, 3, 256, 256))
+    print(_high_water() - before)
+
+
+def _high_water() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+
+if __name__ == "__main__":
+    main()
