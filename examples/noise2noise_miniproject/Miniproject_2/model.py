@@ -96,7 +96,10 @@ class Model:
                 total, order = 0.0, torch.empty(len(source)).uniform_().argsort()
                 for chosen in order.split(BATCH):
                     axes = [axis for axis in (-2, -1) if float(torch.empty(1).uniform_()) < 0.5]
-                    x, y = (pictures[chosen].to(self.device).float().div(white).flip(axes) for pictures in (source, target))
+                    x, y = (
+                        whole_cells(pictures[chosen].to(self.device).float().div(white).flip(axes))
+                        for pictures in (source, target)
+                    )
                     total += float(loss.forward(self.network.forward(x), y)) * len(chosen)
                     optimizer.zero_grad()
                     self.network.backward(loss.backward())

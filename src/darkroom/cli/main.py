@@ -15,7 +15,7 @@ USAGE = """usage: darkroom COMMAND [options]
   evaluate    judge weights on pictures, by a named protocol
   apply       restore a picture or a folder of pictures
   report      one page with tables, curves and pictures from runs
-  data        datasets: list, get, check
+  data        datasets: list, get, check, make
   demo        train a denoiser on embedded photographs and report on it
 
 Each has --help with an example. --debug anywhere shows the traceback of an error.
