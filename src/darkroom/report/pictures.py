@@ -54,7 +54,7 @@ def comparisons(rows: list[Row]) -> list[Comparison]:
     for row in rows:
         folder = row.folders[0].pictures
         for file in sorted(folder.glob("*/*/*/*.png")):
-            if file.stem == "noisy-input":  # the same as the source
+            if file.stem in ("noisy-input", "blurred-input"):  # the same as the source
                 continue
             label = row.title if file.stem == "ours" else _LABELS.get(file.stem, file.stem.replace("-", " "))
             found.setdefault(file.parent.relative_to(folder).parts, {}).setdefault(label, file)
