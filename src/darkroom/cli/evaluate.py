@@ -14,20 +14,17 @@ from darkroom.cli.progress import counted
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_json_lines
 from darkroom.core.method import Predict
-from darkroom.core.network import RestorationNetwork
 from darkroom.data.photographs import judging
 from darkroom.data.pictures import Pictures
 from darkroom.engine.evaluate import Result, answers, summarise
 from darkroom.engine.run import Judge, spelled
 from darkroom.engine.train import device_name
 from darkroom.methods.regression import Regression, half_squared_error
-from darkroom.metrics.fidelity import psnr, ssim
-from darkroom.operators.noise import Gaussian, NoisyPair
+from darkroom.metrics.fidelity import psnr
 from darkroom.operators.resample import Kernel, ReducedPair, enlargements
 from darkroom.recipes import lookup
-from darkroom.recipes.protocols import super_resolution
+from darkroom.recipes.protocols import denoising, super_resolution
 from darkroom.report.collect import Protocol
-from darkroom.solvers import classical
 
 
 def command(arguments: list[str]) -> None:
@@ -77,7 +74,11 @@ def command(arguments: list[str]) -> None:
         table = _Table()
         for name, network in networks.items():
             predict = Regression(network, half_squared_error).to(device).predict
-            judges = _enlarging(pictures, scale, reduction) if scale > 1 else _denoising(pictures, network, sigma, quantised)
+            judges = (
+                _enlarging(pictures, scale, reduction)
+                if scale > 1
+                else denoising.judges(pictures, sigma, quantised=quantised, told=network.nonblind)
+            )
             for judge_ in judges:
                 table.ask(name, predict, judge_, device)
         for judge_ in judges:
@@ -93,19 +94,6 @@ def command(arguments: list[str]) -> None:
             write_json_lines(output, table.lines)
 
     parse(judge, arguments, "evaluate")
-
-
-def _denoising(pictures: Pictures, network: RestorationNetwork, sigma: tuple[float, ...], quantised: bool) -> list[Judge]:
-    return [
-        Judge(
-            pictures,
-            NoisyPair(Gaussian(level, quantised), told=bool(network.nonblind)),
-            (psnr, ssim),
-            {"sigma": level},
-            classical.baselines(level),
-        )
-        for level in sigma
-    ]
 
 
 def _enlarging(pictures: Pictures, scale: int, reduction: Kernel) -> list[Judge]:

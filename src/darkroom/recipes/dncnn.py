@@ -14,12 +14,11 @@ from typing import Literal
 from darkroom.core.randomness import generator
 from darkroom.data.photographs import judging, training
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Published, Run, adam, linear, tenth_after
+from darkroom.engine.run import Published, Run, adam, linear, tenth_after
 from darkroom.methods.regression import Regression, half_squared_error
-from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.dncnn import DnCNN
 from darkroom.operators.noise import Gaussian, NoisyPair
-from darkroom.solvers import classical
+from darkroom.recipes.protocols import denoising
 
 _ALL = (15.0, 25.0, 50.0)
 _BLIND = dict(sigma=(0.0, 55.0), judged_at=_ALL, depth=20, patch=50, steps=150_000)
@@ -127,12 +126,7 @@ def recipe(
     """
     grey = not color
     network = DnCNN(1 if grey else 3, width, depth, batch_norm=batch_norm, nonblind=told).initialise(generator(seed, "weights"))
-    judged = judging(judged_on, grey=grey)
-    judges = [
-        Judge(judged, NoisyPair(Gaussian(level, quantised), told), (psnr, ssim), {"sigma": level}, classical.baselines(level))
-        for level in judged_at
-    ]
-    middle = judges[len(judges) // 2]
+    judges = denoising.judges(judging(judged_on, grey=grey), judged_at, quantised=quantised, told=told)
     return Run(
         method=Regression(network, half_squared_error),
         stream=PatchStream(
@@ -145,7 +139,7 @@ def recipe(
         ),
         optimizers={"network": adam(rate, schedule=linear if schedule == "linear" else tenth_after(0.6), clip=clip)},
         steps=steps,
-        validation=Judge(judged.first(8), middle.degrade, middle.metrics, middle.varied),
+        validation=denoising.validation(judges),
         validate_every=max(1, steps // 10),
         judges=judges,
         restorer=network,

@@ -22,6 +22,7 @@ from darkroom.methods.regression import Regression, absolute_error, squared_erro
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.noise2noise_unet import Noise2NoiseUNet
 from darkroom.operators.noise import Gaussian, Impulse, Noise, NoisyPair, Poisson, TextOverlay, TwoNoisy
+from darkroom.recipes.protocols import denoising
 from darkroom.solvers import classical
 
 Kind = Literal["gaussian", "blind", "poisson", "impulse", "text"]
@@ -134,7 +135,6 @@ def recipe(
         for name in (judged_on, *standard)
         for judge in _judges(noise, name, where_present=name != judged_on, beside_classical=not captured)
     ]
-    middle = judges[len(_JUDGED[noise]) // 2]
     return Run(
         method=AnnealedL0(network, steps) if noise == "impulse" else Regression(network, loss),
         stream=Captures(learned, degrade, **drawn)
@@ -142,7 +142,7 @@ def recipe(
         else PatchStream(learned, degrade, shuffle_colors=shuffle_colors, **drawn),
         optimizers={"network": adam(rate, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
         steps=steps,
-        validation=Judge(judging(judged_on).first(8), middle.degrade, middle.metrics, middle.varied),
+        validation=denoising.validation(judges),
         validate_every=max(1, steps // 10),
         judges=judges,
         restorer=network,

@@ -16,14 +16,13 @@ from pathlib import Path
 from darkroom.core.randomness import generator
 from darkroom.data.photographs import judging, training
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Published, Run, adam, cosine, halved_after
+from darkroom.engine.run import Published, Run, adam, cosine, halved_after
 from darkroom.methods.regression import Regression, charbonnier
-from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.projected import Projected
 from darkroom.networks.swinir import SwinIR
 from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.recipes import lookup
-from darkroom.solvers import classical
+from darkroom.recipes.protocols import denoising
 
 _ALL = (15.0, 25.0, 50.0)
 _MANY = dict(sigma=(10.0, 55.0), judged_at=_ALL)
@@ -130,14 +129,7 @@ def recipe(
     grey = not color
     plain = SwinIR(1 if grey else 3, width=width, depths=depths, heads=heads).initialise(generator(seed, "weights"))
     network = Projected(plain) if projected else plain
-    judged = judging(judged_on, grey=grey)
-    judges = [
-        Judge(
-            judged, NoisyPair(Gaussian(level, quantised), projected), (psnr, ssim), {"sigma": level}, classical.baselines(level)
-        )
-        for level in judged_at
-    ]
-    middle = judges[len(judges) // 2]
+    judges = denoising.judges(judging(judged_on, grey=grey), judged_at, quantised=quantised, told=projected)
     schedule = cosine if falling else halved_after(0.5, 0.8, 0.9, 0.9375)
     return Run(
         method=Regression(network, charbonnier),
@@ -151,7 +143,7 @@ def recipe(
         ),
         optimizers={"network": adam(rate, schedule=schedule, clip=clip)},
         steps=steps,
-        validation=Judge(judged.first(8), middle.degrade, middle.metrics, middle.varied),
+        validation=denoising.validation(judges),
         validate_every=max(1, steps // 10),
         judges=judges,
         averaging=averaging,
