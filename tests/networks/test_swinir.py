@@ -105,6 +105,15 @@ def test_any_size_in_the_same_size_out(height: int, width: int, batch: int):
         torch.testing.assert_close(network(x), x)  # a denoiser begins with doing nothing
 
 
+def test_its_buffers_can_be_told_to_other_processes():
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        network = SwinIR(3, width=4, depths=(2,), heads=2).to(memory_format=torch.channels_last)
+        nn.parallel.DistributedDataParallel(network)(torch.rand(1, 3, 8, 8)).sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 def test_few_windows_at_a_time_change_nothing(monkeypatch):
     network = SwinIR.from_foreign(official().state_dict()).eval()
     x = torch.rand(2, 3, 40, 32)

@@ -89,7 +89,7 @@ class SwinIR(RestorationNetwork):
         else:
             self.conv_last = nn.Conv2d(_FEATURES if head == "classical" else width, channels, 3, padding=1)
         mean = RGB_MEAN if channels == 3 else (0.0,) * channels
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
         self.mean: Tensor
 
     def initialise(self, generator: torch.Generator) -> "SwinIR":
@@ -124,7 +124,8 @@ class SwinIR(RestorationNetwork):
         if picture.shape[1] != self.channels:
             raise DarkroomError(f"this SwinIR takes {self.channels} channel(s), the picture has {picture.shape[1]}")
         height, width = picture.shape[-2:]
-        x = (_whole_windows(picture, self.grid) - self.mean) * self.value_range
+        mean = self.mean.view(-1, 1, 1)
+        x = (_whole_windows(picture, self.grid) - mean) * self.value_range
         shallow = self.conv_first(x.contiguous(memory_format=torch.channels_last))
         features = self.conv_after_body(self._body(shallow)) + shallow
         if self.head == "denoising":
@@ -133,7 +134,7 @@ class SwinIR(RestorationNetwork):
             answer = self.conv_last(self.upsample(self.conv_before_upsample(features)))
         else:
             answer = self.upsample(features)
-        answer = answer / self.value_range + self.mean
+        answer = answer / self.value_range + mean
         return answer[..., : height * self.scale, : width * self.scale]
 
     def _body(self, x: Tensor) -> Tensor:
