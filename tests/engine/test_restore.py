@@ -10,6 +10,7 @@ from darkroom.data.embedded import embedded
 from darkroom.engine.restore import Restorer, fused, has_fast_bf16, tiles
 from darkroom.networks.basic_sr import BasicSRModel
 from darkroom.networks.dncnn import DnCNN
+from darkroom.networks.projected import Projected
 from darkroom.networks.safmn import SAFMN
 from darkroom.operators.noise import Gaussian
 
@@ -141,6 +142,18 @@ def test_a_nonblind_network_is_told_an_estimate_where_nobody_knows():
         noisy = Gaussian(sigma)(clean, torch.Generator().manual_seed(0))[0]
         assert restorer.level_of(noisy) == pytest.approx(sigma, rel=0.2)
     assert Restorer(network(), precision="32").level_of(clean) is None
+
+
+def test_a_projection_is_the_whole_pictures_and_no_tiles():
+    told = Projected(network(1)).eval()
+    picture = Gaussian(25.0)(to_float(embedded("heldout", grey=True)[0][:, :96, :120]), torch.Generator().manual_seed(0))[0]
+    with torch.no_grad():
+        wanted = told(picture[None], torch.tensor([5 / 255]))[0]
+        assert (wanted - told.network(picture[None])[0]).abs().max() > 1e-3  # it does something here
+    restorer = Restorer(told, precision="32", sigma=5.0)
+    for tile in (1000, 40):
+        restorer.tile = tile
+        torch.testing.assert_close(restorer(picture), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_less_memory_means_smaller_tiles_and_far_too_little_is_an_error():

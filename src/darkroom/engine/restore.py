@@ -19,7 +19,9 @@ from darkroom.core.images import to_float
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
+from darkroom.layers.projection import Projection
 from darkroom.metrics.fidelity import psnr
+from darkroom.networks.projected import Projected
 from darkroom.operators.noise import Gaussian
 from darkroom.solvers.noise_level import noise_level
 
@@ -43,7 +45,8 @@ class Restorer:
     pictures are laid out channels-last, and bfloat16 arithmetic is used where the hardware has it and a
     self-check on these very weights finds the PSNR moved by less than `TOLERANCE_DB`. A picture is cut
     into tiles with a margin as wide as the receptive field reaches (`network.halo`), so that a
-    convolutional network gives exactly what it would give for the whole picture at once.
+    convolutional network gives exactly what it would give for the whole picture at once. The projection of a network that
+    is told the level (`networks.projected`) is done once, over the whole picture.
 
     A network that reaches farther than `FARTHEST` pixels is given that margin, and then its tiles differ a little
     from the whole picture; where they meet, neighbours fade into each other over the inner half of their margins. One that looks at pictures in cells (`network.grid`) is given whole cells, the picture being
@@ -71,6 +74,11 @@ class Restorer:
         self.halo = -(-min(network.halo, FARTHEST) // self.grid) * self.grid
         self.feather = self.halo // 2 if network.halo > self.halo else 0
         self.nonblind, self.sigma = network.nonblind, sigma
+        self.projection: Projection | None = None
+        if isinstance(network, Projected):  # its norm is the whole picture's, and no tile's
+            self.projection = copy.deepcopy(network.projection).requires_grad_(False)
+            network = network.network
+        self.told = network.nonblind
         self.network = fused(network).to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16, self.difference = False, 0.0
         if precision == "bf16" or (precision == "auto" and has_fast_bf16(self.device)):
@@ -125,6 +133,8 @@ class Restorer:
             ]
             place += _ramp(inner.shape[1], above * s, below * s)[:, None] * _ramp(inner.shape[2], before * s, after * s) * inner
             progress(done, len(cuts))
+        if self.projection is not None and level is not None:
+            answer = self.projection.cpu()(answer[None], picture[None], torch.tensor([level / 255]))[0]
         return answer[:, : asked_height * s, : asked_width * s]
 
     def _whole_cells(self, picture: Tensor) -> Tensor:
@@ -138,7 +148,7 @@ class Restorer:
     @torch.inference_mode()
     def _run(self, batch: Tensor, level: float | None) -> Tensor:
         batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
-        told = () if level is None else (torch.full((len(batch),), level / 255, device=self.device),)
+        told = (torch.full((len(batch),), level / 255, device=self.device),) if self.told and level is not None else ()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             answer = self.network(batch, *told)
         return answer.float().cpu()
@@ -152,7 +162,7 @@ class Restorer:
             noisy = Gaussian(level)(source, generator("self-check"))[0][None]
             scores = []
             for self.bf16 in (False, True):
-                scores.append(psnr.compute(self._run(noisy, level if self.nonblind else None), clean[None]).item())
+                scores.append(psnr.compute(self._run(noisy, level), clean[None]).item())
             largest = max(largest, abs(scores[0] - scores[1]))
         self.bf16 = False
         return largest if math.isfinite(largest) else math.inf
@@ -173,7 +183,7 @@ class Restorer:
         """Measured on a small picture: the most that is held at one time, and a quarter more for the work itself."""
         side = -(-(64 + self.halo) // self.grid) * self.grid
         with _PeakMemory() as watch:
-            self._run(torch.zeros(1, self.channels, side, side), 25.0 if self.nonblind else None)
+            self._run(torch.zeros(1, self.channels, side, side), 25.0)
         return 1.25 * watch.most / side**2
 
 

@@ -10,7 +10,7 @@ from darkroom.layers.projection import Projection
 class Projected(RestorationNetwork):
     """Π_{y,σ}(f(y)): a blind network f, and `layers.projection` behind it.
 
-    The norm is the whole picture's. In tiles it is each tile's, which for tiles of thousands of pixels is as good as known.
+    The norm is the whole picture's, so that whoever runs f in tiles projects after they were put together.
 
     Args:
         network: f; pictures keep their size.
