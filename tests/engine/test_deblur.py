@@ -68,6 +68,22 @@ def test_what_cannot_be_deblurred_is_said():
             call()
 
 
+class Amplifier(RestorationNetwork):
+    """What no denoiser should be."""
+
+    channels, halo = 1, 0
+
+    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+        return 3 * noisy
+
+
+def test_a_walk_that_diverges_leaves_its_best_and_says_so():
+    blurred = torch.rand(1, 24, 30, generator=generator(0))
+    deblurrer = Deblurrer(Restorer(Amplifier(), precision="32"), torch.ones(3, 3), 2.55, solver="ista", steps=40)
+    answer = deblurrer(blurred)
+    assert "diverged; this is its best, step" in deblurrer.remark and answer.isfinite().all()
+
+
 def test_a_walk_is_scored_step_by_step_and_every_kernel_is_a_question():
     prior = Smoother()
 

@@ -136,6 +136,12 @@ def test_divergence_is_noticed_and_the_best_is_kept():
         walked([Iterate(1, torch.full((1, 2, 2), float("nan")), float("nan"), 1.0)])
 
 
+def test_what_explains_the_picture_up_to_its_noise_is_enough():
+    blur, y, _ = question("circular")
+    found = walked(ista(blur, lambda v, sigma: v, blur(y), SIGMA, steps=4000), enough=0.01)
+    assert found.ended == "explained" and found.residuals[-1] <= 0.01 < found.residuals[-2]
+
+
 def test_no_noise_is_said():
     blur, y, _ = question("circular")
     for solver in (ista, fista, half_quadratic):

@@ -73,6 +73,7 @@ def command(arguments: list[str]) -> None:
                 bar.update(files, advance=1)
                 failed += done.error is not None
                 text = f"darkroom: skipped {done.error}" if done.error else f"{done.source} -> {done.output}"
+                text += f" ({done.remark})" if done.remark else ""
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
         arithmetic = f"bfloat16 (PSNR moved by {restorer.difference:.4f} dB in the check)" if restorer.bf16 else "float32"
         console.print(

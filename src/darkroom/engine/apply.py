@@ -21,11 +21,13 @@ class Applied:
         source: the file.
         output: where the answer lies, or would.
         error: the reason in one line, or None.
+        remark: what is to be known of the answer, or nothing.
     """
 
     source: Path
     output: Path
     error: str | None = None
+    remark: str = ""
 
 
 def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
@@ -70,7 +72,7 @@ def apply(
             bits, metadata = picture.bits, picture.metadata
             del picture
             images.write(output, images.Picture(restored, alpha, bits, metadata))
-            yield Applied(source, output)
+            yield Applied(source, output, remark=restorer.remark)
         except DarkroomError as error:
             yield Applied(source, output, str(error))
 

@@ -1,6 +1,6 @@
 """Deblurring with a known kernel, a trained denoiser for a prior, and a solver that knows neither."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from darkroom.engine.restore import Restorer
 from darkroom.operators.blur import Blur, Kernel
 from darkroom.solvers.deblur import Solver, iterates
 from darkroom.solvers.denoiser import Denoiser
+from darkroom.solvers.iterate import Iterate, walked
 from darkroom.solvers.noise_level import noise_level
 
 LEAST = 0.5
@@ -29,7 +30,7 @@ def as_prior(restorer: Restorer) -> Denoiser:
 class Deblurrer:
     """Deblurs pictures of any size and kind with a restorer's network for a prior; called as a `Restorer` is.
 
-    The answer has the size of what was given: along the border, where less than half the kernel is seen, it is extrapolated.
+    A walk that diverges leaves its best picture, and a `remark`. The answer has the size of what was given: along the border, where less than half the kernel is seen, it is extrapolated.
 
     Args:
         restorer: a denoiser, made ready.
@@ -45,6 +46,7 @@ class Deblurrer:
             raise DarkroomError(f"a network that enlarges {restorer.scale} times is no denoiser, and no prior for deblurring")
         self.restorer, self.kernel, self.sigma, self.solver, self.steps = restorer, kernel, sigma, solver, steps
         self.scale, self.bf16, self.difference = 1, restorer.bf16, restorer.difference
+        self.remark = ""
 
     @torch.inference_mode()
     def __call__(
@@ -58,9 +60,12 @@ class Deblurrer:
         down, right = (side // 2 for side in self.kernel.shape)
         Blur(self.kernel, picture.shape[1], picture.shape[2])  # says so if the kernel is larger than the picture
         sigma = self.sigma / 255 if self.sigma is not None else max(noise_level(picture), LEAST / 255)
-        u = picture
         walk = iterates(as_prior(self.restorer), picture, self.kernel, sigma, solver=self.solver, steps=self.steps)
+        solution = walked(self._watched(walk, progress))
+        self.remark = f"the solver diverged; this is its best, step {solution.steps}" if solution.ended == "diverged" else ""
+        return solution.u[:, down : down + picture.shape[1], right : right + picture.shape[2]]
+
+    def _watched(self, walk: Iterator[Iterate], progress: Callable[[int, int], None]) -> Iterator[Iterate]:
         for iterate in walk:
-            u = iterate.u
             progress(iterate.step, self.steps)
-        return u[:, down : down + picture.shape[1], right : right + picture.shape[2]]
+            yield iterate

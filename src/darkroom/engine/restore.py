@@ -80,7 +80,7 @@ class Restorer:
             network = network.network
         self.told = network.nonblind
         self.network = fused(network).to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.bf16, self.difference = False, 0.0
+        self.bf16, self.difference, self.remark = False, 0.0, ""
         if precision == "bf16" or (precision == "auto" and has_fast_bf16(self.device)):
             self.difference = self._self_check(sigma)
             self.bf16 = precision == "bf16" or self.difference < TOLERANCE_DB

@@ -40,7 +40,7 @@ class Solution:
     Args:
         u: the picture: the last iterate, or the best one if the walk diverged.
         steps: how many were made.
-        ended: "converged", "steps" (all of them were made) or "diverged".
+        ended: "converged", "explained" (the residual was small enough), "steps" (all of them were made) or "diverged".
         residuals: of every iterate.
     """
 
@@ -50,16 +50,18 @@ class Solution:
     residuals: Sequence[float]
 
 
-def walked(iterates: Iterable[Iterate], *, tolerance: float = 0.0, patience: int = 2) -> Solution:
+def walked(iterates: Iterable[Iterate], *, tolerance: float = 0.0, enough: float = 0.0, patience: int = 2) -> Solution:
     """Walk a solver to its end.
 
-    It ends early when `change` stays below `tolerance` for `patience` steps. It is taken for diverged when an iterate is not
+    It ends early when `change` stays below `tolerance` for `patience` steps, or when the residual has come down to `enough`
+    (Morozov's discrepancy principle, if that is the noise's deviation). It is taken for diverged when an iterate is not
     finite, or its residual is above twice the smallest so far and above one grey level more than it, `patience` times in a
     row; then the iterate with the smallest residual is the answer.
 
     Args:
         iterates: a solver's.
         tolerance: relative change that is no change any more; 0 makes all steps.
+        enough: residual that is small enough.
         patience: how often in a row.
 
     Raises:
@@ -79,10 +81,11 @@ def walked(iterates: Iterable[Iterate], *, tolerance: float = 0.0, patience: int
             best = iterate
         wild = wild + 1 if iterate.residual > max(2 * best.residual, best.residual + 1 / 255) else 0
         calm = calm + 1 if iterate.change < tolerance else 0
-        if wild >= patience or calm >= patience:
+        if wild >= patience or calm >= patience or iterate.residual <= enough:
             break
     if last is None or best is None:
         raise DarkroomError("the solver's very first iterate is not finite: is the picture, or the denoiser's answer?")
     if wild >= patience or len(residuals) > last.step:
         return Solution(best.u, best.step, "diverged", residuals)
-    return Solution(last.u, last.step, "converged" if calm >= patience else "steps", residuals)
+    ended = "explained" if last.residual <= enough else "converged" if calm >= patience else "steps"
+    return Solution(last.u, last.step, ended, residuals)
