@@ -49,8 +49,9 @@ class Restorer:
     is told the level (`networks.projected`) is done once, over the whole picture.
 
     A network that reaches farther than `FARTHEST` pixels is given that margin, and then its tiles differ a little
-    from the whole picture; where they meet, neighbours fade into each other over the inner half of their margins. One that looks at pictures in cells (`network.grid`) is given whole cells, the picture being
-    continued by reflection, and tiles begin on them.
+    from the whole picture; where they meet, neighbours fade into each other over the inner half of their margins. One
+    that looks at pictures in cells (`network.grid`) is given whole cells, the picture being continued by reflection, and
+    tiles begin on them.
 
     Args:
         network: any network that says how far it sees.
