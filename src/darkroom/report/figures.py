@@ -63,7 +63,7 @@ def studies(rows: list[Row]) -> list[tuple[str, str]]:
                 gap = [(place, pair[0][column] - pair[1][column]) for place, pair in sorted(scores.items())]
                 figures.append((title, plot(curves, along=study.along, log_along=True)))
                 name = f"gap: {study.first} minus {study.second}"
-                figures.append((f"{title}: {name}", plot([(name, gap)], along=study.along, log_along=True)))
+                figures.append((f"{title}: {name}", plot([(name, gap)], along=study.along, log_along=True, zero=True)))
     return figures
 
 
@@ -115,8 +115,12 @@ def plot(
     log: bool = False,
     along: str = "step",
     log_along: bool = False,
+    zero: bool = False,
 ) -> str:
-    """Lines over `along`, as the data address of an SVG; a logarithmic axis has ticks where the points are."""
+    """Lines over `along`, as the data address of an SVG; a logarithmic axis has ticks where the points are.
+
+    `zero` draws a line at 0, which is where the curve should go.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.6, 3.2), layout="constrained")
@@ -127,6 +131,8 @@ def plot(
         axes.plot(
             places, values, label=label, color=_COLOURS[number % len(_COLOURS)], linewidth=1.6, marker=marker, markersize=3
         )
+    if zero:
+        axes.axhline(0, color="black", linewidth=0.8)
     if log and all(value > 0 for _, points in lines for _, value in points):
         axes.set_yscale("log")
     ticks = sorted({place for _, points in lines for place, _ in points})
