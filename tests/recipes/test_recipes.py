@@ -32,6 +32,7 @@ def test_every_row_builds_without_data_and_documents_every_setting(name: str, ro
     words = inspect.getdoc(recipe.recipe)
     assert all(f"{setting}:" in words for setting in lookup.row(name, row))
     assert set(recipe.PUBLISHED) <= set(recipe.ROWS)
+    assert not run.validation.where_present
     for published in recipe.PUBLISHED.get(row, []):
         assert any(
             judge.pictures.name == published.dataset

@@ -142,7 +142,7 @@ def recipe(
         else PatchStream(learned, degrade, shuffle_colors=shuffle_colors, **drawn),
         optimizers={"network": adam(rate, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
         steps=steps,
-        validation=denoising.validation(judges),
+        validation=denoising.validation([judge for judge in judges if not judge.where_present]),
         validate_every=max(1, steps // 10),
         judges=judges,
         restorer=network,
