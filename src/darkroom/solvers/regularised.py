@@ -1,6 +1,7 @@
 """The regularised inverse of a blur: (HᵀH + α)⁻¹."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,9 +11,11 @@ from darkroom.operators.blur import Blur
 
 
 def solved(
-    operator: Blur, right: Tensor, alpha: float, *, start: Tensor | None = None, steps: int = 200, tolerance: float = 1e-4
+    operator: Blur, right: Tensor, alpha: float, *, start: Tensor | None = None, steps: int = 200, tolerance: float = 1e-5
 ) -> Tensor:
     """x with (HᵀH + α) x = right: divided by |k̂|² + α where H is circular, else by conjugate gradients from `start`.
+
+    These are preconditioned by the circular answer, which is wrong along the border only.
 
     Args:
         operator: H.
@@ -21,22 +24,35 @@ def solved(
         start: where conjugate gradients begin; 0 if not given.
         steps: of conjugate gradients, at most.
         tolerance: norm of what is left over the norm of `right`, at which they end.
+
+    Raises:
+        DarkroomError: a number is not finite.
     """
+    circular = replace(operator, boundary="circular")
+    power = circular.spectrum(right.dtype).abs().square().to(right.device) + alpha
+
+    def divided(x: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(x) / power, s=x.shape[-2:])
+
     if operator.boundary == "circular":
-        power = operator.spectrum(right.dtype).abs().square().to(right.device)
-        return torch.fft.irfft2(torch.fft.rfft2(right) / (power + alpha), s=right.shape[-2:])
+        return divided(right)
     x = torch.zeros_like(right) if start is None else start
     left = right if start is None else right - operator.adjoint(operator(x)) - alpha * x
-    direction, squared = left, float(left.double().square().sum())
-    enough = (tolerance * float(right.norm())) ** 2
+    direction = towards = divided(left)
+    product, enough = _inner(left, towards), tolerance * float(right.norm())
     for _ in range(steps):
-        if squared <= enough:
+        if float(left.norm()) <= enough:
             break
         pushed = operator.adjoint(operator(direction)) + alpha * direction
-        length = squared / float((direction.double() * pushed.double()).sum())
+        length = product / _inner(direction, pushed)
         x, left = x + length * direction, left - length * pushed
-        before, squared = squared, float(left.double().square().sum())
-        direction = left + squared / before * direction
-    if not math.isfinite(squared):
+        towards = divided(left)
+        before, product = product, _inner(left, towards)
+        direction = towards + product / before * direction
+    if not math.isfinite(product):
         raise DarkroomError("conjugate gradients met a number that is not finite: is the picture?")
     return x
+
+
+def _inner(a: Tensor, b: Tensor) -> float:
+    return float((a.double() * b.double()).sum())
