@@ -99,3 +99,20 @@ def test_mistakes_are_one_line(tmp_path: Path):
     weights.save(tmp_path / "v.safetensors", {"x": torch.zeros(1)}, {"recipe": "os.system", "settings": {}})
     with pytest.raises(DarkroomError, match="no recipe"):
         lookup.network(tmp_path / "v.safetensors")
+
+
+def test_the_loss_follows_the_noise_of_the_targets():
+    x, y = torch.full((1, 3, 32, 32), 0.25), torch.full((1, 3, 32, 32), 0.75)
+    found = {}
+    for noise in ("gaussian", "text", "impulse"):
+        for targets in ("noisy", "clean"):
+            settings = {**lookup.row("noise2noise", "laptop"), "noise": noise, "targets": targets, "width": 2}
+            method = lookup.build("noise2noise", settings).method.eval()
+            with torch.no_grad():
+                ((_, loss),) = method.turns(Pair(x, y), settings["steps"] // 2)  # before training, the answer is x
+            found[noise, targets] = round(loss.item(), 4)
+    assert found == {
+        ("gaussian", "noisy"): 0.25, ("gaussian", "clean"): 0.25,
+        ("text", "noisy"): 0.5, ("text", "clean"): 0.25,
+        ("impulse", "noisy"): 0.5, ("impulse", "clean"): 0.25,
+    }  # fmt: skip

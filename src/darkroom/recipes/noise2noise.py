@@ -5,9 +5,10 @@
     darkroom train noise2noise pictures_16      sixteen pictures, photographed twice; the study of how many are needed
     darkroom report noise2noise                 noisy targets beside clean ones, and their gap against the number of pictures
 
-Every row has its twin with clean targets (`..._clean`), trained and judged alike. The paper learns from 50,000 pictures of
-ImageNet; here 400 of BSDS500 serve, and the paper's BSD300 is BSD100. The loss follows the noise: squared error where it
-has no mean (gaussian, blind, poisson), absolute error for text, the annealed L0 for impulses.
+Every row has its twin with clean targets (`..._clean`), judged alike. The paper learns from 50,000 pictures of
+ImageNet; here 400 of BSDS500 serve, and the paper's BSD300 is BSD100. With noisy targets the loss
+follows the noise: squared error where it has no mean (gaussian, blind, poisson), absolute error for text, the annealed L0 for
+impulses. Clean targets take the squared error.
 """
 
 from typing import Literal
@@ -129,14 +130,14 @@ def recipe(
     learned = training(photos) if not pictures else training(photos).first(pictures)
     degrade = TwoNoisy(_TRAINING[noise]) if targets == "noisy" else NoisyPair(_TRAINING[noise])
     drawn = dict(patch=patch, batch=batch, seed=seed)
-    loss = absolute_error if noise == "text" else squared_error
+    loss = absolute_error if noise == "text" and targets == "noisy" else squared_error
     judges = [
         judge
         for name in (judged_on, *standard)
         for judge in _judges(noise, name, where_present=name != judged_on, beside_classical=not captured)
     ]
     return Run(
-        method=AnnealedL0(network, steps) if noise == "impulse" else Regression(network, loss),
+        method=AnnealedL0(network, steps) if noise == "impulse" and targets == "noisy" else Regression(network, loss),
         stream=Captures(learned, degrade, **drawn)
         if captured
         else PatchStream(learned, degrade, shuffle_colors=shuffle_colors, **drawn),
