@@ -19,6 +19,7 @@ from darkroom.core.images import to_float
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
+from darkroom.layers.cells import whole_cells
 from darkroom.layers.projection import Projection
 from darkroom.metrics.fidelity import psnr
 from darkroom.networks.projected import Projected
@@ -115,7 +116,7 @@ class Restorer:
 
     def _tiled(self, picture: Tensor, level: float | None, progress: Callable[[int, int], None]) -> Tensor:
         asked_height, asked_width = picture.shape[1:]
-        picture = self._whole_cells(picture)
+        picture = whole_cells(picture[None], self.grid)[0]
         height, width = picture.shape[1:]
         answer = torch.zeros(self.channels, height * self.scale, width * self.scale)
         cuts = list(tiles(height, width, self.tile, self.halo, self.grid))
@@ -137,14 +138,6 @@ class Restorer:
         if self.projection is not None and level is not None:
             answer = self.projection.cpu()(answer[None], picture[None], torch.tensor([level / 255]))[0]
         return answer[:, : asked_height * s, : asked_width * s]
-
-    def _whole_cells(self, picture: Tensor) -> Tensor:
-        """The picture continued to the right and below until it is made of whole cells of the network's grid."""
-        below, right = (-length % self.grid for length in picture.shape[1:])
-        if not below and not right:
-            return picture
-        mode = "reflect" if below < picture.shape[1] and right < picture.shape[2] else "replicate"
-        return nn.functional.pad(picture[None], (0, right, 0, below), mode=mode)[0]
 
     @torch.inference_mode()
     def _run(self, batch: Tensor, level: float | None) -> Tensor:

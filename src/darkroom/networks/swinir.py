@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
+from darkroom.layers.cells import whole_cells
 
 Head = Literal["denoising", "classical", "lightweight"]
 
@@ -125,7 +126,7 @@ class SwinIR(RestorationNetwork):
             raise DarkroomError(f"this SwinIR takes {self.channels} channel(s), the picture has {picture.shape[1]}")
         height, width = picture.shape[-2:]
         mean = self.mean.view(-1, 1, 1)
-        x = (_whole_windows(picture, self.grid) - mean) * self.value_range
+        x = (whole_cells(picture, self.grid) - mean) * self.value_range
         shallow = self.conv_first(x.contiguous(memory_format=torch.channels_last))
         features = self.conv_after_body(self._body(shallow)) + shallow
         if self.head == "denoising":
@@ -361,15 +362,6 @@ def _relative_positions(window: int) -> Tensor:
     places = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
     apart = places[:, :, None] - places[:, None, :] + window - 1
     return apart[0] * (2 * window - 1) + apart[1]
-
-
-def _whole_windows(picture: Tensor, window: int) -> Tensor:
-    """Continued to the right and below to whole windows: by reflection, or by repetition where there is too little of it."""
-    below, right = (-length % window for length in picture.shape[-2:])
-    if not below and not right:
-        return picture
-    mode = "reflect" if below < picture.shape[-2] and right < picture.shape[-1] else "replicate"
-    return nn.functional.pad(picture, (0, right, 0, below), mode=mode)
 
 
 def _pixel_shuffles(scale: int) -> list[nn.Module]:

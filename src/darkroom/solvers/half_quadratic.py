@@ -44,8 +44,8 @@ def half_quadratic(
     """
     if not sigma > 0:
         raise DarkroomError(f"the noise level must be above 0 for a solver that weighs data against a prior, given {sigma:g}")
-    z = operator.adjoint(y) if start is None else start
     back = operator.adjoint(y)
+    z = back if start is None else start
     for step in range(1, steps + 1):
         level = strongest * (sigma / strongest) ** ((step - 1) / max(steps - 1, 1))
         alpha = weight * sigma**2 / level**2

@@ -9,7 +9,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.operators.blur import Blur
 from darkroom.solvers.denoiser import Denoiser
 from darkroom.solvers.iterate import Iterate, Observed, Picture
-from darkroom.solvers.regularised import solved
+from darkroom.solvers.regularised import inner, solved
 
 
 def continuation(first: float, last: float, steps: int, hold: float = 0.3) -> list[float]:
@@ -91,7 +91,8 @@ def proximal_gradient(
     """
     if not sigma > 0:
         raise DarkroomError(f"the noise level must be above 0 for a solver that weighs data against a prior, given {sigma:g}")
-    tau = 1 / operator.lipschitz if tau is None else tau
+    if tau is None:
+        tau = 1 / operator.lipschitz if weight is None else 1.0  # forty steps of the power method, where τ is used at all
     u = z = operator.adjoint(y) if start is None else start
     t = 1.0
     for step in range(1, steps + 1):
@@ -104,7 +105,7 @@ def proximal_gradient(
             following, tau = _majorised(operator, denoiser, z, y, error, gradient, tau, level, backtracking)
             level = math.sqrt(tau) * level
         missed = operator(following) - y
-        if restart and _inner(z - following, following - u) > 0:
+        if restart and inner(z - following, following - u) > 0:
             t = 1.0
         t_next = (1 + math.sqrt(1 + 4 * t * t)) / 2
         z = following + (t - 1) / t_next * (following - u) if accelerated else following
@@ -129,15 +130,11 @@ def _majorised(
     while True:
         following = denoiser(z - tau * gradient, math.sqrt(tau) * level)
         moved = following - z
-        bound = value + _inner(gradient, moved) + _squared(moved) / (2 * tau)
+        bound = value + inner(gradient, moved) + _squared(moved) / (2 * tau)
         if not backtracking or not math.isfinite(bound) or 0.5 * _squared(operator(following) - y) <= bound * (1 + 1e-6):
             return following, tau
         tau /= 2
 
 
 def _squared(x: Tensor) -> float:
-    return float(x.double().square().sum())
-
-
-def _inner(a: Tensor, b: Tensor) -> float:
-    return float((a.double() * b.double()).sum())
+    return inner(x, x)

@@ -39,20 +39,21 @@ def solved(
     x = torch.zeros_like(right) if start is None else start
     left = right if start is None else right - operator.adjoint(operator(x)) - alpha * x
     direction = towards = divided(left)
-    product, enough = _inner(left, towards), tolerance * float(right.norm())
+    product, enough = inner(left, towards), tolerance * float(right.norm())
     for _ in range(steps):
         if float(left.norm()) <= enough:
             break
         pushed = operator.adjoint(operator(direction)) + alpha * direction
-        length = product / _inner(direction, pushed)
+        length = product / inner(direction, pushed)
         x, left = x + length * direction, left - length * pushed
         towards = divided(left)
-        before, product = product, _inner(left, towards)
+        before, product = product, inner(left, towards)
         direction = towards + product / before * direction
     if not math.isfinite(product):
         raise DarkroomError("conjugate gradients met a number that is not finite: is the picture?")
     return x
 
 
-def _inner(a: Tensor, b: Tensor) -> float:
+def inner(a: Tensor, b: Tensor) -> float:
+    """⟨a, b⟩, added up in double precision."""
     return float((a.double() * b.double()).sum())
