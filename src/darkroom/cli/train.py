@@ -18,6 +18,7 @@ from darkroom.cli.processes import is_first
 from darkroom.cli.progress import Silence, TrainingProgress
 from darkroom.core.errors import DarkroomError, Diverged
 from darkroom.core.versions import versions
+from darkroom.engine import sharding
 from darkroom.engine.fit import parameters
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.restore import has_fast_bf16
@@ -40,8 +41,9 @@ class Where:
     """What to compute on."""
     devices: int = 1
     """Number of processes, one a device."""
-    strategy: Literal["auto", "ddp"] = "auto"
-    """How several devices work together: ddp gives each a copy of the networks and a part of every batch."""
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    """How several devices work together: ddp (which auto takes) gives each a copy of the networks and a part of every
+    batch; fsdp gives each a part of the networks too, which saves memory and costs exchange."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """bf16 keeps weights in float32 and multiplies in bfloat16; auto takes it where the hardware has it."""
     workers: int | None = None
@@ -125,7 +127,10 @@ def _fabric(where: Where) -> tuple[Fabric, str]:
         torch.set_num_threads(max(1, torch.get_num_threads() // where.devices))
     bf16 = where.precision == "bf16" or (where.precision == "auto" and has_fast_bf16(device))
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if bf16 else "32-true"
-    strategy = "ddp" if where.strategy == "auto" and where.devices > 1 else where.strategy
+    if where.strategy == "fsdp" and where.devices < 2:
+        raise DarkroomError("--strategy fsdp shares networks out among several devices; give --devices 2 or more")
+    several = sharding.strategy(where.devices) if where.strategy == "fsdp" else "ddp"
+    strategy = several if where.devices > 1 else where.strategy
     return Fabric(accelerator=device.type, devices=where.devices, strategy=strategy, precision=precision), precision
 
 

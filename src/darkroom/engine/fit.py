@@ -1,5 +1,6 @@
 """The only training loop."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from darkroom.core.randomness import seed_of
 from darkroom.data.streams import batches
 from darkroom.engine.averaging import Average
 from darkroom.engine.run import Run
+from darkroom.engine.sharding import gathered, is_sharded, parts_of
 
 
 @dataclass(frozen=True)
@@ -54,40 +56,69 @@ class Training:
         if state:
             self.method.load_state_dict(state["method"])
         self.average = Average(self.bare_players, run.averaging) if run.averaging else None
-        self.method.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.average:
+            if state:
+                self.average.load_state_dict(state["average"])
+            self.average.to(fabric.device)
+        # Where players are shared out, the first process judges a whole copy.
+        self.whole = copy.deepcopy(self.method) if is_sharded(fabric) and fabric.is_global_zero else None
+        self.method.to(fabric.device)
+        if not is_sharded(fabric):
+            self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        elif self.average:
+            self.average.share_out(fabric)
         self.optimizers: dict[str, Any] = {}
         for name in self.bare_players:
             self.set_up(name)
-        if state:
-            for name, optimizer in self.optimizers.items():
-                optimizer.optimizer.load_state_dict(state["optimizers"][name])
-        if self.average:
-            self.average.to(fabric.device)
             if state:
-                self.average.load_state_dict(state["average"])
+                bare = self.optimizers[name].optimizer
+                parameters = self.bare_players[name].parameters()
+                bare.load_state_dict(parts_of(state["optimizers"][name], parameters))
 
     def set_up(self, name: str) -> None:
         """Hand a player to Fabric (precision, processes) with an optimizer of its own."""
         player = self.method.players()[name]
         self.bare_players[name] = player
-        optimizer = self.run.optimizers[name].build(player.parameters())
-        wrapped, self.optimizers[name] = self.fabric.setup(player, optimizer)
+        wrapped = self.fabric.setup_module(player)
+        # Built now, since parameters that are shared out are others than before.
+        self.optimizers[name] = self.fabric.setup_optimizers(self.run.optimizers[name].build(player.parameters()))
         setattr(self.method, name, wrapped)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on: plain tensors, numbers and words."""
-        return {
-            "step": self.step,
-            "seconds": self.seconds,
-            "best": self.best,
-            "method": self.method.state_dict(),
-            "optimizers": {name: optimizer.optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "average": self.average.state_dict() if self.average else None,
-        }
+        """Everything needed to go on: plain tensors, numbers and words. Every process has to ask at the same time."""
+        return gathered(  # type: ignore[no-any-return]
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "best": self.best,
+                "method": self.method.state_dict(),
+                "optimizers": {name: optimizer.optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+                "average": self.average.state_dict() if self.average else None,
+            }
+        )
 
     @contextmanager
-    def judged(self) -> Iterator[Method]:
-        """The method as it is judged: evaluation mode, averaged weights, float32, no process group."""
+    def judged(self) -> Iterator[Method | None]:
+        """The method as it is judged: evaluation mode, averaged weights, float32, no process group.
+
+        Every process has to ask at the same time; only the first is given the method.
+        """
+        with self._judged_whole() if is_sharded(self.fabric) else self._judged_in_place() as method:
+            yield method if self.fabric.is_global_zero else None
+
+    @contextmanager
+    def _judged_whole(self) -> Iterator[Method | None]:
+        averaged = self.average.of_players() if self.average else {}
+        state = gathered({**self.method.state_dict(), **averaged})
+        if self.whole:
+            self.whole.load_state_dict(state)
+            self.whole.to(self.fabric.device).eval()
+        yield self.whole
+        if self.whole:
+            self.whole.to("cpu")  # its place on the device is for training
+
+    @contextmanager
+    def _judged_in_place(self) -> Iterator[Method]:
         wrapped = {name: getattr(self.method, name) for name in self.bare_players}
         was_training = self.method.training
         try:

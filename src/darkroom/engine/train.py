@@ -15,7 +15,7 @@ from darkroom.core import weights
 from darkroom.core.errors import DarkroomError, Diverged, Interrupted
 from darkroom.core.files import read_json_lines, write_json_lines
 from darkroom.core.images import Picture, write
-from darkroom.core.method import Predict, Walk
+from darkroom.core.method import Method, Predict, Walk
 from darkroom.engine import checkpoint
 from darkroom.engine.evaluate import Answer, answers, summarise, traced
 from darkroom.engine.fit import Record, Training, fit
@@ -95,15 +95,17 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
     journal = Journal(folder, training.step, every=habits.log_every, pending=pending) if fabric.is_global_zero else None
     keeper = _Keeper(training, folder, journal, habits.save_every)
     try:
-        with _asked_to_stop(fabric) as asked:
+        with _asked_to_stop() as asked:
             for record in fit(training, workers=habits.workers):
                 if journal:
                     journal.record(record)
                     listener.record(record)
-                    if record.step % run.validate_every == 0 or record.step == run.steps:
-                        _validate(training, folder, journal, config, listener)
-                stop = asked()
-                if stop or record.step == run.steps or keeper.due():
+                if record.step % run.validate_every == 0 or record.step == run.steps:
+                    with training.judged() as method:
+                        if journal and method:
+                            _validate(training, method, folder, journal, config, listener)
+                stop, due = _agreed(fabric, (asked(), keeper.due()))
+                if stop or record.step == run.steps or due:
                     keeper.save()
                 if stop:
                     raise Interrupted(
@@ -115,8 +117,9 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
     finally:
         if journal:
             journal.close()
-    if fabric.is_global_zero:
-        _finish(training, folder, config, listener)
+    with training.judged() as method:
+        if method:
+            _finish(training, method, folder, config, listener)
 
 
 class _Keeper:
@@ -132,8 +135,10 @@ class _Keeper:
 
     def save(self) -> None:
         self.training.seconds = time.monotonic() - self.begun
-        if self.journal and self.training.step > self.saved_step:
-            checkpoint.save(self.folder.last, {**self.training.state_dict(), "pending": self.journal.pending})
+        if self.training.step > self.saved_step:
+            state = self.training.state_dict()
+            if self.journal:
+                checkpoint.save(self.folder.last, {**state, "pending": self.journal.pending})
         self.saved_at, self.saved_step = time.monotonic(), self.training.step
 
     def said(self) -> str:
@@ -142,47 +147,47 @@ class _Keeper:
         return f"the last good checkpoint is step {self.saved_step} in {self.folder.last}"
 
 
-def _validate(training: Training, folder: RunFolder, journal: Journal, config: dict[str, Any], listener: Listener) -> None:
+def _validate(
+    training: Training, method: Method, folder: RunFolder, journal: Journal, config: dict[str, Any], listener: Listener
+) -> None:
     judge, step = training.run.validation, training.step
-    with training.judged() as method:
-        answered = list(answers(method.predict, judge, training.fabric.device))
-        results = summarise("ours", judge, answered)
-        for result in results:
-            journal.number(step, "validation", f"{result.metric}@{result.dataset}", result.value)
-        for shown in answered[:STRIPS]:
-            trio = middles(shown.pair.source, shown.prediction, shown.pair.target, side=256)
-            journal.sample(step, file_name(shown.name), beside_each_other(trio))
-        score = results[0].value if judge.metrics[0].higher_is_better else -results[0].value
-        if training.best is None or score > training.best:
-            training.best = score
-            weights.save(folder.best, method.state_dict(), {**config, "step": step})
+    answered = list(answers(method.predict, judge, training.fabric.device))
+    results = summarise("ours", judge, answered)
+    for result in results:
+        journal.number(step, "validation", f"{result.metric}@{result.dataset}", result.value)
+    for shown in answered[:STRIPS]:
+        trio = middles(shown.pair.source, shown.prediction, shown.pair.target, side=256)
+        journal.sample(step, file_name(shown.name), beside_each_other(trio))
+    score = results[0].value if judge.metrics[0].higher_is_better else -results[0].value
+    if training.best is None or score > training.best:
+        training.best = score
+        weights.save(folder.best, method.state_dict(), {**config, "step": step})
     listener.validated(step, {result.metric: result.value for result in results})
 
 
-def _finish(training: Training, folder: RunFolder, config: dict[str, Any], listener: Listener) -> None:
+def _finish(training: Training, method: Method, folder: RunFolder, config: dict[str, Any], listener: Listener) -> None:
     """Judge the final weights, and the baselines beside them; what was judged before is kept."""
     run, device = training.run, training.fabric.device
-    with training.judged() as method:
-        weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
-        done = folder.read_results()
-        for judge in run.judges:
-            methods: dict[str, Predict | Walk] = {"ours": method.iterates, **judge.baselines}
-            for name, predict in methods.items():
-                if any(_same(line, name, judge) for line in done):
-                    continue
-                listener.say(", ".join([f"judging {name} on {judge.pictures.name}", *spelled(judge.varied)]))
-                answered: list[Answer] = []
-                where = device if name == "ours" else torch.device("cpu")
-                for answer in answers(predict, judge, where):
-                    if len(answered) < SHOWN:
-                        keep_pictures(folder.pictures, name, judge, answer)
-                    answered.append(answer)
-                seconds = training.seconds if name == "ours" else 0.0
-                made = {"device": device_name(where), "step": training.step, "seconds_trained": seconds}
-                done += [{**result.line(), **made} for result in summarise(name, judge, answered)]
-                write_json_lines(folder.results, done)
-                if any(answer.trace for answer in answered):
-                    _write_walk(folder, judge, answered)
+    weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
+    done = folder.read_results()
+    for judge in run.judges:
+        methods: dict[str, Predict | Walk] = {"ours": method.iterates, **judge.baselines}
+        for name, predict in methods.items():
+            if any(_same(line, name, judge) for line in done):
+                continue
+            listener.say(", ".join([f"judging {name} on {judge.pictures.name}", *spelled(judge.varied)]))
+            answered: list[Answer] = []
+            where = device if name == "ours" else torch.device("cpu")
+            for answer in answers(predict, judge, where):
+                if len(answered) < SHOWN:
+                    keep_pictures(folder.pictures, name, judge, answer)
+                answered.append(answer)
+            seconds = training.seconds if name == "ours" else 0.0
+            made = {"device": device_name(where), "step": training.step, "seconds_trained": seconds}
+            done += [{**result.line(), **made} for result in summarise(name, judge, answered)]
+            write_json_lines(folder.results, done)
+            if any(answer.trace for answer in answered):
+                _write_walk(folder, judge, answered)
 
 
 def _write_walk(folder: RunFolder, judge: Judge, answered: list[Answer]) -> None:
@@ -231,9 +236,14 @@ def device_name(device: torch.device) -> str:
     return f"{model}, {torch.get_num_threads()} threads"
 
 
+def _agreed(fabric: Fabric, said: tuple[bool, bool]) -> tuple[bool, bool]:
+    """What the first process says, so that all do the same."""
+    return fabric.broadcast(said) if fabric.world_size > 1 else said
+
+
 @contextmanager
-def _asked_to_stop(fabric: Fabric) -> Iterator[Callable[[], bool]]:
-    """Catch Ctrl-C and SIGTERM; give a question that all processes answer alike."""
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Catch Ctrl-C and SIGTERM; give a question that is answered with whether they were heard."""
     heard = False
 
     def hear(number: int, frame: object) -> None:
@@ -242,12 +252,9 @@ def _asked_to_stop(fabric: Fabric) -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         heard = True
 
-    def asked() -> bool:
-        return bool(fabric.broadcast(heard)) if fabric.world_size > 1 else heard
-
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield lambda: heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
