@@ -55,3 +55,7 @@ class Method(nn.Module, ABC):
     def after_step(self, step: int) -> Collection[str]:
         """Move what no optimizer moves (targets, grids); return the names of players that were replaced."""
         return ()
+
+    def news(self) -> Collection[str]:
+        """What a person should know of this step, a line each: a start that failed and was begun anew, a grid that grew."""
+        return ()

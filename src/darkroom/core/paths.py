@@ -13,6 +13,11 @@ def data_root() -> Path:
     return Path(given).expanduser() if given else Path.home() / ".cache" / "darkroom" / "data"
 
 
+def cache_root() -> Path:
+    """The folder for what is made here and can be made again: `~/.cache/darkroom/made`."""
+    return Path.home() / ".cache" / "darkroom" / "made"
+
+
 def package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it.
 

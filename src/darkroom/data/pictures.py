@@ -24,10 +24,19 @@ class Pictures:
         name: what tables call the set, for example "bsd68".
         find: returns the files by picture name; raises `DarkroomError` with the remedy if they are missing.
         grey: convert to one channel (BT.601 luma); otherwise every picture has three.
+        read: reads a file, where it is done otherwise than by `core.images.read_uint8`.
     """
 
-    def __init__(self, name: str, find: Callable[[], Mapping[str, Path]], *, grey: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        find: Callable[[], Mapping[str, Path]],
+        *,
+        grey: bool = False,
+        read: Callable[[Path], Tensor] | None = None,
+    ) -> None:
         self.name, self.find, self.grey = name, find, grey
+        self.read = read or (lambda path: images.read_uint8(path, grey=grey))
         self._held: dict[int, Tensor] = {}
         self._held_bytes = 0
         self._full = False
@@ -47,7 +56,7 @@ class Pictures:
 
     def __getitem__(self, index: int) -> UInt8[Tensor, "channel height width"]:
         if index not in self._held:
-            picture = images.read_uint8(list(self.files.values())[index], grey=self.grey)
+            picture = self.read(list(self.files.values())[index])
             if self._held_bytes + picture.numel() > HELD_BYTES:
                 self._full = True
                 return picture
@@ -66,7 +75,16 @@ class Pictures:
 
     def first(self, count: int) -> "Pictures":
         """The first `count` pictures, as a set of their own."""
-        return Pictures(self.name, lambda: dict(list(self.find().items())[:count]), grey=self.grey)
+        return Pictures(self.name, lambda: dict(list(self.find().items())[:count]), grey=self.grey, read=self.read)
+
+    def every(self, count: int) -> "Pictures":
+        """At most `count` pictures, evenly taken from the first on, as a set of their own."""
+
+        def find() -> dict[str, Path]:
+            found = list(self.find().items())
+            return dict(found[:: -(-len(found) // count)])
+
+        return Pictures(self.name, find, grey=self.grey, read=self.read)
 
 
 def files_below(folder: Path) -> dict[str, Path]:

@@ -28,6 +28,14 @@ class Ways(Protocol):
 
 
 @runtime_checkable
+class ByName(Protocol):
+    """A degradation for every picture: a view is asked for by the camera that took it."""
+
+    def of(self, name: str) -> Degradation:
+        """That of the picture of this name."""
+
+
+@runtime_checkable
 class Stream(Protocol):
     """An endless, stateless source of samples.
 

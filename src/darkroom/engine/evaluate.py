@@ -75,10 +75,11 @@ def answers(predict: Predict | Walk, judge: Judge, device: torch.device) -> Iter
     picture. A walk's iterates are scored too, off the clock.
     """
     for name, picture in zip(judge.pictures.names, judge.pictures, strict=True):
-        for number, degrade in enumerate(judge.degradations, 1):
+        degradations = judge.degradations(name)
+        for number, degrade in enumerate(degradations, 1):
             with about(judge.pictures.files[name]):
                 pair = degrade(to_float(picture), torch.Generator().manual_seed(judge.seed))
-                question = name if len(judge.degradations) == 1 else f"{name} {number}"
+                question = name if len(degradations) == 1 else f"{name} {number}"
                 yield _answer(predict, judge, question, pair, device)
 
 

@@ -28,11 +28,13 @@ class Record:
         step: steps finished, this one included.
         losses: the last loss of each player that moved, averaged over processes.
         rates: the learning rate of each player.
+        news: what the method has to tell.
     """
 
     step: int
     losses: dict[str, float]
     rates: dict[str, float]
+    news: tuple[str, ...] = ()
 
 
 class Training:
@@ -81,7 +83,7 @@ class Training:
         self.bare_players[name] = player
         wrapped = self.fabric.setup_module(player)
         # Built now, since parameters that are shared out are others than before.
-        self.optimizers[name] = self.fabric.setup_optimizers(self.run.optimizers[name].build(player.parameters()))
+        self.optimizers[name] = self.fabric.setup_optimizers(self.run.optimizers[name].build(player))
         setattr(self.method, name, wrapped)
 
     def state_dict(self) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
             losses[player] = _finite(fabric, loss, player, step)
             rates[player] = optimization.rate * optimization.schedule(step / run.steps)
             for group in optimizer.param_groups:
-                group["lr"] = rates[player]
+                group["lr"] = rates[player] * group.get("factor", 1.0)
             optimizer.zero_grad()
             fabric.backward(loss)
             if optimization.clip is not None:
@@ -177,7 +179,7 @@ def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
         training.step = step + 1
         if training.average:
             training.average.update(training.bare_players)
-        yield Record(training.step, losses, rates)
+        yield Record(training.step, losses, rates, tuple(method.news()))
 
 
 def _finite(fabric: Fabric, loss: Tensor, player: str, step: int) -> float:

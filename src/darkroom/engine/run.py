@@ -1,6 +1,6 @@
 """What a recipe returns: everything that `fit` and the judges need, as built objects."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from darkroom.core.method import Method, Predict
 from darkroom.core.network import RestorationNetwork
 from darkroom.data.pictures import Pictures
-from darkroom.data.streams import Degradation, Stream, Ways
+from darkroom.data.streams import ByName, Degradation, Stream, Ways
 from darkroom.metrics.fidelity import Metric
 
 Schedule = Callable[[float], float]
@@ -27,13 +27,13 @@ class Optimization:
     """How one player is trained.
 
     Args:
-        build: makes the optimizer from the player's parameters.
+        build: makes the player's optimizer. A group of parameters with a "factor" moves at that many times the rate.
         rate: the learning rate before the schedule.
         schedule: factor on the rate by progress (step / steps).
         clip: largest norm of the player's gradient, or None.
     """
 
-    build: Callable[[Iterable[nn.Parameter]], Optimizer]
+    build: Callable[[nn.Module], Optimizer]
     rate: float
     schedule: Schedule = constant
     clip: float | None = None
@@ -47,7 +47,7 @@ def adam(
     clip: float | None = None,
 ) -> Optimization:
     """Adam (Kingma & Ba 2015)."""
-    return Optimization(lambda parameters: torch.optim.Adam(parameters, lr=rate, betas=betas), rate, schedule, clip)
+    return Optimization(lambda player: torch.optim.Adam(player.parameters(), lr=rate, betas=betas), rate, schedule, clip)
 
 
 def tenth_after(*milestones: float) -> Schedule:
@@ -58,6 +58,11 @@ def tenth_after(*milestones: float) -> Schedule:
 def halved_after(*milestones: float) -> Schedule:
     """The rate halved after each milestone, a share of the whole training."""
     return lambda progress: 0.5 ** sum(progress >= milestone for milestone in milestones)
+
+
+def exponential(last: float) -> Schedule:
+    """From 1 to `last`, by the same factor every step."""
+    return lambda progress: last**progress
 
 
 def linear(progress: float) -> float:
@@ -87,7 +92,7 @@ class Judge:
 
     Args:
         pictures: the clean pictures; their name is the column's name.
-        degrade: makes the question from a clean picture, or several questions.
+        degrade: makes the question from a clean picture, or several questions, or one that depends on which picture it is.
         metrics: the protocols.
         varied: what distinguishes this judge from others on the same pictures, for example `{"sigma": 25}`.
         baselines: what else answers the same questions and stands in the table, by name.
@@ -96,17 +101,18 @@ class Judge:
     """
 
     pictures: Pictures
-    degrade: Degradation | Ways
+    degrade: Degradation | Ways | ByName
     metrics: Sequence[Metric]
     varied: Varied = field(default_factory=dict)
     baselines: Mapping[str, Predict] = field(default_factory=dict)
     seed: int = 0
     where_present: bool = False
 
-    @property
-    def degradations(self) -> Sequence[Degradation]:
-        """All of them."""
-        return self.degrade.ways() if isinstance(self.degrade, Ways) else (self.degrade,)
+    def degradations(self, name: str) -> Sequence[Degradation]:
+        """All that are done to the picture of this name."""
+        if isinstance(self.degrade, Ways):
+            return self.degrade.ways()
+        return (self.degrade.of(name) if isinstance(self.degrade, ByName) else self.degrade,)
 
 
 @dataclass(frozen=True)

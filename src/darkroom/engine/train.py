@@ -100,6 +100,8 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
                 if journal:
                     journal.record(record)
                     listener.record(record)
+                    for line in record.news:
+                        listener.say(f"step {record.step}: {line}")
                 if record.step % run.validate_every == 0 or record.step == run.steps:
                     with training.judged() as method:
                         if journal and method:

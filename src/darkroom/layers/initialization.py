@@ -20,3 +20,11 @@ def initialise_convolutions(network: nn.Module, generator: torch.Generator, *, g
                 module.weight.mul_(gain)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def initialise_linears(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw every linear layer's weights uniformly (Glorot & Bengio 2010, eq. 16); biases are set to zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight, generator=generator)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,1 @@
+"""Cameras, rays, scenes, and volume rendering of fields that are handed in."""

@@ -1,0 +1,162 @@
+"""One camera type, its conventions, and the rays it sees along. Derived with figures in `docs/cameras.md`."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Convention = Literal["opengl", "opencv", "llff"]
+"""Which way a camera's own axes x, y, z point: opengl (NeRF, Blender) right, up, back; opencv (COLMAP) right, down,
+forward; llff down, right, back."""
+
+_AXES = {
+    "opengl": torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    "opencv": torch.tensor([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]]),
+    "llff": torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
+}
+"""Columns: the convention's axes, in those of opengl."""
+
+PIXEL_CENTRE = 0.5
+"""A pixel's centre lies half a pixel from its corner; the code of the NeRF papers takes 0."""
+
+
+class Rays(NamedTuple):
+    """Half lines `o + t d`, `t >= 0`.
+
+    Args:
+        origins: o, `(..., 3)`.
+        directions: d, `(..., 3)`; not of unit length: from a camera, t is depth along its optical axis.
+        viewing: unit vectors in which the scene is seen, `(..., 3)`; they stay as they are where rays are warped.
+    """
+
+    origins: Float[Tensor, "*rays 3"]
+    directions: Float[Tensor, "*rays 3"]
+    viewing: Float[Tensor, "*rays 3"]
+
+    def at(self, some: slice | Tensor) -> "Rays":
+        """Some of them."""
+        return Rays(*(part[some] for part in self))
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera somewhere in the world.
+
+    Args:
+        width, height: of its pictures, in pixels.
+        fx, fy: focal lengths in pixels.
+        cx, cy: where the optical axis meets the picture, in pixels from its upper left corner.
+        pose: camera to world, `(3, 4)`, rotation and centre, axes as in opengl: x right, y up, looking along -z.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    pose: Float[Tensor, "3 4"]
+
+    @property
+    def intrinsics(self) -> Float[Tensor, "4"]:
+        """fx, fy, cx, cy as a tensor."""
+        return torch.tensor([self.fx, self.fy, self.cx, self.cy])
+
+    @property
+    def centre(self) -> Float[Tensor, "3"]:
+        """Where it stands."""
+        return self.pose[:, 3]
+
+    def resized(self, width: int, height: int) -> "Camera":
+        """The same camera with pictures of another size."""
+        across, down = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            cx=self.cx * across,
+            cy=self.cy * down,
+        )
+
+    def rays(self, pixel_centre: float = PIXEL_CENTRE) -> Rays:
+        """The ray of every pixel, row by row, `(height * width, 3)`."""
+        return rays_of_picture(self.intrinsics, self.pose, self.width, self.height, pixel_centre)
+
+
+def rays_of(
+    intrinsics: Float[Tensor, "*#rays 4"],
+    poses: Float[Tensor, "*#rays 3 4"],
+    x: Float[Tensor, "*#rays"],
+    y: Float[Tensor, "*#rays"],
+) -> Rays:
+    """Rays through points of a picture: `d = R ((x - cx)/fx, -(y - cy)/fy, -1)`, `o` the camera's centre.
+
+    Args:
+        intrinsics: fx, fy, cx, cy.
+        poses: camera to world, axes as in opengl.
+        x, y: pixels from the upper left corner; the middle of the first pixel is (0.5, 0.5).
+
+    Source: Mildenhall et al. 2020; the derivation by similar triangles is in `docs/cameras.md`.
+    """
+    fx, fy, cx, cy = intrinsics.unbind(-1)
+    seen = torch.stack(torch.broadcast_tensors((x - cx) / fx, -(y - cy) / fy, -torch.ones_like(x)), -1)
+    directions = (poses[..., :3] @ seen[..., None])[..., 0]
+    origins = poses[..., 3].expand(directions.shape)
+    return Rays(origins, directions, torch.nn.functional.normalize(directions, dim=-1))
+
+
+def rays_of_picture(
+    intrinsics: Float[Tensor, "4"], pose: Float[Tensor, "3 4"], width: int, height: int, pixel_centre: float = PIXEL_CENTRE
+) -> Rays:
+    """The ray of every pixel, row by row."""
+    y, x = torch.meshgrid(
+        torch.arange(height, device=pose.device) + pixel_centre,
+        torch.arange(width, device=pose.device) + pixel_centre,
+        indexing="ij",
+    )
+    return rays_of(intrinsics, pose, x.reshape(-1), y.reshape(-1))
+
+
+def converted(poses: Float[Tensor, "*n 3 4"], given: Convention, wanted: Convention = "opengl") -> Float[Tensor, "*n 3 4"]:
+    """Camera-to-world poses with the camera's axes named otherwise; its place and the world stay."""
+    rotation = poses[..., :3] @ _AXES[given].T.to(poses) @ _AXES[wanted].to(poses)
+    return torch.cat([rotation, poses[..., 3:]], -1)
+
+
+def handedness(poses: Float[Tensor, "*n 3 4"]) -> Float[Tensor, "*n"]:
+    """Determinant of the rotation: 1, or -1 where the axes are those of a mirror's world."""
+    return torch.linalg.det(poses[..., :3])
+
+
+def looking_at(eye: Float[Tensor, "3"], target: Float[Tensor, "3"], up: Float[Tensor, "3"]) -> Float[Tensor, "3 4"]:
+    """Pose of a camera that stands at `eye`, looks at `target`, and has `up` upwards in its picture."""
+    back = torch.nn.functional.normalize(eye - target, dim=0)
+    right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=0)
+    return torch.stack([right, torch.linalg.cross(back, right), back, eye], 1)
+
+
+def to_ndc(rays: Rays, focal: tuple[float, float], width: int, height: int, near: float = 1.0) -> Rays:
+    """Rays of a forward-facing scene in normalised device coordinates: what lies between the near plane and infinity has t in [0, 1].
+
+    With the origin moved to the near plane, `o <- o + t_n d`, `t_n = -(n + o_z)/d_z`,
+
+        o' = (-2 fx/W  o_x/o_z,  -2 fy/H  o_y/o_z,  1 + 2n/o_z)
+        d' = (-2 fx/W (d_x/d_z - o_x/o_z),  -2 fy/H (d_y/d_z - o_y/o_z),  -2n/o_z).
+
+    Viewing directions are those before the warp.
+
+    Source: Mildenhall et al. 2020, appendix C.
+    """
+    o, d = rays.origins, rays.directions
+    o = o + (-(near + o[..., 2]) / d[..., 2])[..., None] * d
+    ax, ay = -2 * focal[0] / width, -2 * focal[1] / height
+    across, down = o[..., 0] / o[..., 2], o[..., 1] / o[..., 2]
+    origins = torch.stack([ax * across, ay * down, 1 + 2 * near / o[..., 2]], -1)
+    directions = torch.stack(
+        [ax * (d[..., 0] / d[..., 2] - across), ay * (d[..., 1] / d[..., 2] - down), -2 * near / o[..., 2]], -1
+    )
+    return Rays(origins, directions, rays.viewing)

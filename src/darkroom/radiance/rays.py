@@ -1,0 +1,118 @@
+"""Rays with the colours that photographs saw along them, as a training stream; and views, as questions of a judge."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import to_float
+from darkroom.core.method import Pair
+from darkroom.core.randomness import generator
+from darkroom.radiance.cameras import PIXEL_CENTRE, rays_of, to_ndc
+from darkroom.radiance.scenes import Scene, View, read_view
+
+BUNDLE = 256
+"""Rays of one sample of the stream."""
+
+
+class SeenRays(NamedTuple):
+    """Rays and what was seen along them, `(..., 3)` each."""
+
+    origins: Tensor
+    directions: Tensor
+    viewing: Tensor
+    colour: Tensor
+
+
+class RayStream:
+    """Bundles of rays drawn from all pixels of all training views.
+
+    Args:
+        find: the scene, looked up when the stream is opened.
+        background: behind transparent pixels: 1 white, 0 black.
+        rays: a step, over all processes together; a multiple of 256.
+        centre_crop: for so many steps rays are drawn from the middle half of the pictures, lest all turns white.
+        seed: the seed that everything depends on.
+        pixel_centre: where in a pixel its ray goes through.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Scene],
+        *,
+        background: float,
+        rays: int,
+        seed: int,
+        centre_crop: int = 0,
+        pixel_centre: float = PIXEL_CENTRE,
+    ) -> None:
+        if rays < BUNDLE or rays % BUNDLE:
+            raise DarkroomError(f"--rays {rays}: a step takes a multiple of {BUNDLE} rays")
+        self.find, self.background, self.batch, self.seed = find, background, rays // BUNDLE, seed
+        self.centre_crop, self.pixel_centre = centre_crop, pixel_centre
+        self._views: Sequence[View] = ()
+
+    def open(self) -> None:
+        scene = self.find()
+        scene.files("train")  # says it if there are none
+        views = scene.views["train"]
+        pictures = [read_view(view.path, view.camera, self.background) for view in views]
+        self._pixels = torch.stack(pictures).permute(0, 2, 3, 1).contiguous()
+        self._intrinsics = torch.stack([view.camera.intrinsics for view in views])
+        self._poses = torch.stack([view.camera.pose for view in views])
+        self._forward_facing, self._views = scene.forward_facing, views
+
+    def describe(self) -> dict[str, Any]:
+        camera = self._views[0].camera
+        return {
+            "set": f"{self.find().name}, training views",
+            "pictures": len(self._views),
+            "samples a step": self.batch * BUNDLE,
+            "sample": f"ray through a random pixel of {camera.width}x{camera.height}",
+            "degradation": "none",
+        }
+
+    def sample(self, step: int, index: int) -> SeenRays:
+        random = generator(self.seed, "rays", step, index)
+        count, height, width, _ = self._pixels.shape
+        top, left = (height // 4, width // 4) if step < self.centre_crop else (0, 0)
+        which = torch.randint(count, (BUNDLE,), generator=random)
+        y = torch.randint(top, height - top, (BUNDLE,), generator=random)
+        x = torch.randint(left, width - left, (BUNDLE,), generator=random)
+        intrinsics = self._intrinsics[which]
+        rays = rays_of(intrinsics, self._poses[which], x + self.pixel_centre, y + self.pixel_centre)
+        if self._forward_facing:
+            fx, fy = self._intrinsics[0, :2].tolist()
+            rays = to_ndc(rays, (fx, fy), width, height)
+        return SeenRays(*rays, to_float(self._pixels[which, y, x]))
+
+
+class AskedViews:
+    """Makes of a view the question: what does this camera see? The nearest training photograph is shown beside it.
+
+    Args:
+        find: the scene.
+        background: behind transparent pixels.
+    """
+
+    def __init__(self, find: Callable[[], Scene], background: float) -> None:
+        self.find, self.background = find, background
+
+    def __str__(self) -> str:
+        return "the view of a camera"
+
+    def of(self, name: str) -> Callable[[Float[Tensor, "3 height width"], torch.Generator], Pair]:
+        """The question of one view: `Pair(nearest photograph, photograph, (intrinsics, pose))`."""
+        scene = self.find()
+        camera = scene.cameras[name]
+        others = [view for view in scene.views["train"] if view.name != name]
+        nearest = min(others, key=lambda view: float((view.camera.centre - camera.centre).norm()))
+
+        def ask(photograph: Tensor, _: torch.Generator) -> Pair:
+            shown = to_float(read_view(nearest.path, nearest.camera, self.background))
+            return Pair(shown, photograph, (camera.intrinsics, camera.pose))
+
+        return ask

@@ -1,0 +1,142 @@
+"""A scene: photographs with the cameras that took them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from darkroom.core import images
+from darkroom.core.errors import DarkroomError, about
+from darkroom.core.images import to_uint8
+from darkroom.radiance.cameras import Camera, handedness
+
+HELD_OUT = 8
+"""Where nothing else is said, every eighth view from the first on is held out (Mildenhall et al. 2019)."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One photograph.
+
+    Args:
+        name: unique in the scene.
+        path: the file, which need not be there for a camera that only asks to be rendered.
+        camera: at the size of the pictures that are trained on.
+    """
+
+    name: str
+    path: Path
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Views by split, and what is known of the space they see.
+
+    Args:
+        name: what tables call it.
+        views: "train", "test", and perhaps "val".
+        near, far: between these depths lies all there is to see.
+        forward_facing: rays are warped to normalised device coordinates, where near and far are 0 and 1.
+        remarks: what a person should know of the files.
+    """
+
+    name: str
+    views: Mapping[str, Sequence[View]]
+    near: float
+    far: float
+    forward_facing: bool = False
+    remarks: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def cameras(self) -> dict[str, Camera]:
+        """Every camera by the name of its view."""
+        return {view.name: view.camera for views in self.views.values() for view in views}
+
+    def files(self, split: str) -> dict[str, Path]:
+        """The pictures of a split by their names.
+
+        Raises:
+            DarkroomError: it has none.
+        """
+        found = {view.name: view.path for view in self.views.get(split, ())}
+        if not found:
+            raise DarkroomError(f"the scene {self.name} has no {split} views; it has {', '.join(self.views)}")
+        return found
+
+
+def read_view(path: Path, camera: Camera, background: float) -> UInt8[Tensor, "3 height width"]:
+    """A photograph at its camera's size, over a background (1 white, 0 black) where it is transparent.
+
+    It is reduced by averaging, colours weighted with opacity.
+
+    Raises:
+        DarkroomError: the file is missing, broken, or of another shape than the camera's.
+    """
+    picture = images.read(path)
+    pixels = picture.pixels.expand(3, -1, -1)
+    height, width = pixels.shape[1:]
+    if abs(width * camera.height - height * camera.width) > max(width, height):
+        raise DarkroomError(f"{path} has {width}x{height} pixels, but its camera sees {camera.width}x{camera.height}")
+    over = pixels if picture.alpha is None else pixels * picture.alpha + (1 - picture.alpha) * background
+    if (height, width) != (camera.height, camera.width):
+        size = (camera.height, camera.width)
+        over = torch.nn.functional.interpolate(over[None], size, mode="area")[0]
+    return to_uint8(over)
+
+
+def remarks_on(poses: Float[Tensor, "views 3 4"], source: str) -> list[str]:
+    """What is suspicious about poses: mirrored axes, and rotations that are none."""
+    found, turned = [], handedness(poses)
+    if (turned < 0).any():
+        found.append(
+            f"{int((turned < 0).sum())} of {len(poses)} poses in {source} are left-handed (determinant {turned.min():.2f}): "
+            "an axis has the wrong sign, and views will be mirrored"
+        )
+    elif (turned - 1).abs().max() > 0.05:
+        found.append(f"poses in {source} are no pure rotations (determinant {turned.min():.2f} to {turned.max():.2f})")
+    return found
+
+
+def of_one_size(sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
+    """The width and height that all pictures have.
+
+    Raises:
+        DarkroomError: they differ.
+    """
+    (first, size), *others = sizes.items()
+    for path, other in others:
+        if other != size:
+            raise DarkroomError(
+                f"{path} has {other[0]}x{other[1]} pixels and {first} {size[0]}x{size[1]}: "
+                "one scene's pictures must have one size; scale or sort them"
+            )
+    return size
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file, from its head.
+
+    Raises:
+        DarkroomError: it is missing or no picture.
+    """
+    from PIL import Image
+
+    with about(path):
+        try:
+            with Image.open(path) as image:
+                return image.size
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DarkroomError(f"cannot be read as a picture ({error})") from error
+
+
+def numbered_split(views: Sequence[View], every: int = HELD_OUT) -> dict[str, list[View]]:
+    """Every eighth view from the first on to judge by, the others to learn from."""
+    return {
+        "train": [view for number, view in enumerate(views) if number % every],
+        "test": [view for number, view in enumerate(views) if not number % every],
+    }

@@ -1,0 +1,141 @@
+"""DVGO: Direct Voxel Grid Optimization (Sun, Sun, Chen 2022): novel views from photographs with known cameras.
+
+    darkroom train dvgo laptop                three minutes on two CPU cores, a scene of our own, nothing to download
+    darkroom train dvgo lego                  the paper's: 160 voxels a side, 800x800; minutes on a GPU
+    darkroom train dvgo lego --size 200       the same on pictures reduced to 200x200
+    darkroom train dvgo lego_step_2           steps of two voxels instead of half a voxel: the study of accuracy against time
+    darkroom train dvgo photographs --scene my/photos   after `darkroom data poses my/photos`
+    darkroom view runs/dvgo/laptop            walk around in it
+
+Over white; 8-bit pictures; the coarse stage finds free space, the fine one has a small network for colours.
+"""
+
+from darkroom.engine.run import Optimization, Published, Run, exponential
+from darkroom.methods.dvgo import DirectVoxelGrid, Stage
+from darkroom.metrics.perception import find_lpips
+from darkroom.radiance import named
+from darkroom.radiance.masked_adam import MaskedAdam
+from darkroom.radiance.rays import RayStream
+from darkroom.radiance.scenes import Scene
+from darkroom.radiance.space import Space
+from darkroom.recipes.protocols import views
+
+_LEGO: dict[str, object] = dict(scene="lego")
+
+ROWS: dict[str, dict[str, object]] = {
+    "lego": _LEGO,
+    "lego_step_2": {**_LEGO, "step": 2.0},
+    "lego_step_4": {**_LEGO, "step": 4.0},
+    "lego_80": {**_LEGO, "voxels": 80},
+    "lego_120": {**_LEGO, "voxels": 120},
+    "lego_180": {**_LEGO, "voxels": 180},
+    "photographs": dict(scene="my/photos", background=0.0),
+    "laptop": dict(
+        scene="embedded",
+        voxels=80,
+        coarse_voxels=80,
+        coarse_steps=200,
+        fine_steps=1000,
+        doublings=1,
+        rays=1024,
+        width=64,
+        rate=0.5,
+        network_rate=5e-3,
+        look_every=250,
+        free=1e-2,
+    ),
+}
+
+PROTOCOL = frozenset({"size", "background"})
+"""Settings that, when changed, make a number measure something else than the paper's."""
+
+_TABLE = "Sun et al. 2022, Table 9 (160 voxels a side)"
+PUBLISHED = {
+    "lego": [
+        Published("psnr", "lego", 34.6, _TABLE),
+        Published("psnr", "lego", 32.54, "Mildenhall et al. 2020, Table 4", method="NeRF"),
+        Published("ssim", "lego", 0.961, "Mildenhall et al. 2020, Table 4", method="NeRF"),
+        Published("psnr", "lego", 35.6, "Sun et al. 2022 (256 voxels a side)", method="DVGO 256"),
+    ],
+}
+
+
+def recipe(
+    scene: str = "lego",
+    size: int = 0,
+    background: float = 1.0,
+    voxels: int = 160,
+    step: float = 0.5,
+    coarse_voxels: int = 100,
+    coarse_steps: int = 5000,
+    fine_steps: int = 20_000,
+    doublings: int = 4,
+    features: int = 12,
+    width: int = 128,
+    rays: int = 8192,
+    rate: float = 0.1,
+    network_rate: float = 1e-3,
+    entropy: tuple[float, float] = (0.01, 0.001),
+    points: tuple[float, float] = (0.1, 0.01),
+    look_every: int = 1000,
+    free: float = 1e-3,
+    pixel_centre: float = 0.5,
+    perceptual: bool = False,
+    seed: int = 0,
+) -> Run:
+    """Voxel grids of a scene.
+
+    Args:
+        scene: embedded, lego and the like below the data root, or a folder.
+        size: reduce pictures to this width; 0 for as they are.
+        background: behind transparent pixels: 1 white, 0 black.
+        voxels: along each side of the fine grid, about: the grid has the cube of it.
+        step: length of a step along a ray, in voxels.
+        coarse_voxels: the same of the coarse grid.
+        coarse_steps: length of the coarse stage.
+        fine_steps: length of the fine stage.
+        doublings: so many times the fine grid's voxels are doubled on the way to their number.
+        features: channels of the fine grid's colours.
+        width: of the two hidden layers of the colour network.
+        rays: a step.
+        rate: Adam's, of the grids; it falls to a tenth over the training.
+        network_rate: that of the network.
+        entropy: weights of the background's entropy, of the coarse and the fine stage.
+        points: weights of the single points' errors.
+        look_every: steps between looks for free space.
+        free: opacity of a voxel below which space is free.
+        pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the NeRF papers' code.
+        perceptual: also judge by LPIPS with VGG features.
+        seed: of weights and rays.
+    """
+
+    def find() -> Scene:
+        return named.scene(scene, size)
+
+    method = DirectVoxelGrid(
+        Space(pixel_centre),
+        Stage(coarse_steps, coarse_voxels**3, entropy=entropy[0], points=points[0]),
+        Stage(fine_steps, voxels**3, doublings, features, width, 1e-2, entropy[1], points[1]),
+        step=step,
+        background=background,
+        seed=seed,
+        look_every=look_every,
+        free=free,
+    )
+
+    def optimizer(player) -> MaskedAdam:  # type: ignore[no-untyped-def]
+        return MaskedAdam(player.field.groups(network_rate / rate), lr=rate)
+
+    steps = coarse_steps + fine_steps
+    judged = views.judges(scene, find, background, perceptual=perceptual)
+    return Run(
+        method=method,
+        stream=RayStream(find, background=background, rays=rays, seed=seed, pixel_centre=pixel_centre),
+        optimizers={"field": Optimization(optimizer, rate, exponential(0.1))},
+        steps=steps,
+        validation=views.validation(judged[0]),
+        validate_every=max(1, steps // 10),
+        judges=judged,
+        needs=[lambda: method.look_at(find()), *([lambda: find_lpips("vgg")] if perceptual else [])],
+        seed=seed,
+    )
