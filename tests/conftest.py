@@ -17,6 +17,7 @@ CHECKED = (
     "scratch",
     "data",
     "networks",
+    "radiance",
     "solvers",
     "methods",
     "engine",

@@ -1,6 +1,6 @@
 """Volume rendering: samples along rays, densities and colours from a field that is handed in, composited."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +12,7 @@ FAR_AWAY = 1e10
 """Length of a ray's last piece, whose end nobody sees."""
 
 
+@runtime_checkable
 class Field(Protocol):
     """A density and a colour at every point, in two steps, so that colours are computed only where they count."""
 

@@ -1,0 +1,120 @@
+"""NeRF's shapes and encoding; grids against `grid_sample` and closed forms."""
+
+import math
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given
+
+from darkroom.layers.encoding import PositionalEncoding
+from darkroom.layers.trilinear import interpolated
+from darkroom.networks.nerf import NeRF
+from darkroom.networks.voxel_field import VoxelField
+from darkroom.radiance.masked_adam import MaskedAdam
+
+
+def test_the_encoding_has_the_papers_sizes_and_values():
+    place, direction = PositionalEncoding(3, 10), PositionalEncoding(3, 4)
+    assert (place.features, direction.features) == (63, 27)
+    x = torch.tensor([0.3, -0.7, 1.1])
+    waves = [wave(2**k * x) for k in range(4) for wave in (torch.sin, torch.cos)]
+    torch.testing.assert_close(direction(x), torch.cat([x, *waves]))
+
+
+def test_nerf_has_as_many_numbers_as_the_papers_code():
+    """595,844 for 8 layers of 256 with directions, as the public networks count."""
+    assert sum(p.numel() for p in NeRF().parameters()) == 595_844
+
+
+def test_colour_depends_on_the_direction_and_density_does_not():
+    network = NeRF(32, 4, 2).initialise(torch.Generator().manual_seed(0))
+    points = torch.randn(5, 3)
+    (one, first), (other, second) = (network(points, torch.nn.functional.normalize(torch.randn(5, 3), dim=1)) for _ in "ab")
+    assert torch.equal(one, other)
+    assert not torch.equal(first, second)
+    assert (one >= 0).all()
+    network.noise = 5.0
+    assert not torch.equal(network.density(points)[0], one)
+    assert torch.equal(network.eval().density(points)[0], one)
+
+
+@given(st.tuples(*[st.integers(2, 6)] * 3), st.integers(1, 4), st.integers(0, 99))
+def test_interpolation_and_its_gradient_are_those_of_grid_sample(size, channels: int, seed: int):
+    random = torch.Generator().manual_seed(seed)
+    rows = torch.randn(math.prod(size), channels, generator=random, dtype=torch.float64, requires_grad=True)
+    points = (torch.rand(20, 3, generator=random, dtype=torch.float64) * 1.2 - 0.1) * (torch.tensor(size) - 1)
+    mine = interpolated(rows, torch.tensor(size), points)
+    grid = rows.t().view(1, channels, *size)
+    where = (points / (torch.tensor(size) - 1) * 2 - 1).flip(1).view(1, 1, 1, -1, 3)
+    theirs = torch.nn.functional.grid_sample(grid, where, align_corners=True, padding_mode="border")[0, :, 0, 0].t()
+    torch.testing.assert_close(mine, theirs)
+    weights = torch.randn(mine.shape, generator=random, dtype=torch.float64)
+    gradients = [torch.autograd.grad((answer * weights).sum(), rows, retain_graph=True)[0] for answer in (mine, theirs)]
+    torch.testing.assert_close(*gradients)
+
+
+def field(**changes) -> VoxelField:
+    return VoxelField(-torch.ones(3), torch.ones(3), **{**dict(voxels=512, base=512), **changes})
+
+
+@pytest.mark.parametrize("opacity", [1e-6, 1e-2, 0.5])
+def test_a_new_grid_has_the_opacity_that_was_asked_for(opacity: float):
+    """1 - exp(-sigma) of one voxel: equation 9 solved for the shift."""
+    new = field(opacity=opacity)
+    sigma, _ = new.density(torch.zeros(1, 3))
+    assert float(-torch.expm1(-sigma)) == pytest.approx(opacity, rel=2e-2)
+    assert float(new.opacities().mean()) == pytest.approx(opacity, rel=2e-2)
+
+
+def test_a_linear_field_stays_linear_when_its_grid_grows():
+    small = field(voxels=4**3)
+    slope = torch.tensor([1.0, -2.0, 0.5])
+    with torch.no_grad():
+        small.density_rows.copy_(small.centres() @ slope[:, None])
+    small.grown(9**3)
+    assert small.size.tolist() == [9, 9, 9]
+    torch.testing.assert_close(small.density_rows.detach(), small.centres() @ slope[:, None], atol=1e-5, rtol=1e-5)
+
+
+def test_the_mask_and_the_box_close_around_what_is_dense():
+    grid = field(voxels=21**3, base=21**3)
+    ball = grid.centres().norm(dim=1) < 0.31
+    with torch.no_grad():
+        grid.density_rows[ball] = 30.0
+    low, high = grid.box_of(1e-3)
+    torch.testing.assert_close(low, torch.full((3,), -0.3 * 1.05), atol=1e-4, rtol=0)
+    torch.testing.assert_close(high, -low)
+    grid.look_again(1e-3)
+    assert bool(grid.occupied(torch.zeros(1, 3)))
+    assert bool(grid.occupied(torch.tensor([[0.35, 0.0, 0.0]])))  # a neighbour's neighbourhood
+    assert not bool(grid.occupied(torch.tensor([[0.8, 0.0, 0.0]])))
+    assert torch.equal(field().box_of(0.5)[0], -torch.ones(3))  # where nothing is dense
+
+
+def test_a_state_of_a_grown_grid_fits_a_new_one():
+    grown = field(features=4, width=8)
+    grown.grown(1000)
+    grown.rates = torch.rand(1000)
+    new = field(features=4, width=8)
+    new.load_state_dict(grown.state_dict())
+    assert all(torch.equal(value, grown.state_dict()[name]) for name, value in new.state_dict().items())
+
+
+def test_masked_adam_is_adam_where_gradients_are_and_nothing_elsewhere():
+    random = torch.Generator().manual_seed(0)
+    start = torch.randn(6, 3, generator=random)
+    mine, theirs = (torch.nn.Parameter(start.clone()) for _ in "ab")
+    rows = torch.tensor([1.0, 1.0, 0.5, 0.0, 1.0, 1.0])
+    own = MaskedAdam([{"params": [mine], "rows": rows}], lr=0.1, eps=1e-8)
+    torchs = torch.optim.Adam([theirs], lr=0.1, betas=(0.9, 0.99))
+    for _ in range(5):
+        gradient = torch.randn(6, 3, generator=random)
+        gradient[4] = 0
+        mine.grad, theirs.grad = gradient.clone(), gradient.clone()
+        own.step()
+        torchs.step()
+    torch.testing.assert_close(mine[:2], theirs[:2])
+    torch.testing.assert_close(mine[2] - start[2], 0.5 * (theirs[2] - start[2]))
+    assert torch.equal(mine[3], start[3])
+    assert torch.equal(mine[4], start[4])
