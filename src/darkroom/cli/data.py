@@ -20,10 +20,12 @@ from darkroom.data import noisy_pairs as pairing
 from darkroom.data.catalogue import CATALOGUE, Entry, entry
 from darkroom.data.photographs import named
 from darkroom.operators.noise import Blocky, Gaussian
+from darkroom.radiance import blender, motion, tabletop
+from darkroom.radiance.motion import Matching
 
 
 def command(arguments: list[str]) -> None:
-    """Datasets: list, get, check."""
+    """Datasets: list, get, check, make; poses of photographs."""
 
     def show() -> None:
         """Show what can be downloaded, and what is there.
@@ -60,11 +62,74 @@ def command(arguments: list[str]) -> None:
     if arguments[:1] == ["make"]:
         _make(arguments[1:])
     else:
-        _chosen({"list": show, "get": get, "check": check, "make": _make}, arguments, "data", "data get bsds500")
+        commands: dict[str, Callable[..., None]] = {"list": show, "get": get, "check": check, "make": _make, "poses": _poses}
+        _chosen(commands, arguments, "data", "data get bsds500")
+
+
+def _poses(
+    folder: Annotated[Path, tyro.conf.Positional],
+    matching: Matching = "auto",
+    known: Path | None = None,
+    seed: int = 0,
+) -> None:
+    """Find where photographs were taken (structure from motion by COLMAP), and write transforms.json beside them.
+
+    The photographs lie in FOLDER, FOLDER/images or FOLDER/train. Afterwards: darkroom train dvgo photographs --scene FOLDER
+
+    Example: darkroom data poses my/photos
+
+    Args:
+        folder: The photographs.
+        matching: exhaustive compares all with all, sequential neighbours by name; auto takes the latter for more than 80.
+        known: A folder whose transforms files tell where the same photographs were taken: print how far off the found are.
+        seed: Of the sampling; results still vary a little.
+    """
+    photographs = motion.photographs_of(folder)
+    found = motion.structure_from_motion(photographs, matching, say=lambda line: print(line, flush=True), seed=seed)
+    target = motion.write(folder, found)
+    print(
+        f"{len(found.views)} of {len(photographs)} photographs found their place; reprojection error {found.error:.2f} pixels"
+    )
+    if found.missing:
+        print(
+            f"without a place: {', '.join(found.missing[:5])}{' ...' if len(found.missing) > 5 else ''}. What helps: more "
+            "photographs between them and the others, less blur"
+            + ("; --matching exhaustive" if found.matching == "sequential" else "")
+        )
+    print(target)
+    if known is not None:
+        errors = motion.compared(found.views, [view for views in blender.scene(known).views.values() for view in views])
+        table = Table("compared with known poses", f"{errors.compared} cameras", box=box.SIMPLE_HEAD)
+        table.add_row("centres, mean distance", f"{errors.centre:.2%} of the cameras' spread")
+        table.add_row("rotations, mean angle", f"{errors.rotation:.2f} degrees")
+        table.add_row("common rotation", f"{errors.common:.2f} degrees")
+        table.add_row("focal length", f"{errors.focal[0]:.1f}, known {errors.focal[1]:.1f} pixels")
+        table.add_row("principal point", f"{errors.principal[0]:+.1f}, {errors.principal[1]:+.1f} pixels off")
+        Console().print(table)
 
 
 def _make(arguments: list[str]) -> None:
-    """Data that is made here: noisy pairs."""
+    """Data that is made here: noisy pairs, a scene."""
+
+    def scene(
+        output: Annotated[Path, tyro.conf.arg(aliases=("-o",))],
+        views: int = 30,
+        size: int = 100,
+        held_out: int = 8,
+    ) -> None:
+        """Ray-trace a small scene with exact poses and opacity, in the layout of the NeRF paper's synthetic data.
+
+        Example: darkroom data make scene -o tabletop --views 60 --size 400
+
+        Args:
+            output: The folder to write.
+            views: To learn from.
+            size: Width and height of the pictures.
+            held_out: Views to validate, and as many to judge by.
+        """
+        total = views + 2 * held_out
+        tabletop.write(output, views, size, held_out, watched=lambda cameras: counted("views", cameras, total))
+        print(f"{output}: {views} + {held_out} + {held_out} views of {size}x{size} pixels")
 
     def noisy_pairs(
         from_: Annotated[str, tyro.conf.arg(name="from")],
@@ -113,7 +178,12 @@ def _make(arguments: list[str]) -> None:
             f"{output}: {count} pairs of {size}x{size} pixels from {len(pictures)} pictures, noise {noise}, targets {targets}"
         )
 
-    _chosen({"noisy-pairs": noisy_pairs}, arguments, "data make", "data make noisy-pairs --from my/photos -o train_data.pkl")
+    _chosen(
+        {"noisy-pairs": noisy_pairs, "scene": scene},
+        arguments,
+        "data make",
+        "data make noisy-pairs --from my/photos -o train_data.pkl",
+    )
 
 
 def _chosen(commands: Mapping[str, Callable[..., None]], arguments: list[str], command: str, example: str) -> None:

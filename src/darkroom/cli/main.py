@@ -13,9 +13,10 @@ USAGE = """usage: darkroom COMMAND [options]
   list        what can be trained, and what can be downloaded
   train       train a row of a recipe, or go on training it
   evaluate    judge weights on pictures, by a named protocol
-  apply       restore a picture or a folder of pictures
+  apply       restore a picture or a folder of pictures; render views of a scene
+  view        walk around in a scene, in the browser
   report      one page with tables, curves and pictures from runs
-  data        datasets: list, get, check, make
+  data        datasets: list, get, check, make; poses of photographs
   demo        train a denoiser on embedded photographs and report on it
 
 Each has --help with an example. --debug anywhere shows the traceback of an error.
@@ -25,7 +26,7 @@ Each has --help with an example. --debug anywhere shows the traceback of an erro
   darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop"""
 
 
-COMMANDS = ("list", "train", "evaluate", "apply", "report", "data", "demo")
+COMMANDS = ("list", "train", "evaluate", "apply", "view", "report", "data", "demo")
 
 
 def _quiet_if_full(failed: threading.ExceptHookArgs) -> None:

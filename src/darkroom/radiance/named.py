@@ -43,7 +43,7 @@ def scene(name: str, size: int = 0) -> Scene:
 
 def _embedded() -> Path:
     """The embedded scene's folder; ray-traced at the first use, which takes some seconds."""
-    folder = cache_root() / f"tabletop-{EMBEDDED_VIEWS}-{EMBEDDED_SIZE}"
+    folder = cache_root() / f"tabletop-{tabletop.EDITION}-{EMBEDDED_VIEWS}-{EMBEDDED_SIZE}"
     if not folder.is_dir():
         unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
         try:

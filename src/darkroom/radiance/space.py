@@ -1,5 +1,8 @@
 """The space that a scene's cameras see, kept with the weights, so that views can be rendered without the photographs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,7 +12,7 @@ from darkroom.radiance.scenes import Scene
 
 
 class Space(nn.Module):
-    """Depths between which there is something, and whether rays are warped; numbers that travel with the weights.
+    """Depths between which there is something, whether rays are warped, and the training cameras; they travel with the weights.
 
     Args:
         pixel_centre: 0.5, or 0 for the convention of the NeRF papers' code.
@@ -21,15 +24,42 @@ class Space(nn.Module):
         self.register_buffer("depths", torch.tensor([2.0, 6.0]))
         self.register_buffer("forward_facing", torch.tensor(False))
         self.register_buffer("centre", torch.zeros(3))
+        self.register_buffer("poses", torch.zeros(0, 3, 4))
+        self.register_buffer("lens", torch.tensor([1.0, 1.0, 0.5, 0.5]))
+        self.register_buffer("size", torch.tensor([1, 1]))
         self.depths: Tensor
         self.forward_facing: Tensor
         self.centre: Tensor
+        self.poses: Tensor
+        self.lens: Tensor
+        self.size: Tensor
 
     def fill(self, scene: Scene) -> None:
-        """Take what a scene says: depths, warp, and the point nearest to all optical axes."""
+        """Take what a scene says: depths, warp, training cameras, and the point nearest to all their optical axes."""
+        cameras = [view.camera for view in scene.views["train"]]
         self.depths = torch.tensor([scene.near, scene.far]).to(self.depths)
         self.forward_facing = torch.tensor(scene.forward_facing).to(self.forward_facing)
-        self.centre = focus(torch.stack([camera.pose for camera in scene.cameras.values()])).to(self.centre)
+        self.poses = torch.stack([camera.pose for camera in cameras]).to(self.poses)
+        self.centre = focus(self.poses)
+        self.lens = cameras[0].intrinsics.to(self.lens)
+        self.size = torch.tensor([cameras[0].width, cameras[0].height]).to(self.size)
+
+    @property
+    def cameras(self) -> list[Camera]:
+        """The training cameras (with the first one's lens)."""
+        return [self.camera(pose.cpu()) for pose in self.poses]
+
+    def camera(self, pose: Float[Tensor, "3 4"]) -> Camera:
+        """A camera like the training ones somewhere else."""
+        fx, fy, cx, cy = self.lens.tolist()
+        width, height = self.size.tolist()
+        return Camera(width, height, fx, fy, cx, cy, pose)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        """Take as many cameras as are loaded."""
+        if prefix + "poses" in state_dict:
+            self.poses = torch.empty_like(state_dict[prefix + "poses"])
+        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[arg-type]
 
     @property
     def near(self) -> float:

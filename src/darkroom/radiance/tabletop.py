@@ -17,6 +17,9 @@ from darkroom.radiance import blender
 from darkroom.radiance.cameras import Camera, looking_at, rays_of
 from darkroom.radiance.scenes import View
 
+EDITION = 1
+"""Counts up when the scene changes."""
+
 DISTANCE = 4.0
 """Of every camera from the middle, as in the NeRF paper's synthetic scenes."""
 
@@ -120,12 +123,34 @@ def _dotted(p: Tensor) -> Tensor:
     return _mix((across.square() + up.square() < 0.10).float(), (0.98, 0.85, 0.25), (0.20, 0.50, 0.28))
 
 
+def _grained(paint: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Grain of three sizes over a colour, as stone and paper have it: what structure from motion holds on to."""
+
+    def grained(p: Tensor) -> Tensor:
+        grain = sum(share * _noise(p + 5, frequency) for share, frequency in ((0.4, 6.0), (0.35, 14.0), (0.25, 29.0)))
+        return (paint(p) * (0.2 + 1.6 * grain)[:, None]).clamp(0, 1)  # type: ignore[index]
+
+    return grained
+
+
+def _noise(p: Tensor, frequency: float) -> Tensor:
+    """Value noise in [0, 1]: numbers hashed at the corners of cells, smoothly interpolated (Perlin's fade)."""
+    corner = (p * frequency).floor()
+    share = p * frequency - corner
+    share = share * share * (3 - 2 * share)
+    total = torch.zeros(len(p))
+    for offset in torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3):
+        hashed = torch.sin(((corner + offset) * torch.tensor([12.9898, 78.233, 37.719])).sum(-1)) * 43758.5453
+        total = total + (offset * share + (1 - offset) * (1 - share)).prod(-1) * (hashed - hashed.floor())
+    return total
+
+
 _SOLIDS = (
-    _Solid(_cylinder(1.15, 0.06), _checked, (0.0, 0.0, -0.66)),
-    _Solid(_sphere(0.42), _striped, (-0.42, -0.30, -0.18)),
-    _Solid(_box(0.30, 0.24, 0.40), _marbled, (0.42, -0.22, -0.20), 0.5),
-    _Solid(_cylinder(0.22, 0.55), _dotted, (0.02, 0.55, -0.05)),
-    _Solid(_sphere(0.17), _marbled, (-0.55, 0.40, -0.43)),
+    _Solid(_cylinder(1.15, 0.06), _grained(_checked), (0.0, 0.0, -0.66)),
+    _Solid(_sphere(0.42), _grained(_striped), (-0.42, -0.30, -0.18)),
+    _Solid(_box(0.30, 0.24, 0.40), _grained(_marbled), (0.42, -0.22, -0.20), 0.5),
+    _Solid(_cylinder(0.22, 0.55), _grained(_dotted), (0.02, 0.55, -0.05)),
+    _Solid(_sphere(0.17), _grained(_marbled), (-0.55, 0.40, -0.43)),
 )
 
 
@@ -172,14 +197,13 @@ def photograph(camera: Camera, samples: int = 4) -> Picture:
     return Picture(pixels.T.reshape(3, height, width).contiguous(), alpha)
 
 
-def cameras(count: int, size: int, *, seed: int, lowest: float = 0.05) -> list[Camera]:
-    """Cameras on the upper half of a sphere, evenly strewn (a golden-angle spiral, begun anywhere), looking at the middle."""
-    begin = torch.rand(1, generator=torch.Generator().manual_seed(seed)).item() * 2 * math.pi
+def cameras(count: int, size: int, *, turns: float = 2.0, begin: float = 0.0, lowest: float = 0.2) -> list[Camera]:
+    """Cameras on the way around the table, rising evenly from near its height to above it, as a person would walk."""
     focal = 0.5 * size / math.tan(0.5 * ANGLE)
     found = []
     for number in range(count):
-        height = lowest + (0.95 - lowest) * (number + 0.5) / count
-        angle = begin + number * math.pi * (3 - math.sqrt(5))
+        share = (number + 0.5) / count
+        height, angle = lowest + (0.92 - lowest) * share, begin + turns * 2 * math.pi * share
         flat = math.sqrt(1 - height**2)
         eye = DISTANCE * torch.tensor([flat * math.cos(angle), flat * math.sin(angle), height])
         pose = looking_at(eye, torch.tensor([0.0, 0.0, -0.15]), torch.tensor([0.0, 0.0, 1.0]))
@@ -209,15 +233,13 @@ def write(
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / "tabletop").touch()
-    splits = {
-        "train": cameras(views, size, seed=0),
-        "val": cameras(held_out, size, seed=1),
-        "test": cameras(held_out, size, seed=2),
-    }
+    # Those held out walk the other way around, so that they stand between the others.
+    ways = {"train": (views, 2.0, 0.0), "val": (held_out, -1.0, 1.0), "test": (held_out, -1.0, 2.0)}
+    splits = {split: cameras(count, size, turns=turns, begin=begin) for split, (count, turns, begin) in ways.items()}
     every = [(split, number, camera) for split, some in splits.items() for number, camera in enumerate(some)]
     for (split, number, _), camera in zip(every, watched([camera for *_, camera in every]), strict=True):
-        write_picture(folder / split / f"r_{number}.png", photograph(camera))
+        write_picture(folder / split / f"r_{number:03}.png", photograph(camera))
     for split, some in splits.items():
-        named = [f"./{split}/r_{number}" for number in range(len(some))]
+        named = [f"./{split}/r_{number:03}" for number in range(len(some))]
         pictured = [View(name, folder / f"{name}.png", camera) for name, camera in zip(named, some, strict=True)]
         blender.write(folder / f"transforms_{split}.json", pictured, named)

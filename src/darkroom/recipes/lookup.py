@@ -11,9 +11,13 @@ from darkroom import recipes
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
+from darkroom.engine import checkpoint
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.run import Published, Run, Study
+from darkroom.methods.radiance import RadianceMethod
 from darkroom.networks import foreign
+from darkroom.radiance import named
+from darkroom.radiance.scenes import Scene
 
 
 @runtime_checkable
@@ -77,6 +81,53 @@ def build(name: str, settings: Mapping[str, Any]) -> Run:
     if unknown:
         raise DarkroomError(f"recipe {name} has no setting {', '.join(sorted(unknown))}; was it written by another version?")
     return found.recipe(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+
+
+def is_scene(path: Path) -> bool:
+    """Whether a run's folder or a weights file holds a learned scene."""
+    if path.is_dir() and RunFolder(path).description.exists():
+        config = RunFolder(path).read()
+    elif path.suffix == ".safetensors" and path.is_file():
+        config = weights.load(path)[1]
+    else:
+        return False
+    return "recipe" in config and isinstance(build(config["recipe"], config["settings"]).method, RadianceMethod)
+
+
+def scene(path: Path) -> tuple[RadianceMethod, int]:
+    """The learned scene of a run's folder (as training last saved it) or of a weights file, and the step it is from.
+
+    Raises:
+        DarkroomError: there is nothing there yet, it cannot be read, or it holds no scene.
+    """
+    folder = RunFolder(path)
+    if path.is_dir() and folder.last.exists():
+        config, saved = folder.read(), checkpoint.load(folder.last)
+        state, step = saved["method"], saved["step"]
+    else:
+        state, config = weights.load(folder.weights() if path.is_dir() else path)
+        step = config.get("step", 0)
+    method = build(config["recipe"], config["settings"]).method if "recipe" in config else None
+    if not isinstance(method, RadianceMethod):
+        raise DarkroomError(f"{path} holds no scene; a scene is trained by darkroom train dvgo or nerf")
+    try:
+        method.load_state_dict(state)
+    except (RuntimeError, KeyError) as error:
+        raise DarkroomError(f"{path} does not fit its own recipe: {str(error).splitlines()[-1].strip()}") from error
+    return method.eval(), int(step)
+
+
+def scene_of(path: Path) -> Scene:
+    """The photographs that a scene was learned from.
+
+    Raises:
+        DarkroomError: they are not there, or it was learned from none.
+    """
+    config = RunFolder(path).read() if path.is_dir() else weights.load(path)[1]
+    settings = config.get("settings", {})
+    if "scene" not in settings:
+        raise DarkroomError(f"{path} was learned from no scene")
+    return named.scene(settings["scene"], settings.get("size", 0))
 
 
 def network(path: Path) -> RestorationNetwork:

@@ -1,0 +1,269 @@
+"""Poses of ordinary photographs by structure from motion: COLMAP, through pycolmap."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from darkroom.core import images
+from darkroom.core.errors import DarkroomError
+from darkroom.radiance import blender
+from darkroom.radiance.cameras import Camera, converted
+from darkroom.radiance.scenes import View, size_of
+
+Matching = Literal["auto", "exhaustive", "sequential"]
+
+MANY = 80
+"""With more photographs than this, numbered in order, only neighbours are matched."""
+
+_DEPTHS = (0.02, 0.98)
+"""Quantiles of the depths of points that photographs see, taken for near and far."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What structure from motion found.
+
+    Args:
+        views: the photographs that found their place, with cameras.
+        missing: names of those that did not.
+        near, far: depths of what they see.
+        error: mean reprojection error in pixels.
+        matching: how photographs were compared.
+    """
+
+    views: list[View]
+    missing: list[str]
+    near: float
+    far: float
+    error: float
+    matching: str
+
+
+def photographs_of(folder: Path) -> list[Path]:
+    """The pictures of a folder, or of its `images` or `train`, whichever it has.
+
+    Raises:
+        DarkroomError: fewer than three.
+    """
+    for place in (folder / "images", folder / "train", folder):
+        if place.is_dir():
+            found = sorted(path for path in place.iterdir() if path.suffix.lower() in images.READABLE and path.is_file())
+            if found:
+                break
+    else:
+        raise DarkroomError(f"no pictures in {folder}")
+    if len(found) < 3:
+        raise DarkroomError(f"{len(found)} photographs in {found[0].parent}: structure from motion needs three, better thirty")
+    return found
+
+
+def structure_from_motion(
+    photographs: Sequence[Path], matching: Matching = "auto", say: Callable[[str], None] = lambda line: None, seed: int = 0
+) -> Motion:
+    """Features, matches, incremental mapping; of several models the largest. One camera took all photographs of one size, a
+    pinhole: the distortion of a lens is not modelled.
+
+    Transparent parts are made white and not looked at. Poses are recentred on what the cameras look at, and scaled so that
+    they stand 4 from it.
+
+    Args:
+        photographs: files.
+        matching: exhaustive compares all with all; sequential neighbours by name. auto: sequential for more than 80.
+        say: told of each phase.
+        seed: of the sampling; results still vary a little from run to run.
+
+    Raises:
+        DarkroomError: pycolmap is not installed, or fewer than three photographs could be brought together.
+
+    Source: Schönberger & Frahm 2016, "Structure-from-Motion Revisited".
+    """
+    pycolmap = _pycolmap()
+    for path in photographs:
+        size_of(path)  # says which one is broken
+    how = matching if matching != "auto" else "sequential" if len(photographs) > MANY else "exhaustive"
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        shown, masks = _prepared(photographs, work)
+        database = work / "database.db"
+        pycolmap.logging.minloglevel = 3
+        pycolmap.set_random_seed(seed)
+        say(f"features of {len(photographs)} photographs")
+        options = pycolmap.ImageReaderOptions(camera_model="SIMPLE_PINHOLE")
+        if masks:
+            options.mask_path = str(masks)
+        one_size = len({size_of(path) for path in photographs}) == 1
+        mode = pycolmap.CameraMode.SINGLE if one_size else pycolmap.CameraMode.AUTO
+        pycolmap.extract_features(database, shown, camera_mode=mode, reader_options=options, device=pycolmap.Device.cpu)
+        say(f"{how} matching")
+        match = pycolmap.match_exhaustive if how == "exhaustive" else pycolmap.match_sequential
+        match(database, device=pycolmap.Device.cpu)
+        say("mapping")
+        pipeline = pycolmap.IncrementalPipelineOptions()
+        pipeline.min_model_size = 3
+        models = pycolmap.incremental_mapping(database, shown, work / "models", options=pipeline)
+        if not models:
+            raise DarkroomError(
+                f"none of the {len(photographs)} photographs could be brought together: take more, with more overlap "
+                "(a step to the side between two), of something that has texture and does not move"
+            )
+        largest = max(models.values(), key=lambda model: model.num_reg_images())
+        return _read(largest, {path.name: path for path in photographs}, how)
+
+
+def _prepared(photographs: Sequence[Path], work: Path) -> tuple[Path, Path | None]:
+    """The folder that COLMAP looks at: the photographs, or copies over white with masks where something is transparent."""
+    shown, masks = work / "images", work / "masks"
+    shown.mkdir()
+    for path in photographs:
+        picture = images.read(path)
+        if picture.alpha is None:
+            shutil.copyfile(path, shown / path.name)
+            continue
+        masks.mkdir(exist_ok=True)
+        over = picture.pixels * picture.alpha + 1 - picture.alpha
+        images.write(shown / f"{path.stem}.png", images.Picture(over.expand(3, -1, -1)))
+        images.write(masks / f"{path.stem}.png.png", images.Picture((picture.alpha > 0.5).float()))
+    return shown, masks if masks.exists() else None
+
+
+def _read(model: Any, files: dict[str, Path], matching: str) -> Motion:
+    """Cameras of a model, in our axes, moved and scaled."""
+    by_stem = {path.stem: path for path in files.values()}
+    registered = sorted((model.images[number] for number in model.reg_image_ids()), key=lambda image: image.name)
+    poses = torch.stack([_pose(image) for image in registered])
+    points = torch.from_numpy(np.array([point.xyz for point in model.points3D.values()])).double()
+    middle = points.median(0).values
+    scale = 4 / float((poses[:, :, 3] - middle).norm(dim=1).mean())
+    poses = torch.cat([poses[..., :3], (poses[..., 3:] - middle[:, None]) * scale], -1)
+    views = []
+    for image, pose in zip(registered, poses, strict=True):
+        path = files.get(image.name, by_stem[Path(image.name).stem])
+        camera = model.cameras[image.camera_id]
+        views.append(
+            View(
+                path.stem,
+                path,
+                Camera(
+                    camera.width,
+                    camera.height,
+                    camera.focal_length_x,
+                    camera.focal_length_y,
+                    camera.principal_point_x,
+                    camera.principal_point_y,
+                    pose.float(),
+                ),
+            )
+        )
+    seen = {view.path.name for view in views}
+    depths = torch.cat([-((points - middle) * scale - pose[:, 3]) @ pose[:, 2] for pose in poses])
+    depths = depths[depths > 0]
+    near, far = torch.quantile(depths[:: max(1, len(depths) // 1_000_000)], torch.tensor(_DEPTHS, dtype=depths.dtype)).tolist()
+    return Motion(
+        views,
+        [name for name in files if name not in seen],
+        0.8 * near,
+        1.2 * far,
+        float(model.compute_mean_reprojection_error()),
+        matching,
+    )
+
+
+def _pose(image: Any) -> Float[Tensor, "3 4"]:
+    world = image.cam_from_world() if callable(image.cam_from_world) else image.cam_from_world
+    return converted(torch.from_numpy(world.inverse().matrix())[:3].double(), "opencv")
+
+
+def write(folder: Path, found: Motion) -> Path:
+    """Write `transforms.json` beside the photographs; other files stay as they are."""
+    target = folder / blender.SINGLE
+    named = [view.path.relative_to(folder).as_posix() for view in found.views]
+    blender.write(target, found.views, named, near=found.near, far=found.far)
+    return target
+
+
+def _pycolmap() -> Any:
+    try:
+        import pycolmap
+    except ImportError as error:
+        raise DarkroomError("structure from motion needs pycolmap: pip install 'darkroom[sfm]'") from error
+    return pycolmap
+
+
+@dataclass(frozen=True)
+class PoseErrors:
+    """How far found cameras are from known ones, after the similarity that brings them together best.
+
+    Args:
+        compared: number of cameras.
+        centre: mean distance of centres, as a share of the cameras' mean distance from their middle.
+        rotation: mean angle between orientations, degrees, after the rotation common to all is taken away.
+        common: that common rotation beyond the similarity's, degrees; a principal point that is off shows here.
+        focal: found and known focal length in pixels.
+        principal: how far the found principal point is from the known one, pixels.
+    """
+
+    compared: int
+    centre: float
+    rotation: float
+    common: float
+    focal: tuple[float, float]
+    principal: tuple[float, float]
+
+
+def compared(found: Sequence[View], known: Sequence[View]) -> PoseErrors:
+    """Compare cameras of the same photographs, by name.
+
+    Raises:
+        DarkroomError: fewer than three are in both.
+    """
+    truth = {view.path.resolve(): view.camera for view in known}
+    pairs = [(view.camera, truth[view.path.resolve()]) for view in found if view.path.resolve() in truth]
+    if len(pairs) < 3:
+        raise DarkroomError(f"{len(pairs)} cameras are both found and known; three are needed to compare")
+    mine, theirs = (torch.stack([pair[side].pose.double() for pair in pairs]) for side in (0, 1))
+    scale, turn, shift = similarity(mine[:, :, 3], theirs[:, :, 3])
+    centres = scale * mine[:, :, 3] @ turn.T + shift
+    spread = float((theirs[:, :, 3] - theirs[:, :, 3].mean(0)).norm(dim=1).mean())
+    # In each camera's own axes, so that what is common to all is the camera's, not the world's.
+    rest = theirs[:, :, :3].transpose(1, 2) @ (turn @ mine[:, :, :3])
+    u, _, v = torch.linalg.svd(rest.mean(0))
+    common = u @ torch.diag(torch.tensor([1.0, 1.0, float(torch.linalg.det(u @ v))], dtype=torch.float64)) @ v
+    one, other = pairs[0]
+    across = other.width / one.width
+    return PoseErrors(
+        len(pairs),
+        float((centres - theirs[:, :, 3]).norm(dim=1).mean()) / spread,
+        float(_angle(rest @ common.T).mean()),
+        float(_angle(common)),
+        (one.fx * across, other.fx),
+        (one.cx * across - other.cx, one.cy * across - other.cy),
+    )
+
+
+def similarity(
+    source: Float[Tensor, "points 3"], target: Float[Tensor, "points 3"]
+) -> tuple[float, Float[Tensor, "3 3"], Float[Tensor, "3"]]:
+    """Scale, rotation and shift that bring points onto others, `s R x + t`, in the sense of least squares.
+
+    Source: Umeyama 1991.
+    """
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, values, v = torch.linalg.svd(b.T @ a)
+    sign = torch.ones(3, dtype=source.dtype)
+    sign[2] = torch.linalg.det(u @ v).sign()
+    turn = u @ torch.diag(sign) @ v
+    scale = float((values * sign).sum() / a.square().sum())
+    return scale, turn, target.mean(0) - scale * turn @ source.mean(0)
+
+
+def _angle(rotations: Float[Tensor, "*n 3 3"]) -> Float[Tensor, "*n"]:
+    trace = rotations.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return torch.rad2deg(torch.arccos(((trace - 1) / 2).clamp(-1, 1)))

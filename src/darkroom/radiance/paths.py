@@ -1,0 +1,53 @@
+"""Ways for a camera to fly: around what all cameras look at, or to and fro before it."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from darkroom.radiance.cameras import Camera, looking_at
+from darkroom.radiance.space import Space
+
+
+def flight(space: Space, frames: int) -> list[Camera]:
+    """Around the scene, or, where it is forward-facing, a spiral before it; with the training cameras' lens."""
+    poses = spiral(space, frames) if bool(space.forward_facing) else orbit(space, frames)
+    return [space.camera(pose) for pose in poses]
+
+
+def up_of(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3"]:
+    """What the photographers held for upwards: the mean of the cameras' y axes."""
+    return torch.nn.functional.normalize(poses[:, :, 1].sum(0), dim=0)
+
+
+def orbit(space: Space, frames: int) -> Float[Tensor, "frames 3 4"]:
+    """A circle around the centre, at the cameras' mean distance and height, always looking at the centre."""
+    poses = space.poses.cpu()
+    centre, up = space.centre.cpu(), up_of(poses)
+    away = poses[:, :, 3] - centre
+    height = (away @ up).mean()
+    radius = (away - (away @ up)[:, None] * up).norm(dim=1).mean()
+    first = torch.linalg.cross(up, poses[0, :, 2])
+    ahead = torch.nn.functional.normalize(torch.linalg.cross(first, up), dim=0)
+    aside = torch.linalg.cross(up, ahead)
+    angles = torch.arange(frames) * 2 * math.pi / frames
+    return torch.stack(
+        [looking_at(centre + height * up + radius * (a.cos() * ahead + a.sin() * aside), centre, up) for a in angles]
+    )
+
+
+def spiral(space: Space, frames: int, turns: int = 2) -> Float[Tensor, "frames 3 4"]:
+    """Circles before the scene, as wide as most cameras stand apart, looking at a point beyond the near plane.
+
+    Source: the supplementary video of Mildenhall et al. 2019.
+    """
+    poses = space.poses.cpu()
+    middle, up = poses[:, :, 3].mean(0), up_of(poses)
+    back = torch.nn.functional.normalize(poses[:, :, 2].sum(0), dim=0)
+    wide = torch.quantile((poses[:, :, 3] - middle).abs(), 0.8, dim=0)
+    near, far = space.depths.tolist()
+    target = middle - back * (1 / (0.25 / near + 0.75 / far))
+    angles = torch.arange(frames) * 2 * math.pi * turns / frames
+    ways = torch.stack([angles.cos(), -angles.sin(), -(angles / 2).sin()], 1) * wide
+    return torch.stack([looking_at(middle + way, target, up) for way in ways])
