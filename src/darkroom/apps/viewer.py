@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import viser.transforms
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.apps.views import shown_depth
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
 from darkroom.engine.folder import RunFolder
-from darkroom.engine.views import shown_depth
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.radiance.cameras import Camera, converted
 from darkroom.radiance.paths import up_of
@@ -124,7 +125,7 @@ class Viewer:
                 wxyz=_turn(camera),
                 position=camera.centre.numpy(),
             )
-            handle.on_click(lambda _, camera=camera: self._go(camera))
+            handle.on_click(partial(self._clicked, camera))
             frusta.append(handle)
         chooser = gui.add_dropdown("go to camera", tuple(listed))
         chooser.on_update(lambda _: self._go(listed[chooser.value][0]))
@@ -145,6 +146,9 @@ class Viewer:
 
     def _left(self, client: Any) -> None:
         self._people.pop(client.client_id, None)
+
+    def _clicked(self, camera: Camera, event: Any) -> None:
+        self._place(event.client, camera)
 
     def _go(self, camera: Camera) -> None:
         for person in list(self._people.values()):

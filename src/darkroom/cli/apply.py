@@ -8,12 +8,12 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from darkroom.apps import views
 from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse
 from darkroom.cli.progress import counted
 from darkroom.core.errors import DarkroomError
 from darkroom.data import kernels
-from darkroom.engine import views
 from darkroom.engine.apply import apply, plan
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.restore import Restorer
