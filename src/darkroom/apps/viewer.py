@@ -21,7 +21,7 @@ from darkroom.core.images import to_uint8
 from darkroom.engine.folder import RunFolder
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.radiance.cameras import Camera, converted
-from darkroom.radiance.paths import up_of
+from darkroom.radiance.paths import flight, up_of
 from darkroom.radiance.scenes import Scene, read_view
 from darkroom.recipes import lookup
 
@@ -33,6 +33,8 @@ REST = 0.25
 
 SMALLEST, LARGEST = 24, 1600
 """Widths of renderings in pixels."""
+
+_NOWHERE = "(choose one)"
 
 FRUSTA = 60
 """So many cameras of a split are drawn at most."""
@@ -109,7 +111,7 @@ class Viewer:
         self._cameras_shown = gui.add_checkbox("cameras", initial_value=True)
         self._shows.on_update(lambda _: self._again())
         self._width.on_update(lambda _: self._again())
-        frusta = []
+        self._frusta: dict[str, Any] = {}
         listed = _cameras(self.method, scene)
         for number, (name, (camera, photograph)) in enumerate(listed.items()):
             if number % max(1, -(-len(listed) // FRUSTA)):
@@ -125,20 +127,23 @@ class Viewer:
                 wxyz=_turn(camera),
                 position=camera.centre.numpy(),
             )
-            handle.on_click(partial(self._clicked, camera))
-            frusta.append(handle)
-        chooser = gui.add_dropdown("go to camera", tuple(listed))
-        chooser.on_update(lambda _: self._go(listed[chooser.value][0]))
+            handle.on_click(partial(self._go, name, camera))
+            self._frusta[name] = handle
+        chooser = gui.add_dropdown("go to camera", (_NOWHERE, *listed))
+        chooser.on_update(
+            lambda event: None if chooser.value == _NOWHERE else self._go(chooser.value, listed[chooser.value][0], event)
+        )
+        self._cameras_shown.on_update(lambda _: self._show_cameras())
 
-        @self._cameras_shown.on_update
-        def _(_: Any) -> None:
-            for handle in frusta:
-                handle.visible = self._cameras_shown.value
+    def _show_cameras(self, but: str = "") -> None:
+        """Draw the cameras or not; never the one that somebody stands in."""
+        for name, handle in self._frusta.items():
+            handle.visible = self._cameras_shown.value and name != but
 
     def _arrived(self, client: Any) -> None:
         person = Person(client)
         self._people[client.client_id] = person
-        self._place(client, self.method.space.cameras[0])
+        self._place(client, flight(self.method.space, 2)[0])
 
         @client.camera.on_update
         def _(_: Any) -> None:
@@ -147,12 +152,9 @@ class Viewer:
     def _left(self, client: Any) -> None:
         self._people.pop(client.client_id, None)
 
-    def _clicked(self, camera: Camera, event: Any) -> None:
+    def _go(self, name: str, camera: Camera, event: Any) -> None:
+        self._show_cameras(but=name)
         self._place(event.client, camera)
-
-    def _go(self, camera: Camera) -> None:
-        for person in list(self._people.values()):
-            self._place(person.client, camera)
 
     def _place(self, client: Any, camera: Camera) -> None:
         """Stand where a camera stands and look where it looks, as far away as the scene's middle is."""

@@ -1,6 +1,5 @@
 """Checkpoints: a killed process leaves the last good one, never half a file."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -34,5 +33,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # what rubbish makes of the unpickler may be anything
         raise DarkroomError(f"the checkpoint {path} is damaged; start over with --fresh") from error

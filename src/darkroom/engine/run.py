@@ -166,6 +166,7 @@ class Run:
         averaging: decay of the exponential average of weights that is judged in their place, or None.
         restorer: the network that `darkroom apply` runs over pictures, or None.
         needs: looks up, before training begins, what else has to be there (features of another network).
+        remarks: what a person should know of the data, once it has been looked up.
         seed: the seed that the run depends on.
     """
 
@@ -179,4 +180,5 @@ class Run:
     averaging: float | None = None
     restorer: RestorationNetwork | None = None
     needs: Sequence[Callable[[], object]] = ()
+    remarks: Callable[[], Sequence[str]] = tuple
     seed: int = 0

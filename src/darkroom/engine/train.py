@@ -55,7 +55,7 @@ class Habits:
 
 
 def prepared(run: Run) -> tuple[Run, list[str]]:
-    """The run with everything it learns from and is judged on looked up; and what had to be left out.
+    """The run with everything it learns from and is judged on looked up; and what is to be said of that.
 
     Raises:
         DarkroomError: something that it cannot do without is missing.
@@ -73,7 +73,7 @@ def prepared(run: Run) -> tuple[Run, list[str]]:
             if not judge.where_present:
                 raise
             left_out.append(f"not judged on {judge.pictures.name}: {error}")
-    return replace(run, judges=judges), left_out
+    return replace(run, judges=judges), [*run.remarks(), *left_out]
 
 
 def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], habits: Habits, listener: Listener) -> None:

@@ -217,6 +217,13 @@ class PoseErrors:
     focal: tuple[float, float]
     principal: tuple[float, float]
 
+    def __str__(self) -> str:
+        return (
+            f"centres {self.centre:.2%} of the cameras' spread from the known ones, rotations {self.rotation:.2f} degrees "
+            f"(common to all: {self.common:.2f}), focal length {self.focal[0]:.1f} for {self.focal[1]:.1f} pixels, "
+            f"principal point {self.principal[0]:+.1f}, {self.principal[1]:+.1f} pixels"
+        )
+
 
 def compared(found: Sequence[View], known: Sequence[View]) -> PoseErrors:
     """Compare cameras of the same photographs, by name.

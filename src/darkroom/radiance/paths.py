@@ -17,8 +17,15 @@ def flight(space: Space, frames: int) -> list[Camera]:
 
 
 def up_of(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3"]:
-    """What the photographers held for upwards: the mean of the cameras' y axes."""
-    return torch.nn.functional.normalize(poses[:, :, 1].sum(0), dim=0)
+    """What the photographers held for upwards: across all cameras' x axes, which are level when a camera is.
+
+    Where these hardly differ, as in forward-facing scenes, it is the mean of the y axes.
+    """
+    mean = torch.nn.functional.normalize(poses[:, :, 1].sum(0), dim=0)
+    _, values, axes = torch.linalg.svd(poses[:, :, 0], full_matrices=True)
+    if len(poses) < 3 or values[1] < 0.2 * values[0]:
+        return mean
+    return axes[2] * (axes[2] @ mean).sign()
 
 
 def orbit(space: Space, frames: int) -> Float[Tensor, "frames 3 4"]:

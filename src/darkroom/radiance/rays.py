@@ -73,6 +73,7 @@ class RayStream:
             "samples a step": self.batch * BUNDLE,
             "sample": f"ray through a random pixel of {camera.width}x{camera.height}",
             "degradation": "none",
+            **({"remarks": list(self.find().remarks)} if self.find().remarks else {}),
         }
 
     def sample(self, step: int, index: int) -> SeenRays:

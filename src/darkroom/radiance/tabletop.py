@@ -161,27 +161,27 @@ def trace(
 
     Lambert's and Phong's shading under one sun with shadows; the highlight is what depends on the direction of view.
     """
-    t = torch.full((len(o),), _NOWHERE)
-    normal, colour = torch.zeros_like(o), torch.zeros_like(o)
-    for solid in _SOLIDS:
-        there, facing, own = solid.meets(o, d)
-        nearer = there < t
-        t = torch.where(nearer, there, t)
-        normal = torch.where(nearer[:, None], facing, normal)
-        colour = torch.where(nearer[:, None], solid.paint(own), colour)
+    met = [solid.meets(o, d) for solid in _SOLIDS]
+    t, which = torch.stack([there for there, _, _ in met]).min(0)
     seen = t < _NOWHERE
-    point = o + t.clamp(max=100.0)[:, None] * d + 1e-3 * normal
-    towards = _SUN.expand_as(point)
-    shadow = torch.stack([solid.meets(point, towards)[0] < _NOWHERE for solid in _SOLIDS]).any(0)
-    light = (normal @ _SUN).clamp(min=0) * ~shadow
-    unit = torch.nn.functional.normalize(d, dim=-1)
-    mirrored = unit - 2 * (unit * normal).sum(-1, keepdim=True) * normal
-    shine = (mirrored @ _SUN).clamp(min=0) ** _SHININESS * ~shadow
-    shaded = colour * (_AMBIENT + _DIFFUSE * light)[:, None] + _SPECULAR * shine[:, None]
-    return shaded.clamp(0, 1) * seen[:, None], seen, t
+    shaded = torch.zeros_like(o)
+    for number, (solid, (_, facing, own)) in enumerate(zip(_SOLIDS, met, strict=True)):
+        mine = (seen & (which == number)).nonzero().squeeze(1)
+        if not len(mine):
+            continue
+        normal, point = facing[mine], o[mine] + t[mine, None] * d[mine] + 1e-3 * facing[mine]
+        towards = _SUN.expand_as(point)
+        lit = ~torch.stack([other.meets(point, towards)[0] < _NOWHERE for other in _SOLIDS]).any(0)
+        light = (normal @ _SUN).clamp(min=0) * lit
+        unit = torch.nn.functional.normalize(d[mine], dim=-1)
+        mirrored = unit - 2 * (unit * normal).sum(-1, keepdim=True) * normal
+        shine = (mirrored @ _SUN).clamp(min=0) ** _SHININESS * lit
+        colour = solid.paint(own[mine]) * (_AMBIENT + _DIFFUSE * light)[:, None] + _SPECULAR * shine[:, None]
+        shaded[mine] = colour.clamp(0, 1)
+    return shaded, seen, t
 
 
-def photograph(camera: Camera, samples: int = 4) -> Picture:
+def photograph(camera: Camera, samples: int = 3) -> Picture:
     """What a camera sees: RGB and opacity, each pixel the mean of `samples` x `samples` rays."""
     height, width = camera.height, camera.width
     places = (torch.arange(samples) + 0.5) / samples

@@ -4,11 +4,14 @@
     darkroom train dvgo lego                  the paper's: 160 voxels a side, 800x800; minutes on a GPU
     darkroom train dvgo lego --size 200       the same on pictures reduced to 200x200
     darkroom train dvgo lego_step_2           steps of two voxels instead of half a voxel: the study of accuracy against time
+    darkroom train dvgo poses_known           beside poses_estimated: what do poses by COLMAP cost?
     darkroom train dvgo photographs --scene my/photos   after `darkroom data poses my/photos`
     darkroom view runs/dvgo/laptop            walk around in it
 
 Over white; 8-bit pictures; the coarse stage finds free space, the fine one has a small network for colours.
 """
+
+from typing import Literal
 
 from darkroom.engine.run import Optimization, Published, Run, exponential
 from darkroom.methods.dvgo import DirectVoxelGrid, Stage
@@ -22,6 +25,22 @@ from darkroom.recipes.protocols import views
 
 _LEGO: dict[str, object] = dict(scene="lego")
 
+_LAPTOP: dict[str, object] = dict(
+    scene="embedded",
+    voxels=80,
+    coarse_voxels=80,
+    coarse_steps=200,
+    fine_steps=1800,
+    doublings=1,
+    rays=1024,
+    width=64,
+    rate=0.5,
+    network_rate=5e-3,
+    look_every=250,
+    free=1e-2,
+)
+_POSES = {**_LAPTOP, "scene": "embedded-large", "size": 100}
+
 ROWS: dict[str, dict[str, object]] = {
     "lego": _LEGO,
     "lego_step_2": {**_LEGO, "step": 2.0},
@@ -29,21 +48,10 @@ ROWS: dict[str, dict[str, object]] = {
     "lego_80": {**_LEGO, "voxels": 80},
     "lego_120": {**_LEGO, "voxels": 120},
     "lego_180": {**_LEGO, "voxels": 180},
+    "poses_known": {**_POSES, "poses": "known"},
+    "poses_estimated": {**_POSES, "poses": "estimated"},
     "photographs": dict(scene="my/photos", background=0.0),
-    "laptop": dict(
-        scene="embedded",
-        voxels=80,
-        coarse_voxels=80,
-        coarse_steps=200,
-        fine_steps=1800,
-        doublings=1,
-        rays=1024,
-        width=64,
-        rate=0.5,
-        network_rate=5e-3,
-        look_every=250,
-        free=1e-2,
-    ),
+    "laptop": _LAPTOP,
 }
 
 PROTOCOL = frozenset({"size", "background"})
@@ -63,6 +71,7 @@ PUBLISHED = {
 def recipe(
     scene: str = "lego",
     size: int = 0,
+    poses: Literal["known", "estimated"] = "known",
     background: float = 1.0,
     voxels: int = 160,
     step: float = 0.5,
@@ -88,6 +97,7 @@ def recipe(
     Args:
         scene: embedded, lego and the like below the data root, or a folder.
         size: reduce pictures to this width; 0 for as they are.
+        poses: those of the scene's files, or estimated from its photographs by structure from motion.
         background: behind transparent pixels: 1 white, 0 black.
         voxels: along each side of the fine grid, about: the grid has the cube of it.
         step: length of a step along a ray, in voxels.
@@ -110,7 +120,7 @@ def recipe(
     """
 
     def find() -> Scene:
-        return named.scene(scene, size)
+        return named.scene(scene, size) if poses == "known" else named.with_estimated_poses(scene, size)
 
     method = DirectVoxelGrid(
         Space(pixel_centre),
@@ -137,5 +147,6 @@ def recipe(
         validate_every=max(1, steps // 10),
         judges=judged,
         needs=[lambda: method.look_at(find()), *([lambda: find_lpips("vgg")] if perceptual else [])],
+        remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -101,5 +101,6 @@ def recipe(
         validate_every=max(1, steps // 10),
         judges=judged,
         needs=[lambda: method.look_at(find()), *([lambda: find_lpips("vgg")] if perceptual else [])],
+        remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -1,0 +1,123 @@
+"""What a person opens: views and films through the command line, and the viewer."""
+
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from darkroom.core.errors import DarkroomError
+from darkroom.radiance import tabletop
+from darkroom.radiance.cameras import looking_at
+from darkroom.recipes import lookup
+
+SMALL = [
+    "--voxels",
+    "16",
+    "--coarse-voxels",
+    "16",
+    "--coarse-steps",
+    "20",
+    "--fine-steps",
+    "20",
+    "--rays",
+    "256",
+    "--width",
+    "8",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A scene, hardly learned."""
+    out = tmp_path_factory.mktemp("out")
+    tabletop.write(out / "table", views=8, size=24, held_out=2)
+    words = ["train", "dvgo", "laptop", "--scene", str(out / "table"), "--out", str(out), "--precision", "32", *SMALL]
+    darkroom(*words, "--accelerator", "cpu")
+    return out / "dvgo" / "laptop"
+
+
+def darkroom(*words: str, code: int = 0) -> str:
+    done = subprocess.run([sys.executable, "-m", "darkroom", *words], capture_output=True, text=True, timeout=240)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_cameras_of_a_file_are_rendered_without_any_picture(run: Path, tmp_path: Path):
+    cameras = tmp_path / "cameras.json"
+    cameras.write_text((run.parents[1] / "table" / "transforms_test.json").read_text())
+    darkroom("apply", str(cameras), "-o", str(tmp_path / "views"), "--weights", str(run), "--accelerator", "cpu")
+    for path in (tmp_path / "views" / "r_000.png", tmp_path / "views" / "depth" / "r_001.png"):
+        assert Image.open(path).size == (24, 24)
+    method, step = lookup.scene(run)
+    assert step == 40
+    camera = tabletop.cameras(2, 24, turns=-1.0, begin=2.0)[0]
+    shown = torch.from_numpy(np.asarray(Image.open(tmp_path / "views" / "r_000.png")).copy()).permute(2, 0, 1) / 255
+    torch.testing.assert_close(shown, method.view(camera)[0].clamp(0, 1), atol=0.01, rtol=0)
+
+
+def test_a_flight_is_a_film(run: Path, tmp_path: Path):
+    film = tmp_path / "flight.mp4"
+    words = ["apply", "flight", "-o", str(film), "--weights", str(run), "--frames", "5", "--size", "33"]
+    darkroom(*words, "--accelerator", "cpu")
+    from imageio_ffmpeg import count_frames_and_secs, read_frames
+
+    for path in (film, tmp_path / "flight_depth.mp4"):
+        assert count_frames_and_secs(str(path))[0] == 5
+        assert next(read_frames(str(path)))["size"] == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere.json", "-o", "x"], "no file at nowhere.json"),
+        (["flight", "-o", "x.avi"], "ends with .mp4"),
+        (["flight", "-o", "x.mp4", "--frames", "1"], "two frames"),
+    ],
+)
+def test_what_cannot_be_rendered_is_one_line(run: Path, words: list[str], said: str):
+    assert said in darkroom("apply", *words, "--weights", str(run), code=2)
+
+
+def test_a_scene_is_no_denoiser_and_the_other_way_around(run: Path, tmp_path: Path):
+    with pytest.raises(DarkroomError, match="makes no network that restores pictures"):
+        lookup.network(run)
+    with pytest.raises(DarkroomError):
+        lookup.scene(tmp_path)
+
+
+def test_the_viewer_serves_a_page_and_renders_where_somebody_looks(run: Path):
+    viewers = pytest.importorskip("darkroom.apps.viewer")
+    viewer = viewers.Viewer(run, torch.device("cpu"), host="127.0.0.1", port=18080)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{viewer.port}", timeout=20) as page:
+            assert b"<html" in page.read(2000).lower()
+        pose = looking_at(torch.tensor([3.0, 2, 2]), torch.zeros(3), torch.tensor([0.0, 0, 1]))
+        camera = tabletop.cameras(1, 24)[0]
+        seen = viewers.camera_of(viewers._turn(camera), camera.centre.numpy(), tabletop.ANGLE, 1.0, 24)
+        torch.testing.assert_close(seen.pose, camera.pose, atol=1e-5, rtol=0)
+        assert seen.fx == pytest.approx(camera.fx, rel=1e-4)
+        assert viewer.picture(seen).shape == (24, 24, 3)
+        assert len(viewer._frusta) == 10
+        assert not viewer.refresh()
+        last = run / "checkpoints" / "last.ckpt"
+        last.touch()
+        assert viewer.refresh()
+        last.write_bytes(b"half")
+        assert not viewer.refresh()
+        assert pose.shape == (3, 4)
+    finally:
+        viewer.close()
+
+
+def test_renderings_are_as_wide_as_time_allows():
+    viewers = pytest.importorskip("darkroom.apps.viewer")
+    assert viewers.width_for(0.1, 1e-5, 1.0, 1000) <= 100
+    assert viewers.width_for(3.0, 1e-5, 1.0, 1000) > 400
+    assert viewers.width_for(3.0, 1e-9, 1.0, 640) == 640
+    assert viewers.width_for(0.1, 1.0, 1.0, 640) == viewers.SMALLEST
