@@ -11,6 +11,7 @@ ALL = (
     "super_resolution_stream",
     "enlarge_speed",
     "scratch_speed",
+    "radiance_speed",
 )
 
 for name in sys.argv[1:] or ALL:
