@@ -46,6 +46,7 @@ def made_up(root: Path, row: str = "s25", *, value: float = 29.2, seed: int = 0,
     curve = [(step, 10 / step) for step in range(100, 1100, 100)]
     lines = [{"step": s, "split": "train", "name": "loss/network", "value": v} for s, v in curve]
     lines += [{"step": s, "split": "validation", "name": f"psnr@{dataset}", "value": 29 - v * 10} for s, v in curve]
+    lines += [{"step": s, "split": "time", "name": "seconds", "value": s / 7} for s, _ in curve]
     write_json_lines(folder / "metrics.jsonl", lines)
     if finished:
         results = []

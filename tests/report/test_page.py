@@ -17,7 +17,7 @@ from darkroom.core.images import Picture, write
 from darkroom.engine.run import Study
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
-from darkroom.report.figures import side_by_side
+from darkroom.report.figures import _over_seconds, curves, side_by_side
 from darkroom.report.pictures import comparisons
 from darkroom.report.table import columns_of, comparisons_of, lines_of
 from tests.report.runs import made_up
@@ -211,3 +211,13 @@ def test_in_a_real_browser_the_slider_moves_and_every_picture_loads(tmp_path: Pa
     assert not found["wide"]
     assert found["cells"] == 5
     assert "reproduced" in found["verdict"]
+
+
+def test_scores_stand_over_seconds_too(tmp_path: Path):
+    made_up(tmp_path)
+    (row,) = rows_below([tmp_path])
+    (name,) = [name for split, name in row.curves() if split == "validation"]
+    assert _over_seconds(row, name)[0] == (100 / 7, row.curve("validation", name)[0][1])
+    titles = [title for title, _ in curves([row])]
+    assert f"validation: {name}, over time" in titles
+    assert not any(title.startswith("time") for title in titles)

@@ -105,6 +105,7 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
                 if record.step % run.validate_every == 0 or record.step == run.steps:
                     with training.judged() as method:
                         if journal and method:
+                            journal.number(record.step, "time", "seconds", keeper.seconds)
                             _validate(training, method, folder, journal, config, listener)
                 stop, due = _agreed(fabric, (asked(), keeper.due()))
                 if stop or record.step == run.steps or due:
@@ -132,11 +133,16 @@ class _Keeper:
         self.begun = time.monotonic() - training.seconds
         self.saved_at, self.saved_step = time.monotonic(), training.step
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has been trained, over all its sittings, validation included."""
+        return time.monotonic() - self.begun
+
     def due(self) -> bool:
         return time.monotonic() - self.saved_at >= self.every
 
     def save(self) -> None:
-        self.training.seconds = time.monotonic() - self.begun
+        self.training.seconds = self.seconds
         if self.training.step > self.saved_step:
             state = self.training.state_dict()
             if self.journal:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,13 +15,23 @@ _COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#
 
 
 def curves(rows: list[Row]) -> list[tuple[str, str]]:
-    """One figure for every loss and every validated metric: `(title, data address of an SVG)`."""
-    wanted = sorted({curve for row in rows for curve in row.curves() if "rate/" not in curve[1]})
+    """One figure for every loss and every validated metric, these over seconds too: `(title, data address of an SVG)`."""
+    wanted = sorted({curve for row in rows for curve in row.curves() if "rate/" not in curve[1] and curve[0] != "time"})
     figures = []
     for split, name in wanted:
         lines = [(row.title, row.curve(split, name)) for row in rows]
         figures.append((f"{split}: {name}", plot([line for line in lines if line[1]], log=split == "train")))
+        timed = [(row.title, _over_seconds(row, name)) for row in rows] if split == "validation" else []
+        if any(line for _, line in timed):
+            shown = plot([line for line in timed if line[1]], along="seconds of training")
+            figures.append((f"{split}: {name}, over time", shown))
     return figures
+
+
+def _over_seconds(row: Row, name: str) -> list[tuple[float | int, float]]:
+    """A validated metric against the seconds that training had taken by then."""
+    seconds = dict(row.curve("time", "seconds"))
+    return [(seconds[step], value) for step, value in row.curve("validation", name) if step in seconds]
 
 
 def tradeoffs(rows: list[Row]) -> list[tuple[str, str]]:
@@ -129,7 +140,13 @@ def plot(
         places, values = zip(*points, strict=True)
         marker = "o" if len(points) < 30 else ""
         axes.plot(
-            places, values, label=label, color=_COLOURS[number % len(_COLOURS)], linewidth=1.6, marker=marker, markersize=3
+            places,
+            values,
+            label=textwrap.fill(label, 64),
+            color=_COLOURS[number % len(_COLOURS)],
+            linewidth=1.6,
+            marker=marker,
+            markersize=3,
         )
     if zero:
         axes.axhline(0, color="black", linewidth=0.8)
@@ -143,7 +160,7 @@ def plot(
     axes.set_xlabel(along)
     _bare(axes)
     if lines:
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8).set_in_layout(False)  # however long a row's name is
     return _svg(figure)
 
 
