@@ -82,7 +82,7 @@ def foreign(tmp_path: Path) -> Path:
         (["data", "get", "imagenet"], "no dataset 'imagenet'"),
         (["data", "check", "bsds500"], "darkroom data get bsds500"),
         (["data"], "needs one of list, get, check, make"),
-        (["data", "make"], "needs one of noisy-pairs; given nothing"),
+        (["data", "make"], "needs one of noisy-pairs, scene; given nothing"),
         (["data", "make", "noisy-pairs", "-o", "OUT"], "--from"),
         (["data", "make", "noisy-pairs", "--from", "nowhere", "-o", "OUT"], "neither a folder nor a known set"),
         (["data", "make", "noisy-pairs", "--from", "embedded", "--count", "0", "-o", "OUT"], "--count 0"),

@@ -89,7 +89,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, phot
         lines = [json.loads(line) for line in (out / "dncnn" / "laptop" / name).read_text().splitlines()]
         whole = [json.loads(line) for line in (undisturbed / "dncnn" / "laptop" / name).read_text().splitlines()]
         mine, theirs = ([line["value"] for line in some if line.get("split") != "time"] for some in (lines, whole))
-        assert mine == pytest.approx(theirs)
+        assert mine == pytest.approx(theirs, rel=1e-5)  # BM3D, on several threads, differs in the sixth digit
     assert not list(out.rglob(".*.tmp"))
 
 

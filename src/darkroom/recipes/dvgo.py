@@ -4,6 +4,7 @@
     darkroom train dvgo lego                  the paper's: 160 voxels a side, 800x800; minutes on a GPU
     darkroom train dvgo lego --size 200       the same on pictures reduced to 200x200
     darkroom train dvgo lego_step_2           steps of two voxels instead of half a voxel: the study of accuracy against time
+    darkroom train dvgo fern                  forward-facing photographs: one stage, in normalised device coordinates
     darkroom train dvgo poses_known           beside poses_estimated: what do poses by COLMAP cost?
     darkroom train dvgo photographs --scene my/photos   after `darkroom data poses my/photos`
     darkroom view runs/dvgo/laptop            walk around in it
@@ -48,6 +49,7 @@ ROWS: dict[str, dict[str, object]] = {
     "lego_80": {**_LEGO, "voxels": 80},
     "lego_120": {**_LEGO, "voxels": 120},
     "lego_180": {**_LEGO, "voxels": 180},
+    "fern": dict(scene="fern", background=0.0, coarse_steps=0, fine_steps=30_000, rays=4096, voxels=200, variation=1e-3),
     "poses_known": {**_POSES, "poses": "known"},
     "poses_estimated": {**_POSES, "poses": "estimated"},
     "photographs": dict(scene="my/photos", background=0.0),
@@ -64,6 +66,11 @@ PUBLISHED = {
         Published("psnr", "lego", 32.54, "Mildenhall et al. 2020, Table 4", method="NeRF"),
         Published("ssim", "lego", 0.961, "Mildenhall et al. 2020, Table 4", method="NeRF"),
         Published("psnr", "lego", 35.6, "Sun et al. 2022 (256 voxels a side)", method="DVGO 256"),
+    ],
+    "fern": [
+        Published("psnr", "fern", 24.99, "Sun et al. 2022, forward-facing variant (1008x756)"),
+        Published("psnr", "fern", 25.17, "Mildenhall et al. 2020, Table 4 (1008x756)", method="NeRF"),
+        Published("ssim", "fern", 0.792, "Mildenhall et al. 2020, Table 4 (1008x756)", method="NeRF"),
     ],
 }
 
@@ -86,6 +93,7 @@ def recipe(
     network_rate: float = 1e-3,
     entropy: tuple[float, float] = (0.01, 0.001),
     points: tuple[float, float] = (0.1, 0.01),
+    variation: float = 0.0,
     look_every: int = 1000,
     free: float = 1e-3,
     pixel_centre: float = 0.5,
@@ -102,7 +110,7 @@ def recipe(
         voxels: along each side of the fine grid, about: the grid has the cube of it.
         step: length of a step along a ray, in voxels.
         coarse_voxels: the same of the coarse grid.
-        coarse_steps: length of the coarse stage.
+        coarse_steps: length of the coarse stage; 0 for none, as a forward-facing scene wants it.
         fine_steps: length of the fine stage.
         doublings: so many times the fine grid's voxels are doubled on the way to their number.
         features: channels of the fine grid's colours.
@@ -112,6 +120,7 @@ def recipe(
         network_rate: that of the network.
         entropy: weights of the background's entropy, of the coarse and the fine stage.
         points: weights of the single points' errors.
+        variation: weight of the total variation of the fine grids; for real scenes.
         look_every: steps between looks for free space.
         free: opacity of a voxel below which space is free.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the NeRF papers' code.
@@ -125,7 +134,7 @@ def recipe(
     method = DirectVoxelGrid(
         Space(pixel_centre),
         Stage(coarse_steps, coarse_voxels**3, entropy=entropy[0], points=points[0]),
-        Stage(fine_steps, voxels**3, doublings, features, width, 1e-2, entropy[1], points[1]),
+        Stage(fine_steps, voxels**3, doublings, features, width, 1e-2, entropy[1], points[1], variation),
         step=step,
         background=background,
         seed=seed,

@@ -24,7 +24,7 @@ ROWS: dict[str, dict[str, object]] = {
     "lego": dict(scene="lego"),
     "fern": dict(scene="fern", noise=1.0, background=0.0, centre_crop=0),
     "laptop": dict(
-        scene="embedded", width=64, depth=4, skip=2, samples=(32, 32), rays=512, steps=2000, rate=2e-3, centre_crop=100
+        scene="embedded", width=64, depth=4, skip=2, samples=(32, 32), rays=512, steps=1500, rate=2e-3, centre_crop=100
     ),
 }
 
