@@ -49,7 +49,7 @@ ROWS: dict[str, dict[str, object]] = {
     "lego_80": {**_LEGO, "voxels": 80},
     "lego_120": {**_LEGO, "voxels": 120},
     "lego_180": {**_LEGO, "voxels": 180},
-    "fern": dict(scene="fern", background=0.0, coarse_steps=0, fine_steps=30_000, rays=4096, voxels=200, variation=1e-3),
+    "fern": dict(scene="fern", background=0.0, coarse_steps=0, fine_steps=30_000, rays=4096, voxels=200, variation=5e-2),
     "poses_known": {**_POSES, "poses": "known"},
     "poses_estimated": {**_POSES, "poses": "estimated"},
     "photographs": dict(scene="my/photos", background=0.0),
