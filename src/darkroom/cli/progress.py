@@ -28,6 +28,8 @@ class TrainingProgress:
     def __init__(self, run: Run, title: str) -> None:
         self.run, self.title = run, title
         self.console = Console(stderr=True)
+        about = run.stream.describe()
+        self.count, self.unit = about["samples a step"], about.get("unit", "pictures")
         self.begun, self.first, self.said = time.monotonic(), -1, 0.0
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -56,7 +58,7 @@ class TrainingProgress:
             self.begun, self.first = now, record.step
         speed = (record.step - self.first) / max(now - self.begun, 1e-9)
         losses = " ".join(f"{player} {loss:.4g}" for player, loss in record.losses.items())
-        news = f"loss {losses} · {speed * self.run.stream.batch:.0f} pictures/s"
+        news = f"loss {losses} · {speed * self.count:.0f} {self.unit}/s"
         self.bar.update(self.task, completed=record.step, news=news)
         if not self.console.is_terminal and (now - self.said >= LINE_EVERY or record.step == self.run.steps):
             self.said = now

@@ -53,7 +53,11 @@ class Stream(Protocol):
         """Check that the data is there and bring it into memory, before workers are started."""
 
     def describe(self) -> dict[str, Any]:
-        """What a reader wants to know of the data, for the run's record."""
+        """What a reader wants to know of the data, for the run's record.
+
+        It has "set", "pictures", "samples a step", "sample" and "degradation", and may have "unit" (what samples are called),
+        "split" (how what is judged is kept apart) and "remarks".
+        """
 
 
 class PatchStream:

@@ -75,9 +75,8 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
         return [], remarks
     poses = torch.stack([_pose(path, file, frame) for file, frame in used])
     remarks += remarks_on(poses, str(path))
-    cameras = [
-        _camera(path, described, frame, size_, pose) for (_, frame), size_, pose in _sized(path, described, there, used, poses)
-    ]
+    pictured = _size(path, described, [file for file, _ in there])
+    cameras = [_camera(path, described, frame, pictured, pose) for (_, frame), pose in zip(used, poses, strict=True)]
     if size:
         cameras = [camera.resized(size, round(camera.height * size / camera.width)) for camera in cameras]
     names = [prefix + Path(frame["file_path"]).stem for _, frame in used]
@@ -86,21 +85,13 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
     return [View(name, file, camera) for name, (file, _), camera in zip(names, used, cameras, strict=True)], remarks
 
 
-def _sized(
-    path: Path,
-    described: Mapping[str, Any],
-    there: Sequence[tuple[Path, Mapping[str, Any]]],
-    used: Sequence[tuple[Path, Mapping[str, Any]]],
-    poses: Tensor,
-) -> list[tuple[tuple[Path, Mapping[str, Any]], tuple[int, int], Tensor]]:
-    """Each frame with its size: that of its picture, or the one that the file states."""
-    if there:
-        size = of_one_size({file: size_of(file) for file, _ in there})
-    elif "w" in described and "h" in described:
-        size = int(described["w"]), int(described["h"])
-    else:
-        size = 800, 800  # the paper's
-    return [(one, size, pose) for one, pose in zip(used, poses, strict=True)]
+def _size(path: Path, described: Mapping[str, Any], pictures: Sequence[Path]) -> tuple[int, int]:
+    """Width and height of the pictures, or what the file states where there are none."""
+    if pictures:
+        return of_one_size({file: size_of(file) for file in pictures})
+    if "w" in described and "h" in described:
+        return int(described["w"]), int(described["h"])
+    return 800, 800  # the paper's
 
 
 def _camera(path: Path, described: Mapping[str, Any], frame: Mapping[str, Any], size: tuple[int, int], pose: Tensor) -> Camera:

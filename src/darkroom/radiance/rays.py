@@ -71,6 +71,8 @@ class RayStream:
             "set": f"{self.find().name}, training views",
             "pictures": len(self._views),
             "samples a step": self.batch * BUNDLE,
+            "unit": "rays",
+            "split": "Test views are held out; sets that are called training views were learned from.",
             "sample": f"ray through a random pixel of {camera.width}x{camera.height}",
             "degradation": "none",
             **({"remarks": list(self.find().remarks)} if self.find().remarks else {}),

@@ -21,7 +21,12 @@ def checklist(row: Row) -> list[tuple[str, str]]:
         ),
         ("Degradation in training", training["degradation"]),
         ("Evaluation data", judged + "."),
-        ("Split and exclusions", "Training and judged pictures are disjoint by name. Nothing that was judged was left out."),
+        (
+            "Split and exclusions",
+            training.get("split", "Training and judged pictures are disjoint by name.")
+            + " Nothing that was judged was left out.",
+        ),
+        *(("Remarks on the data", remark) for remark in training.get("remarks", ())),
         ("Checkpoint that was judged", "The weights after the last step; none was chosen by its score on judged pictures."),
         ("Hyper-parameters", settings),
         (
