@@ -147,3 +147,20 @@ def test_noise_and_samples_are_for_training_only(scene: str):
     camera = tabletop.cameras(1, 12)[0]
     one, other = (run.method.eval().view(camera)[0] for _ in "ab")
     assert torch.equal(one, other)
+
+
+def test_whoever_steps_back_sees_the_scene_smaller_and_not_cut_off(scene: str):
+    """Twice as far away with twice the focal length the scene is as large, and as opaque in the middle of the picture."""
+    from dataclasses import replace
+
+    run = made("dvgo", scene, fine_steps=150)
+    training = Training(run, fabric())
+    list(fit(training))
+    camera = tabletop.cameras(1, 24)[0]
+    centre = run.method.space.centre
+    back = torch.cat([camera.pose[:, :3], (2 * camera.centre - centre)[:, None]], 1)
+    far = replace(camera, pose=back, fx=2 * camera.fx, fy=2 * camera.fy)
+    with training.judged() as method:
+        one, other = (method.view(each)[2][0, 10:14, 10:14] for each in (camera, far))
+    assert float(one.mean()) > 0.9
+    assert float(other.mean()) > 0.9

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -143,11 +143,20 @@ class Viewer:
     def _arrived(self, client: Any) -> None:
         person = Person(client)
         self._people[client.client_id] = person
-        self._place(client, flight(self.method.space, 2)[0])
+        self._place(client, self._entrance())
 
         @client.camera.on_update
         def _(_: Any) -> None:
             person.moved, person.shown = time.monotonic(), 0
+
+    def _entrance(self) -> Camera:
+        """Where everybody begins: on the flight's way, a good step behind the cameras, so that these are seen too."""
+        space = self.method.space
+        first = flight(space, 2)[0]
+        if bool(space.forward_facing):
+            return first
+        back = 0.6 * (first.centre - space.centre.cpu())
+        return replace(first, pose=torch.cat([first.pose[:, :3], (first.centre + back)[:, None]], 1))
 
     def _left(self, client: Any) -> None:
         self._people.pop(client.client_id, None)

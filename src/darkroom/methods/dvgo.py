@@ -143,15 +143,16 @@ class DirectVoxelGrid(RadianceMethod):
 
     def samples(self, rays: Rays) -> Samples:
         """Points in the box, every `step` voxels, but where space is known to be free."""
-        field, space = self.grids, self.space
+        field = self.grids
+        near, far = self.space.reach(rays)
         found = steps_in_box(
             rays,
             field.low,
             field.high,
             self.step * field.voxel,
             spacing=field.spacing(self.step),
-            near=space.near,
-            far=space.far,
+            near=near,
+            far=far,
         )
         assert found.inside is not None
         there = found.inside.flatten().nonzero().squeeze(1)

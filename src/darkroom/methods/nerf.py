@@ -71,8 +71,7 @@ class NeuralRadianceField(RadianceMethod):
         return self._fine(rays, t, first, jitter=False)
 
     def _coarse(self, rays: Rays, *, jitter: bool) -> tuple[Tensor, Rendering]:
-        ends = torch.ones_like(rays.origins[:, 0])
-        t = stratified(ends * self.space.near, ends * self.space.far, self.samples[0], jitter=jitter)
+        t = stratified(*self.space.reach(rays), self.samples[0], jitter=jitter)
         return t, self.coarse(rays, pieces(t, rays), self.background)
 
     def _fine(self, rays: Rays, t: Tensor, first: Rendering, *, jitter: bool) -> Rendering:

@@ -166,15 +166,16 @@ def steps_in_box(
     step: float,
     *,
     spacing: float = 1.0,
-    near: float = 0.0,
-    far: float = FAR_AWAY,
+    near: Float[Tensor, " rays"] | None = None,
+    far: Float[Tensor, " rays"] | None = None,
 ) -> Samples:
     """Points every `step` (a length of the world) along rays, from where they enter a box until they leave it.
 
-    Each stands for `spacing`, whatever unit a field counts its density in.
+    Each stands for `spacing`, whatever unit a field counts its density in. Nothing is asked before near and beyond far.
     """
     enter, leave = through_box(rays, low, high)
-    enter, leave = enter.clamp(min=near), leave.clamp(max=far)
+    enter = enter if near is None else torch.maximum(enter, near)
+    leave = leave if far is None else torch.minimum(leave, far)
     length = rays.directions.norm(dim=-1)
     longest = float(((leave - enter) * length).max()) if len(enter) else 0.0
     count = max(1, int(longest / step) + 1)

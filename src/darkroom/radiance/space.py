@@ -71,6 +71,14 @@ class Space(nn.Module):
         """Greatest t along rays."""
         return 1.0 if self.forward_facing else float(self.depths[1])
 
+    def reach(self, rays: Rays) -> tuple[Float[Tensor, " rays"], Float[Tensor, " rays"]]:
+        """Least and greatest t along rays: near and far, both moved on for whoever stands farther away than any training camera."""
+        away = torch.zeros_like(rays.origins[:, 0])
+        if len(self.poses) and not self.forward_facing:
+            farthest = (self.poses[:, :, 3] - self.centre).norm(dim=1).max()
+            away = ((rays.origins - self.centre).norm(dim=1) - 1.01 * farthest).clamp(min=0)
+        return self.near + away, self.far + away
+
     def rays(self, intrinsics: Float[Tensor, "4"], pose: Float[Tensor, "3 4"], width: int, height: int) -> Rays:
         """The ray of every pixel, warped where the scene asks for it."""
         rays = rays_of_picture(intrinsics, pose, width, height, self.pixel_centre)
