@@ -136,10 +136,9 @@ def _grid(threads: str) -> None:
 
     def in_rows(rays: Rays) -> Tensor:
         samples = steps_in_box(rays, low, high, 0.5 * field.voxel, spacing=0.5)
-        there = samples.inside.flatten().nonzero().squeeze(1)
-        ray = there // samples.t.shape[1]
+        there, _, points = samples.points(rays)
         inside = torch.zeros_like(samples.inside).flatten()
-        inside[there] = field.occupied(rays.origins[ray] + rays.directions[ray] * samples.t.flatten()[there, None])
+        inside[there] = field.occupied(points)
         return ours(rays, samples._replace(inside=inside.view_as(samples.inside)), 1.0, 1e-4).colour
 
     shape = field.size.tolist()

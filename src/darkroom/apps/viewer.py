@@ -258,7 +258,7 @@ def _cameras(method: RadianceMethod, scene: Scene | None) -> dict[str, tuple[Cam
     found: dict[str, tuple[Camera, Callable[[], np.ndarray] | None]] = {}
     for split, words in (("train", "training"), ("test", "test")):
         for view in scene.views.get(split, ()):
-            small = view.camera.resized(128, max(1, round(128 * view.camera.height / view.camera.width)))
+            small = view.camera.of_width(128)
 
             def photograph(path: Path = view.path, camera: Camera = small) -> np.ndarray:
                 return read_view(path, camera, method.background).permute(1, 2, 0).numpy()

@@ -114,7 +114,7 @@ def _views(source: Path, output: Path, weights: Path, size: int, frames: int, ac
             raise DarkroomError(f"a flight needs two frames at least, given --frames {frames} --size {size}")
         cameras = paths.flight(method.space, frames)
         if size:
-            cameras = [camera.resized(size, round(camera.height * size / camera.width)) for camera in cameras]
+            cameras = [camera.of_width(size) for camera in cameras]
         beside = views.film(method, cameras, output, watched=lambda items: counted("frames", items, len(items)))
         print(f"{output}, depth in {beside}: {frames} frames on {device_name(device)}")
         return

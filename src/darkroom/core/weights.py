@@ -2,7 +2,8 @@
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,32 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         DarkroomError: the file is missing, cut off, or not safetensors.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _config(file)  # noqa: SIM118
+
+
+def described(path: Path) -> dict[str, Any]:
+    """The `config` of what `save` wrote, without reading the tensors.
+
+    Raises:
+        DarkroomError: the file is missing, cut off, or not safetensors.
+    """
+    with _opened(path) as file:
+        return _config(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     _require(path)
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
-            config = json.loads((file.metadata() or {}).get("darkroom", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, config  # noqa: SIM118
+            yield file
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:
         raise DarkroomError(f"{path} is not a whole safetensors file ({error})") from error
+
+
+def _config(file: Any) -> dict[str, Any]:
+    return json.loads((file.metadata() or {}).get("darkroom", "{}"))  # type: ignore[no-any-return]
 
 
 def load_pickled(path: Path) -> dict[str, Tensor]:

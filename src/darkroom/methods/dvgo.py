@@ -154,13 +154,10 @@ class DirectVoxelGrid(RadianceMethod):
             near=near,
             far=far,
         )
-        assert found.inside is not None
-        there = found.inside.flatten().nonzero().squeeze(1)
-        ray = there // found.t.shape[1]
-        points = torch.addcmul(rays.origins[ray], rays.directions[ray], found.t.flatten()[there, None])
-        inside = torch.zeros_like(found.inside).flatten()
+        there, _, points = found.points(rays)
+        inside = torch.zeros(found.t.numel(), dtype=torch.bool, device=found.t.device)
         inside[there] = field.occupied(points)
-        return found._replace(inside=inside.view_as(found.inside))
+        return found._replace(inside=inside.view_as(found.t))
 
     def see(self, rays: Rays) -> Rendering:
         return self.field(rays, self.samples(rays), self.background, LEAST)  # type: ignore[no-any-return]

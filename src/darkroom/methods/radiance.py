@@ -1,7 +1,6 @@
 """What the methods that learn a radiance field have in common: they answer a camera with a picture."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -56,26 +55,20 @@ class RadianceMethod(Method):
     def see(self, rays: Rays) -> Rendering:
         """What is seen along rays, as it is judged."""
 
-    def renderings(self, intrinsics: Tensor, pose: Tensor, width: int, height: int) -> Iterator[Rendering]:
-        """A view, some rows of it at a time."""
-        rays = self.space.rays(intrinsics, pose, width, height)
-        rows = max(1, self.chunk // width) * width
-        for begin in range(0, width * height, rows):
-            yield self.see(rays.at(slice(begin, begin + rows)))
-
     @torch.no_grad()
     def view(self, camera: Camera) -> tuple[Float[Tensor, "3 height width"], Float[Tensor, "1 height width"], Tensor]:
-        """Colour, depth and opacity of a view."""
-        device = self.space.depths.device
-        parts = list(self.renderings(camera.intrinsics.to(device), camera.pose.float().to(device), camera.width, camera.height))
-        size = (camera.height, camera.width)
+        """Colour, depth and opacity of a view, rendered some rows at a time."""
+        device, size = self.space.depths.device, (camera.height, camera.width)
+        rays = self.space.rays(camera.intrinsics.to(device), camera.pose.float().to(device), camera.width, camera.height)
+        some = max(1, self.chunk // camera.width) * camera.width
+        parts = [self.see(rays.at(slice(begin, begin + some))) for begin in range(0, camera.width * camera.height, some)]
         colour = torch.cat([part.colour for part in parts]).T.reshape(3, *size)
-        depth, opacity = (torch.cat(some).view(1, *size) for some in zip(*((p.depth, p.opacity) for p in parts), strict=True))
+        depth, opacity = (torch.cat(each).view(1, *size) for each in zip(*((p.depth, p.opacity) for p in parts), strict=True))
         return colour, depth, opacity
 
     def predict(self, batch: Pair) -> Float[Tensor, "1 3 height width"]:
         """The view that a camera is asked for; `batch.given` is its intrinsics and its pose."""
         (intrinsics,), (pose,) = batch.given
         height, width = batch.target.shape[-2:]
-        parts = list(self.renderings(intrinsics, pose, width, height))
-        return torch.cat([part.colour for part in parts]).T.reshape(1, 3, height, width)
+        fx, fy, cx, cy = intrinsics.tolist()
+        return self.view(Camera(width, height, fx, fy, cx, cy, pose))[0][None]

@@ -78,7 +78,7 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
     pictured = _size(path, described, [file for file, _ in there])
     cameras = [_camera(path, described, frame, pictured, pose) for (_, frame), pose in zip(used, poses, strict=True)]
     if size:
-        cameras = [camera.resized(size, round(camera.height * size / camera.width)) for camera in cameras]
+        cameras = [camera.of_width(size) for camera in cameras]
     names = [prefix + Path(frame["file_path"]).stem for _, frame in used]
     if len(set(names)) < len(names):
         names = [prefix + str(frame["file_path"]).strip("./").replace("/", "_") for _, frame in used]

@@ -82,6 +82,10 @@ class Camera:
             cy=self.cy * down,
         )
 
+    def of_width(self, width: int) -> "Camera":
+        """The same camera with pictures of another width, and the height that goes with it."""
+        return self.resized(width, max(1, round(self.height * width / self.width)))
+
     def rays(self, pixel_centre: float = PIXEL_CENTRE) -> Rays:
         """The ray of every pixel, row by row, `(height * width, 3)`."""
         return rays_of_picture(self.intrinsics, self.pose, self.width, self.height, pixel_centre)

@@ -47,7 +47,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
         for path, pose in zip(pictures, poses, strict=True)
     ]
     if size:
-        views = [View(view.name, view.path, view.camera.resized(size, round(height * size / width))) for view in views]
+        views = [View(view.name, view.path, view.camera.of_width(size)) for view in views]
     split = {name: some for name, some in numbered_split(views).items() if some}
     near, far = float(bounds.min()) * scale, float(bounds.max()) * scale
     return Scene(

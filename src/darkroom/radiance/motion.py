@@ -86,8 +86,7 @@ def structure_from_motion(
     Source: Schönberger & Frahm 2016, "Structure-from-Motion Revisited".
     """
     pycolmap = _pycolmap()
-    for path in photographs:
-        size_of(path)  # says which one is broken
+    sizes = {size_of(path) for path in photographs}  # says which one is broken
     how = matching if matching != "auto" else "sequential" if len(photographs) > MANY else "exhaustive"
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
@@ -99,8 +98,7 @@ def structure_from_motion(
         options = pycolmap.ImageReaderOptions(camera_model="SIMPLE_PINHOLE")
         if masks:
             options.mask_path = str(masks)
-        one_size = len({size_of(path) for path in photographs}) == 1
-        mode = pycolmap.CameraMode.SINGLE if one_size else pycolmap.CameraMode.AUTO
+        mode = pycolmap.CameraMode.SINGLE if len(sizes) == 1 else pycolmap.CameraMode.AUTO
         pycolmap.extract_features(database, shown, camera_mode=mode, reader_options=options, device=pycolmap.Device.cpu)
         say(f"{how} matching")
         match = pycolmap.match_exhaustive if how == "exhaustive" else pycolmap.match_sequential

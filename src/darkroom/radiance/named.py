@@ -70,9 +70,7 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
     placed, _ = blender.frames(kept)
     errors = motion.compared(placed, list(views.values()))
     if size:
-        placed = [
-            replace(one, camera=one.camera.resized(size, round(one.camera.height * size / one.camera.width))) for one in placed
-        ]
+        placed = [replace(one, camera=one.camera.of_width(size)) for one in placed]
     at = {view.path.resolve(): view for view in placed}
     split = {
         part: [replace(view, camera=at[view.path.resolve()].camera) for view in some if view.path.resolve() in at]

@@ -36,6 +36,15 @@ class Samples(NamedTuple):
     spacing: Float[Tensor, "rays samples"]
     inside: Bool[Tensor, "rays samples"] | None = None
 
+    def points(self, rays: Rays) -> tuple[Int[Tensor, " points"], Int[Tensor, " points"], Float[Tensor, "points 3"]]:
+        """Of the samples that are there: their numbers, row by row, the ray of each, and where it lies."""
+        if self.inside is None:
+            there = torch.arange(self.t.numel(), device=self.t.device)
+        else:
+            there = self.inside.flatten().nonzero().squeeze(1)
+        ray = there // self.t.shape[1]
+        return there, ray, torch.addcmul(rays.origins[ray], rays.directions[ray], self.t.flatten()[there, None])
+
 
 class Rendering(NamedTuple):
     """What is seen along rays.
@@ -73,13 +82,7 @@ def render(
 
     Source: Max 1995; Mildenhall et al. 2020, equation 3.
     """
-    count = samples.t.shape[1]
-    if samples.inside is None:
-        there = torch.arange(samples.t.numel(), device=samples.t.device)
-    else:
-        there = samples.inside.flatten().nonzero().squeeze(1)
-    ray = there // count
-    points = torch.addcmul(rays.origins[ray], rays.directions[ray], samples.t.flatten()[there, None])
+    there, ray, points = samples.points(rays)
     density, known = field.density(points)
     thickness = samples.t.new_zeros(samples.t.numel()).index_put((there,), density.to(samples.t.dtype)).view_as(samples.t)
     weights = weights_of(thickness * samples.spacing)

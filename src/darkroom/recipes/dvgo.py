@@ -16,7 +16,6 @@ from typing import Literal
 
 from darkroom.engine.run import Optimization, Published, Run, exponential
 from darkroom.methods.dvgo import DirectVoxelGrid, Stage
-from darkroom.metrics.perception import find_lpips
 from darkroom.radiance import named
 from darkroom.radiance.masked_adam import MaskedAdam
 from darkroom.radiance.rays import RayStream
@@ -155,7 +154,7 @@ def recipe(
         validation=views.validation(judged[0]),
         validate_every=max(1, steps // 10),
         judges=judged,
-        needs=[lambda: method.look_at(find()), *([lambda: find_lpips("vgg")] if perceptual else [])],
+        needs=[lambda: method.look_at(find()), *views.needs(perceptual)],
         remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from torch import Tensor
+
 from darkroom import recipes
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
+from darkroom.core.method import Method
 from darkroom.core.network import RestorationNetwork
 from darkroom.engine import checkpoint
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.run import Published, Run, Study
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.networks import foreign
-from darkroom.radiance import named
+from darkroom.radiance.rays import RayStream
 from darkroom.radiance.scenes import Scene
 
 
@@ -85,12 +88,9 @@ def build(name: str, settings: Mapping[str, Any]) -> Run:
 
 def is_scene(path: Path) -> bool:
     """Whether a run's folder or a weights file holds a learned scene."""
-    if path.is_dir() and RunFolder(path).description.exists():
-        config = RunFolder(path).read()
-    elif path.suffix == ".safetensors" and path.is_file():
-        config = weights.load(path)[1]
-    else:
+    if not (RunFolder(path).description.exists() or (path.suffix == ".safetensors" and path.is_file())):
         return False
+    config = _described(path)
     return "recipe" in config and isinstance(build(config["recipe"], config["settings"]).method, RadianceMethod)
 
 
@@ -110,10 +110,7 @@ def scene(path: Path) -> tuple[RadianceMethod, int]:
     method = build(config["recipe"], config["settings"]).method if "recipe" in config else None
     if not isinstance(method, RadianceMethod):
         raise DarkroomError(f"{path} holds no scene; a scene is trained by darkroom train dvgo or nerf")
-    try:
-        method.load_state_dict(state)
-    except (RuntimeError, KeyError) as error:
-        raise DarkroomError(f"{path} does not fit its own recipe: {str(error).splitlines()[-1].strip()}") from error
+    _fill(method, state, path, config["recipe"])
     return method.eval(), int(step)
 
 
@@ -123,11 +120,23 @@ def scene_of(path: Path) -> Scene:
     Raises:
         DarkroomError: they are not there, or it was learned from none.
     """
-    config = RunFolder(path).read() if path.is_dir() else weights.load(path)[1]
-    settings = config.get("settings", {})
-    if "scene" not in settings:
+    config = _described(path)
+    stream = build(config["recipe"], config["settings"]).stream if "recipe" in config else None
+    if not isinstance(stream, RayStream):
         raise DarkroomError(f"{path} was learned from no scene")
-    return named.scene(settings["scene"], settings.get("size", 0))
+    return stream.find()
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """Recipe, row and settings of a run's folder or a weights file, as they were written down."""
+    return RunFolder(path).read() if path.is_dir() else weights.described(path)
+
+
+def _fill(method: Method, state: Mapping[str, Tensor], path: Path, recipe: str) -> None:
+    try:
+        method.load_state_dict(state)
+    except (RuntimeError, KeyError) as error:
+        raise DarkroomError(f"{path} does not fit its own recipe {recipe}: {str(error).splitlines()[-1].strip()}") from error
 
 
 def network(path: Path) -> RestorationNetwork:
@@ -142,12 +151,7 @@ def network(path: Path) -> RestorationNetwork:
         state, config = weights.load(path)
         if "recipe" in config:
             run = build(config["recipe"], config["settings"])
-            try:
-                run.method.load_state_dict(state)
-            except RuntimeError as error:
-                raise DarkroomError(
-                    f"{path} does not fit its own recipe {config['recipe']}: {str(error).splitlines()[-1]}"
-                ) from error
+            _fill(run.method, state, path, config["recipe"])
             if run.restorer is None:
                 raise DarkroomError(f"{path}: recipe {config['recipe']} makes no network that restores pictures")
             return run.restorer

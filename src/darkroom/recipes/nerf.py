@@ -12,7 +12,6 @@ Over white (real photographs have no background); 8-bit pictures. A field that c
 from darkroom.core.randomness import generator
 from darkroom.engine.run import Published, Run, adam, exponential
 from darkroom.methods.nerf import NeuralRadianceField
-from darkroom.metrics.perception import find_lpips
 from darkroom.networks.nerf import NeRF
 from darkroom.radiance import named
 from darkroom.radiance.rays import RayStream
@@ -100,7 +99,7 @@ def recipe(
         validation=views.validation(judged[0]),
         validate_every=max(1, steps // 10),
         judges=judged,
-        needs=[lambda: method.look_at(find()), *([lambda: find_lpips("vgg")] if perceptual else [])],
+        needs=[lambda: method.look_at(find()), *views.needs(perceptual)],
         remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -6,7 +6,7 @@ from darkroom.core.method import Pair
 from darkroom.data.pictures import Pictures
 from darkroom.engine.run import Judge
 from darkroom.metrics.fidelity import psnr, ssim
-from darkroom.metrics.perception import lpips
+from darkroom.metrics.perception import find_lpips, lpips
 from darkroom.radiance.rays import AskedViews
 from darkroom.radiance.scenes import Scene, read_view
 
@@ -30,6 +30,11 @@ def judges(name: str, find: Callable[[], Scene], background: float, *, perceptua
     test, seen = views(name, find, "test", background), views(f"{name}, training views", find, "train", background)
     baseline = {"nearest photograph": _nearest}
     return [Judge(test, asked, metrics, baselines=baseline), Judge(seen.every(TRAINING_VIEWS), asked, metrics)]
+
+
+def needs(perceptual: bool) -> list[Callable[[], object]]:
+    """What has to be there for these metrics."""
+    return [lambda: find_lpips("vgg")] if perceptual else []
 
 
 def validation(judge: Judge) -> Judge:
