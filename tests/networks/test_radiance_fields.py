@@ -52,6 +52,9 @@ def test_interpolation_and_its_gradient_are_those_of_grid_sample(size, channels:
     weights = torch.randn(mine.shape, generator=random, dtype=torch.float64)
     gradients = [torch.autograd.grad((answer * weights).sum(), rows, retain_graph=True)[0] for answer in (mine, theirs)]
     torch.testing.assert_close(*gradients)
+    (interpolated(rows, torch.tensor(size), points, sparse=True) * weights).sum().backward()
+    assert rows.grad.is_sparse
+    torch.testing.assert_close(rows.grad.to_dense(), gradients[1])
 
 
 def field(**changes) -> VoxelField:
@@ -101,7 +104,8 @@ def test_a_state_of_a_grown_grid_fits_a_new_one():
     assert all(torch.equal(value, grown.state_dict()[name]) for name, value in new.state_dict().items())
 
 
-def test_masked_adam_is_adam_where_gradients_are_and_nothing_elsewhere():
+@pytest.mark.parametrize("layout", [torch.strided, torch.sparse_coo])
+def test_masked_adam_is_adam_where_gradients_are_and_nothing_elsewhere(layout: torch.layout):
     random = torch.Generator().manual_seed(0)
     start = torch.randn(6, 3, generator=random)
     mine, theirs = (torch.nn.Parameter(start.clone()) for _ in "ab")
@@ -111,7 +115,7 @@ def test_masked_adam_is_adam_where_gradients_are_and_nothing_elsewhere():
     for _ in range(5):
         gradient = torch.randn(6, 3, generator=random)
         gradient[4] = 0
-        mine.grad, theirs.grad = gradient.clone(), gradient.clone()
+        mine.grad, theirs.grad = gradient.to_sparse(1) if layout == torch.sparse_coo else gradient.clone(), gradient
         own.step()
         torchs.step()
     torch.testing.assert_close(mine[:2], theirs[:2])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import default_collate
 
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance import blender, llff, named, tabletop
@@ -145,15 +146,32 @@ def test_the_stream_is_a_function_and_its_colours_are_those_of_the_pixels(folder
     stream.open()
     one, again = stream.sample(7, 1), stream.sample(7, 1)
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    rays, colour, behind = stream.arrived(default_collate([one]))
+    assert (behind == 1).all()
     camera = scene.views["train"][2].camera
-    mine = (one.origins - camera.centre).norm(dim=1) < 1e-5
-    own = one.directions[mine] @ camera.pose[:, :3]
+    mine = (rays.origins - camera.centre).norm(dim=1) < 1e-5
+    own = rays.directions[mine] @ camera.pose[:, :3]
     x, y = camera.fx * own[:, 0] + camera.cx, -camera.fy * own[:, 1] + camera.cy
     picture = read_view(scene.views["train"][2].path, camera, 1.0)
     expected = picture[:, y.floor().long(), x.floor().long()].T / 255
-    torch.testing.assert_close(one.colour[mine], expected)
+    torch.testing.assert_close(colour[mine], expected)
     with pytest.raises(DarkroomError, match="multiple of 256"):
         RayStream(lambda: scene, background=1.0, rays=100, seed=3)
+
+
+def test_before_a_random_background_transparent_pixels_have_its_colour_and_opaque_ones_their_own(folder: Path):
+    scene = blender.scene(folder)
+    stream = RayStream(lambda: scene, background=None, rays=512, seed=3)
+    stream.open()
+    drawn = default_collate([stream.sample(0, index) for index in range(2)])
+    rays, colour, behind = stream.arrived(drawn)
+    files = [np.asarray(Image.open(view.path)) / 255 for view in scene.views["train"]]
+    places = [part.flatten().tolist() for part in drawn[:3]]
+    truth = torch.tensor(np.stack([files[view][y, x] for view, x, y in zip(*places, strict=True)]), dtype=torch.float32)
+    opacity = truth[:, 3:]
+    assert (opacity == 0).any() and (opacity == 1).any()
+    torch.testing.assert_close(colour, truth[:, :3] * opacity + behind * (1 - opacity), atol=2 / 255, rtol=0)
+    assert behind.std() > 0.2 and rays.origins.shape == (512, 3)
 
 
 def test_a_view_is_asked_for_beside_its_nearest_photograph(folder: Path):

@@ -9,11 +9,12 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.method import Pair
 from darkroom.core.randomness import generator
+from darkroom.core.stream import Stream
 from darkroom.data.pictures import Pictures
 from darkroom.data.streams import Degradation, patch_of
 
 
-class Captures:
+class Captures(Stream):
     """Random patches, flipped and turned at random, of pictures that were degraded whole and once for all.
 
     Where `PatchStream` draws the degradation anew at every look, which no camera does, here picture n has the pair that

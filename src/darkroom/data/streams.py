@@ -13,6 +13,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.method import Pair
 from darkroom.core.randomness import generator
+from darkroom.core.stream import Stream
 from darkroom.data.pictures import Pictures
 
 Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator], Pair]
@@ -35,32 +36,7 @@ class ByName(Protocol):
         """That of the picture of this name."""
 
 
-@runtime_checkable
-class Stream(Protocol):
-    """An endless, stateless source of samples.
-
-    `sample(step, index)` is a function: whoever asks, whenever and in whatever order, gets the same. So a
-    resumed run needs only the step, the number of workers changes nothing, and N processes that each
-    take a part of the batch see together what one process would.
-    """
-
-    batch: int
-
-    def sample(self, step: int, index: int) -> Any:
-        """Sample `index` (below `batch`) of the batch that step `step` sees."""
-
-    def open(self) -> None:
-        """Check that the data is there and bring it into memory, before workers are started."""
-
-    def describe(self) -> dict[str, Any]:
-        """What a reader wants to know of the data, for the run's record.
-
-        It has "set", "pictures", "samples a step", "sample" and "degradation", and may have "unit" (what samples are called),
-        "split" (how what is judged is kept apart) and "remarks".
-        """
-
-
-class PatchStream:
+class PatchStream(Stream):
     """Random square patches, flipped and turned at random, degraded at random.
 
     Every picture is equally likely, and every place in it. A picture smaller than the patch is continued
@@ -112,7 +88,7 @@ class PatchStream:
         return self.degrade(to_float(patch).contiguous(), random)
 
 
-class Nothing:
+class Nothing(Stream):
     """The stream of a row that learns nothing."""
 
     batch = 1

@@ -161,7 +161,7 @@ def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
     )
     for step, batch in enumerate(source, training.step):
         torch.manual_seed(seed_of(run.seed, "method", step, fabric.global_rank))
-        batch = apply_to_collection(fabric.to_device(batch), Tensor, _channels_last)
+        batch = run.stream.arrived(apply_to_collection(fabric.to_device(batch), Tensor, _channels_last))
         losses, rates = {}, {}
         for player, loss in method.turns(batch, step):
             optimizer, optimization = training.optimizers[player], run.optimizers[player]

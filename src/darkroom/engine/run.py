@@ -9,8 +9,9 @@ from torch.optim import Optimizer
 
 from darkroom.core.method import Method, Predict
 from darkroom.core.network import RestorationNetwork
+from darkroom.core.stream import Stream
 from darkroom.data.pictures import Pictures
-from darkroom.data.streams import ByName, Degradation, Stream, Ways
+from darkroom.data.streams import ByName, Degradation, Ways
 from darkroom.metrics.fidelity import Metric
 
 Schedule = Callable[[float], float]

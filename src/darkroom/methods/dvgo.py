@@ -14,7 +14,7 @@ from darkroom.methods.radiance import RadianceMethod, Rendered, bare
 from darkroom.networks.voxel_field import VoxelField
 from darkroom.radiance.cameras import Camera, Rays
 from darkroom.radiance.rays import SeenRays
-from darkroom.radiance.rendering import Rendering, Samples, steps_in_box
+from darkroom.radiance.rendering import Background, Rendering, Samples, steps_in_box
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 
@@ -160,11 +160,14 @@ class DirectVoxelGrid(RadianceMethod):
         return found._replace(inside=inside.view_as(found.t))
 
     def see(self, rays: Rays) -> Rendering:
-        return self.field(rays, self.samples(rays), self.background, LEAST)  # type: ignore[no-any-return]
+        return self._before(rays, self.background)
+
+    def _before(self, rays: Rays, background: Background) -> Rendering:
+        return self.field(rays, self.samples(rays), background, LEAST)  # type: ignore[no-any-return]
 
     def turns(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
-        rays, seen = Rays(*(part.flatten(0, -2) for part in batch[:3])), batch.colour.flatten(0, -2)
-        stage, answer = self.stages[int(self.stage)], self.see(rays)
+        rays, seen, behind = batch
+        stage, answer = self.stages[int(self.stage)], self._before(rays, behind)
         loss = (answer.colour - seen).square().mean()
         through = (1 - answer.opacity).clamp(1e-6, 1 - 1e-6)
         loss = loss - stage.entropy * (through * through.log() + (1 - through) * (1 - through).log()).mean()

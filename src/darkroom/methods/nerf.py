@@ -10,7 +10,7 @@ from darkroom.methods.radiance import RadianceMethod, Rendered, bare
 from darkroom.networks.nerf import NeRF
 from darkroom.radiance.cameras import Rays
 from darkroom.radiance.rays import SeenRays
-from darkroom.radiance.rendering import Rendering, hierarchical, pieces, stratified
+from darkroom.radiance.rendering import Background, Rendering, hierarchical, pieces, stratified
 from darkroom.radiance.space import Space
 
 EMPTY = 1e-3
@@ -59,25 +59,25 @@ class NeuralRadianceField(RadianceMethod):
         return {"coarse": self.coarse, "fine": self.fine}
 
     def turns(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
-        rays, seen = Rays(*(part.flatten(0, -2) for part in batch[:3])), batch.colour.flatten(0, -2)
-        t, first = self._coarse(rays, jitter=True)
+        rays, seen, behind = batch
+        t, first = self._coarse(rays, behind, jitter=True)
         yield "coarse", (first.colour - seen).square().mean()
-        second = self._fine(rays, t, first, jitter=True)
+        second = self._fine(rays, behind, t, first, jitter=True)
         self.opacity = float(second.opacity.detach().mean())
         yield "fine", (second.colour - seen).square().mean()
 
     def see(self, rays: Rays) -> Rendering:
-        t, first = self._coarse(rays, jitter=False)
-        return self._fine(rays, t, first, jitter=False)
+        t, first = self._coarse(rays, self.background, jitter=False)
+        return self._fine(rays, self.background, t, first, jitter=False)
 
-    def _coarse(self, rays: Rays, *, jitter: bool) -> tuple[Tensor, Rendering]:
+    def _coarse(self, rays: Rays, background: Background, *, jitter: bool) -> tuple[Tensor, Rendering]:
         t = stratified(*self.space.reach(rays), self.samples[0], jitter=jitter)
-        return t, self.coarse(rays, pieces(t, rays), self.background)
+        return t, self.coarse(rays, pieces(t, rays), background)
 
-    def _fine(self, rays: Rays, t: Tensor, first: Rendering, *, jitter: bool) -> Rendering:
+    def _fine(self, rays: Rays, background: Background, t: Tensor, first: Rendering, *, jitter: bool) -> Rendering:
         drawn = hierarchical(t, first.weights, self.samples[1], jitter=jitter)
         both = torch.cat([t, drawn], 1).sort(1).values
-        return self.fine(rays, pieces(both, rays), self.background)
+        return self.fine(rays, pieces(both, rays), background)
 
     def after_step(self, step: int) -> Collection[str]:
         self._news = ""

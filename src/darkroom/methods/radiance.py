@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from darkroom.core.method import Method, Pair
 from darkroom.radiance.cameras import Camera, Rays
-from darkroom.radiance.rendering import Rendering, Samples, render
+from darkroom.radiance.rendering import Background, Rendering, Samples, render
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 
@@ -24,7 +24,7 @@ class Rendered(nn.Module):
         super().__init__()
         self.field = field
 
-    def forward(self, rays: Rays, samples: Samples, background: float = 1.0, least: float = 0.0) -> Rendering:
+    def forward(self, rays: Rays, samples: Samples, background: Background = 1.0, least: float = 0.0) -> Rendering:
         """`rendering.render` of the field."""
         return render(self.field, rays, samples, background, least=least)  # type: ignore[arg-type]
 

@@ -96,15 +96,19 @@ class VoxelField(nn.Module):
         """Points in voxels from the first one's centre."""
         return (points - self.low) / (self.high - self.low) * (self.size - 1)
 
+    def _at(self, rows: Tensor, within: Float[Tensor, "points 3"]) -> Tensor:
+        # Several processes average gradients that are dense.
+        return interpolated(rows, self.size, within, sparse=not torch.distributed.is_initialized())
+
     def density(self, points: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """Density per voxel at `base`, and the points in voxels, which is what `colour` wants to know."""
         within = self._within(points)
-        raw = interpolated(self.density_rows, self.size, within)[:, 0]
+        raw = self._at(self.density_rows, within)[:, 0]
         return nn.functional.softplus(raw + self.shift), within
 
     def colour(self, known: Float[Tensor, "points 3"], viewing: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """Colour in [0, 1]."""
-        features = interpolated(self.feature_rows, self.size, known)
+        features = self._at(self.feature_rows, known)
         if self.network is None:
             return torch.sigmoid(features)
         # In bfloat16 so small a network is no faster, and the scene 1 dB worse.

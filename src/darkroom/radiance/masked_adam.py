@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 class MaskedAdam(Optimizer):
     """Adam (Kingma & Ba 2015) on the rows of each parameter whose gradient is not zero.
 
-    A group may have "rows": factors on the rate, one for each row of its (only) parameter. Parameters with one axis move whole.
+    Gradients may be sparse. A group may have "rows": factors on the rate, one for each row of its (only) parameter. Parameters with one axis move whole.
 
     Args:
         groups: parameters, or groups of them.
@@ -43,11 +43,23 @@ class MaskedAdam(Optimizer):
         one, two = group["betas"]
         count = float(state["step"])
         rate: float | Tensor = group["lr"] / (1 - one**count)
-        met = slice(None) if parameter.ndim == 1 else (gradient != 0).any(1).nonzero().squeeze(1)
+        met, g = _met(gradient)
         if group["rows"] is not None:
             rate = rate * group["rows"][met, None]
-        g = gradient[met]
         first = one * state["exp_avg"][met] + (1 - one) * g
         second = two * state["exp_avg_sq"][met] + (1 - two) * g * g
         state["exp_avg"][met], state["exp_avg_sq"][met] = first, second
         parameter[met] -= rate * first / ((second / (1 - two**count)).sqrt() + group["eps"])
+
+
+def _met(gradient: Tensor) -> tuple[Tensor | slice, Tensor]:
+    """The rows whose gradient is not zero, and it there."""
+    if gradient.ndim == 1:
+        return slice(None), gradient
+    if gradient.is_sparse:
+        gradient = gradient.coalesce()
+        rows, values = gradient.indices()[0], gradient.values()
+        met = (values != 0).any(1)
+        return rows[met], values[met]
+    rows = (gradient != 0).any(1).nonzero().squeeze(1)
+    return rows, gradient[rows]

@@ -11,28 +11,44 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.method import Pair
 from darkroom.core.randomness import generator
-from darkroom.radiance.cameras import PIXEL_CENTRE, rays_of, to_ndc
-from darkroom.radiance.scenes import Scene, View, read_view
+from darkroom.core.stream import Stream
+from darkroom.radiance.cameras import PIXEL_CENTRE, Rays, rays_of, to_ndc
+from darkroom.radiance.scenes import Scene, View, read_layers, read_view
 
 BUNDLE = 256
 """Rays of one sample of the stream."""
 
 
+class Drawn(NamedTuple):
+    """Pixels drawn from photographs.
+
+    Args:
+        view, x, y: number of the view, column and row, `(..., rays)`.
+        behind: the colour behind them, `(..., rays, 3)`.
+    """
+
+    view: Tensor
+    x: Tensor
+    y: Tensor
+    behind: Tensor
+
+
 class SeenRays(NamedTuple):
-    """Rays and what was seen along them, `(..., 3)` each."""
+    """Rays, what was seen along them, and the colour behind everything."""
 
-    origins: Tensor
-    directions: Tensor
-    viewing: Tensor
-    colour: Tensor
+    rays: Rays
+    colour: Float[Tensor, "rays 3"]
+    behind: Float[Tensor, "rays 3"]
 
 
-class RayStream:
+class RayStream(Stream):
     """Bundles of rays drawn from all pixels of all training views.
+
+    A sample is a bundle of pixels' numbers; photographs lie on the device, and become rays and colours there.
 
     Args:
         find: the scene, looked up when the stream is opened.
-        background: behind transparent pixels: 1 white, 0 black.
+        background: behind transparent pixels: 1 white, 0 black, None another colour at random every time.
         rays: a step, over all processes together; a multiple of 256.
         centre_crop: for so many steps rays are drawn from the middle half of the pictures, lest all turns white.
         seed: the seed that everything depends on.
@@ -43,7 +59,7 @@ class RayStream:
         self,
         find: Callable[[], Scene],
         *,
-        background: float,
+        background: float | None,
         rays: int,
         seed: int,
         centre_crop: int = 0,
@@ -59,11 +75,16 @@ class RayStream:
         scene = self.find()
         scene.files("train")  # says it if there are none
         views = scene.views["train"]
-        pictures = [read_view(view.path, view.camera, self.background) for view in views]
+        pictures = [self._read(view) for view in views]
         self._pixels = torch.stack(pictures).permute(0, 2, 3, 1).contiguous()
         self._intrinsics = torch.stack([view.camera.intrinsics for view in views])
         self._poses = torch.stack([view.camera.pose for view in views])
         self._forward_facing, self._views = scene.forward_facing, views
+
+    def _read(self, view: View) -> Tensor:
+        if self.background is None:
+            return read_layers(view.path, view.camera)
+        return read_view(view.path, view.camera, self.background)
 
     def describe(self) -> dict[str, Any]:
         camera = self._views[0].camera
@@ -74,23 +95,35 @@ class RayStream:
             "unit": "rays",
             "split": "Test views are held out; sets that are called training views were learned from.",
             "sample": f"ray through a random pixel of {camera.width}x{camera.height}",
-            "degradation": "none",
+            "degradation": "none" if self.background is not None else "another colour behind every ray",
             **({"remarks": list(self.find().remarks)} if self.find().remarks else {}),
         }
 
-    def sample(self, step: int, index: int) -> SeenRays:
+    def sample(self, step: int, index: int) -> Drawn:
         random = generator(self.seed, "rays", step, index)
         count, height, width, _ = self._pixels.shape
         top, left = (height // 4, width // 4) if step < self.centre_crop else (0, 0)
         which = torch.randint(count, (BUNDLE,), generator=random)
         y = torch.randint(top, height - top, (BUNDLE,), generator=random)
         x = torch.randint(left, width - left, (BUNDLE,), generator=random)
-        intrinsics = self._intrinsics[which]
-        rays = rays_of(intrinsics, self._poses[which], x + self.pixel_centre, y + self.pixel_centre)
+        if self.background is None:
+            return Drawn(which, x, y, torch.rand(BUNDLE, 3, generator=random))
+        return Drawn(which, x, y, torch.full((BUNDLE, 3), self.background))
+
+    def arrived(self, batch: Drawn) -> SeenRays:
+        which, x, y, behind = (part.flatten(0, 1) for part in batch)
+        if self._pixels.device != which.device:
+            self._pixels, self._intrinsics, self._poses = (
+                part.to(which.device) for part in (self._pixels, self._intrinsics, self._poses)
+            )
+        rays = rays_of(self._intrinsics[which], self._poses[which], x + self.pixel_centre, y + self.pixel_centre)
         if self._forward_facing:
-            fx, fy = self._intrinsics[0, :2].tolist()
-            rays = to_ndc(rays, (fx, fy), width, height)
-        return SeenRays(*rays, to_float(self._pixels[which, y, x]))
+            camera = self._views[0].camera
+            rays = to_ndc(rays, (camera.fx, camera.fy), camera.width, camera.height)
+        seen = to_float(self._pixels[which, y, x])
+        if self.background is None:
+            seen = seen[:, :3] + (1 - seen[:, 3:]) * behind
+        return SeenRays(rays, seen, behind)
 
 
 class AskedViews:

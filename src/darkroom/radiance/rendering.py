@@ -11,6 +11,9 @@ from darkroom.radiance.cameras import Rays
 FAR_AWAY = 1e10
 """Length of a ray's last piece, whose end nobody sees."""
 
+Background = float | Float[Tensor, "rays 3"]
+"""What is behind everything: 1 for white, 0 for black, or a colour a ray."""
+
 
 @runtime_checkable
 class Field(Protocol):
@@ -66,9 +69,7 @@ class Rendering(NamedTuple):
     which: Int[Tensor, " asked"]
 
 
-def render(
-    field: Field, rays: Rays, samples: Samples, background: float | Float[Tensor, "rays 3"] = 1.0, *, least: float = 0.0
-) -> Rendering:
+def render(field: Field, rays: Rays, samples: Samples, background: Background = 1.0, *, least: float = 0.0) -> Rendering:
     """Composite a field along rays:
 
         C = sum_i T_i (1 - exp(-sigma_i delta_i)) c_i + T_end background,   T_i = exp(-sum_{j<i} sigma_j delta_j).

@@ -77,16 +77,33 @@ def read_view(path: Path, camera: Camera, background: float) -> UInt8[Tensor, "3
     Raises:
         DarkroomError: the file is missing, broken, or of another shape than the camera's.
     """
+    layers = _layers(path, camera)
+    return to_uint8(_of_size(layers[:3] + (1 - layers[3:]) * background, camera))
+
+
+def read_layers(path: Path, camera: Camera) -> UInt8[Tensor, "4 height width"]:
+    """A photograph at its camera's size: colours, times opacity; and opacity.
+
+    Raises:
+        DarkroomError: as for `read_view`.
+    """
+    return to_uint8(_of_size(_layers(path, camera), camera))
+
+
+def _layers(path: Path, camera: Camera) -> Float[Tensor, "4 height width"]:
     picture = images.read(path)
     pixels = picture.pixels.expand(3, -1, -1)
     height, width = pixels.shape[1:]
     if abs(width * camera.height - height * camera.width) > max(width, height):
         raise DarkroomError(f"{path} has {width}x{height} pixels, but its camera sees {camera.width}x{camera.height}")
-    over = pixels if picture.alpha is None else pixels * picture.alpha + (1 - picture.alpha) * background
-    if (height, width) != (camera.height, camera.width):
-        size = (camera.height, camera.width)
-        over = torch.nn.functional.interpolate(over[None], size, mode="area")[0]
-    return to_uint8(over)
+    alpha = torch.ones_like(pixels[:1]) if picture.alpha is None else picture.alpha
+    return torch.cat([pixels * alpha, alpha])
+
+
+def _of_size(layers: Float[Tensor, "layers h w"], camera: Camera) -> Float[Tensor, "layers height width"]:
+    if layers.shape[1:] == (camera.height, camera.width):
+        return layers
+    return torch.nn.functional.interpolate(layers[None], (camera.height, camera.width), mode="area")[0]
 
 
 def remarks_on(poses: Float[Tensor, "views 3 4"], source: str) -> list[str]:

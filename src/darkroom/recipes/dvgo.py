@@ -79,6 +79,7 @@ def recipe(
     size: int = 0,
     poses: Literal["known", "estimated"] = "known",
     background: float = 1.0,
+    random_background: bool = False,
     voxels: int = 160,
     step: float = 0.5,
     coarse_voxels: int = 100,
@@ -106,6 +107,7 @@ def recipe(
         size: reduce pictures to this width; 0 for as they are.
         poses: those of the scene's files, or estimated from its photographs by structure from motion.
         background: behind transparent pixels: 1 white, 0 black.
+        random_background: learn before another colour behind every ray, lest something white be taken for nothing.
         voxels: along each side of the fine grid, about: the grid has the cube of it.
         step: length of a step along a ray, in voxels.
         coarse_voxels: the same of the coarse grid.
@@ -126,6 +128,8 @@ def recipe(
         perceptual: also judge by LPIPS with VGG features.
         seed: of weights and rays.
     """
+
+    learned_before = None if random_background else background
 
     def find() -> Scene:
         return named.scene(scene, size) if poses == "known" else named.with_estimated_poses(scene, size)
@@ -148,7 +152,7 @@ def recipe(
     judged = views.judges(scene, find, background, perceptual=perceptual)
     return Run(
         method=method,
-        stream=RayStream(find, background=background, rays=rays, seed=seed, pixel_centre=pixel_centre),
+        stream=RayStream(find, background=learned_before, rays=rays, seed=seed, pixel_centre=pixel_centre),
         optimizers={"field": Optimization(optimizer, rate, exponential(0.1))},
         steps=steps,
         validation=views.validation(judged[0]),

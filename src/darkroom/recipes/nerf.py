@@ -49,6 +49,7 @@ def recipe(
     scene: str = "lego",
     size: int = 0,
     background: float = 1.0,
+    random_background: bool = False,
     width: int = 256,
     depth: int = 8,
     skip: int = 5,
@@ -68,6 +69,7 @@ def recipe(
         scene: embedded, lego, fern and the like below the data root, or a folder.
         size: reduce pictures to this width; 0 for as they are.
         background: behind transparent pixels: 1 white, 0 black.
+        random_background: learn before another colour behind every ray, lest something white be taken for nothing.
         width: features of a layer.
         depth: layers before the density.
         skip: the encoded place is put in again after this layer.
@@ -82,6 +84,8 @@ def recipe(
         seed: of weights and rays.
     """
 
+    learned_before = None if random_background else background
+
     def find() -> Scene:
         return named.scene(scene, size)
 
@@ -93,7 +97,9 @@ def recipe(
     optimization = adam(rate, schedule=exponential(0.1))
     return Run(
         method=method,
-        stream=RayStream(find, background=background, rays=rays, seed=seed, centre_crop=centre_crop, pixel_centre=pixel_centre),
+        stream=RayStream(
+            find, background=learned_before, rays=rays, seed=seed, centre_crop=centre_crop, pixel_centre=pixel_centre
+        ),
         optimizers={"coarse": optimization, "fine": optimization},
         steps=steps,
         validation=views.validation(judged[0]),
