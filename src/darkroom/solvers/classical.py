@@ -28,17 +28,19 @@ def total_variation(noisy: Float[Tensor, "channel height width"], sigma: float) 
     """min ½‖u − y‖² + w TV(u) (Rudin, Osher, Fatemi 1992) by Chambolle's projection (2004)."""
     from skimage.restoration import denoise_tv_chambolle
 
-    return _tensor(denoise_tv_chambolle(_array(noisy), weight=TV_WEIGHT_PER_SIGMA * sigma, max_num_iter=200, channel_axis=-1))
+    weight = TV_WEIGHT_PER_SIGMA * sigma
+    return _like(noisy, denoise_tv_chambolle(_array(noisy), weight=weight, max_num_iter=200, channel_axis=-1))
 
 
 def non_local_means(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
     """Non-local means (Buades, Coll, Morel 2005) in its fast form, with patches 5, search 13, h = 0.6 σ."""
     from skimage.restoration import denoise_nl_means
 
-    return _tensor(
+    return _like(
+        noisy,
         denoise_nl_means(
             _array(noisy), patch_size=5, patch_distance=6, h=0.6 * sigma, sigma=sigma, fast_mode=True, channel_axis=-1
-        )
+        ),
     )
 
 
@@ -48,7 +50,7 @@ def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Floa
 
     array = _array(noisy)
     options = {"sigma": sigma, "rescale_sigma": True, "convert2ycbcr": array.shape[-1] == 3, "channel_axis": -1}
-    return _tensor(cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1))
+    return _like(noisy, cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1))
 
 
 def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
@@ -57,7 +59,7 @@ def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Te
     from bm3d import bm3d_rgb as filter_colour
 
     array = _array(noisy)
-    return _tensor(filter_colour(array, sigma) if array.shape[-1] == 3 else filter_grey(array[..., 0], sigma)[..., None])
+    return _like(noisy, filter_colour(array, sigma) if array.shape[-1] == 3 else filter_grey(array[..., 0], sigma)[..., None])
 
 
 def available() -> Mapping[str, Denoiser]:
@@ -88,8 +90,8 @@ def baselines(sigma: float) -> dict[str, Predict]:
 
 
 def _array(picture: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(picture.permute(1, 2, 0).double().numpy())
+    return np.ascontiguousarray(picture.permute(1, 2, 0).double().cpu().numpy())
 
 
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.atleast_3d(array).astype(np.float32)).permute(2, 0, 1).contiguous()
+def _like(picture: Tensor, array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.atleast_3d(array).astype(np.float32)).permute(2, 0, 1).contiguous().to(picture.device)

@@ -42,9 +42,9 @@ def wiener(operator: Blur, y: Observed, sigma: float) -> Picture:
     from skimage.restoration import wiener as by_scikit_image
 
     balance = max(BALANCE_PER_VARIANCE * sigma**2, 1e-8)
-    kernel = operator.kernel.double().numpy()
-    channels = [by_scikit_image(channel, kernel, balance, clip=False) for channel in joined(operator, y).double().numpy()]
-    return torch.from_numpy(np.stack(channels)).to(y.dtype)
+    kernel = operator.kernel.double().cpu().numpy()
+    channels = [by_scikit_image(channel, kernel, balance, clip=False) for channel in joined(operator, y).double().cpu().numpy()]
+    return torch.from_numpy(np.stack(channels)).to(y)
 
 
 def richardson_lucy(operator: Blur, y: Observed, steps: int = 20) -> Picture:
@@ -59,9 +59,9 @@ def richardson_lucy(operator: Blur, y: Observed, steps: int = 20) -> Picture:
 
     down, right = (2 * margin for margin in operator.margins)  # scikit-image takes what lies outside for black
     observed = nn.functional.pad(extended(operator, y)[None], (right, right, down, down), mode="reflect")[0].double()
-    kernel = operator.kernel.double().numpy()
+    kernel = operator.kernel.double().cpu().numpy()
     channels = [
-        by_scikit_image(channel.numpy(), kernel, num_iter=steps, filter_epsilon=1e-6) for channel in observed.clamp(min=0)
+        by_scikit_image(channel.cpu().numpy(), kernel, num_iter=steps, filter_epsilon=1e-6) for channel in observed.clamp(min=0)
     ]
     inner = (slice(None), slice(down, -down or None), slice(right, -right or None))
-    return torch.from_numpy(np.stack(channels)[inner]).to(y.dtype)
+    return torch.from_numpy(np.stack(channels)[inner]).to(y)

@@ -1,0 +1,113 @@
+"""Every kind of training on a second device: nothing is left behind on the CPU, and the numbers are the CPU's."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch import Tensor
+
+from darkroom.core.images import Picture, to_float, write
+from darkroom.data.embedded import embedded
+from darkroom.engine.evaluate import answers
+from darkroom.engine.fit import Training, fit
+from darkroom.engine.restore import Restorer
+from darkroom.engine.train import prepared
+from darkroom.radiance import tabletop
+from darkroom.recipes import lookup
+from tests import elsewhere
+from tests.engine.toys import fabric
+
+SMALL: dict[str, dict[str, Any]] = {
+    "basic_sr": dict(blocks=1, channels=4, crop=16, batch=2, steps=3),
+    "dncnn": dict(width=4, depth=3, patch=12, batch=2, steps=3),
+    "esrgan": dict(pretraining=0, blocks=1, width=8, judge_width=4, crop=32, batch=2, steps=4),
+    "noise2noise": dict(width=4, patch=32, batch=2, steps=3),
+    "safmn": dict(blocks=1, width=8, crop=32, batch=2, steps=3),
+    "swinir": dict(width=8, depths=(2,), heads=2, patch=16, batch=2, steps=3),
+    "sun_deblurring": dict(pictures=1, steps=2, border=4),
+    "dvgo": dict(voxels=16, coarse_voxels=16, coarse_steps=3, fine_steps=10, look_every=4, features=4, width=8, rays=256),
+    "nerf": dict(width=16, depth=2, skip=1, samples=(8, 8), rays=256, steps=3, centre_crop=1),
+}
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("basic_sr", {}),
+    ("dncnn", {}),
+    ("dncnn", dict(told=True, batch_norm=False, sigma=(0.0, 55.0))),
+    ("esrgan", {}),
+    ("esrgan", dict(adversary="plain", discriminator="unet", network="rrdb", growth=4)),
+    ("noise2noise", {}),
+    ("noise2noise", dict(noise="impulse")),
+    ("noise2noise", dict(captured=True, pictures=2)),
+    ("safmn", {}),
+    ("swinir", {}),
+    ("swinir", dict(projected=True, sigma=(0.0, 55.0))),
+    ("sun_deblurring", {}),
+    ("sun_deblurring", dict(solver="fista")),
+    ("dvgo", {}),
+    ("dvgo", dict(variation=1e-2, random_background=True)),
+    ("nerf", dict(noise=1.0)),
+]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory) -> dict[str, str]:
+    """A scene, and a folder with a picture to judge by."""
+    path = tmp_path_factory.mktemp("places")
+    tabletop.write(path / "scene", views=6, size=16, held_out=1)
+    write(path / "pictures" / "one.png", Picture(to_float(embedded("heldout")[0])[:, 100:180, 100:180].contiguous()))
+    return {"scene": str(path / "scene"), "pictures": str(path / "pictures")}
+
+
+def trained(recipe: str, changes: dict[str, Any], places: dict[str, str], there: bool) -> tuple[dict[str, Tensor], list[float]]:
+    """Weights and scores after a few steps, brought back to the CPU."""
+    found = lookup.row(recipe, "laptop")
+    where = {"scene": places["scene"], "judged_on": places["pictures"]}
+    if recipe == "sun_deblurring":
+        where["photos"] = places["pictures"]
+    mine = {key: value for key, value in where.items() if key in found}
+    run, _ = prepared(lookup.build(recipe, {**found, **SMALL[recipe], **changes, **mine}))
+    training = Training(run, elsewhere.fabric() if there else fabric())
+    list(fit(training))
+    with training.judged() as method:
+        answered = list(answers(method.iterates, run.judges[0], training.fabric.device))
+    state = training.method.state_dict()
+    assert all(isinstance(tensor, elsewhere.Elsewhere) == there for tensor in state.values())
+    return {name: tensor.cpu() for name, tensor in state.items()}, [s for answer in answered for s in answer.scores.values()]
+
+
+@pytest.mark.parametrize(("recipe", "changes"), CASES)
+def test_training_elsewhere_is_training_here(recipe: str, changes: dict[str, Any], places: dict[str, str]):
+    state, scores = trained(recipe, changes, places, there=False)
+    with elsewhere.elsewhere():
+        other, others = trained(recipe, changes, places, there=True)
+    assert scores == pytest.approx(others, rel=1e-4)
+    for name, tensor in state.items():
+        torch.testing.assert_close(other[name], tensor, msg=name)
+
+
+@pytest.mark.parametrize(("recipe", "row"), [("dncnn", "laptop_photo"), ("swinir", "laptop_nonblind"), ("esrgan", "laptop")])
+def test_restoring_elsewhere_is_restoring_here(recipe: str, row: str):
+    picture = to_float(embedded("heldout")[0])[:, 100:150, 100:140].contiguous()
+    network = lookup.build(recipe, {**lookup.row(recipe, row), **SMALL[recipe]}).restorer
+    here = Restorer(network, precision="32", memory=6 << 20)
+    bare = Restorer._run.__wrapped__  # without inference mode, which knows no such device
+    with elsewhere.elsewhere(), patch.object(Restorer, "_run", bare), torch.no_grad():
+        there = Restorer(network, device=elsewhere.DEVICE, precision="32", memory=6 << 20)
+        assert there.tile == here.tile
+        answer = there(picture)
+    torch.testing.assert_close(answer, here(picture))
+
+
+def test_tensors_of_two_places_do_not_mix():
+    with elsewhere.elsewhere():
+        there = torch.ones(3).to(elsewhere.DEVICE)
+        with pytest.raises(RuntimeError, match="lie elsewhere"):
+            there + torch.ones(3)
+        with pytest.raises(RuntimeError, match="generator"):
+            torch.rand(3, device=elsewhere.DEVICE, generator=torch.Generator())
+        assert torch.equal((there * torch.tensor(2.0)).cpu(), torch.full((3,), 2.0))
+
+
+def test_no_recipe_is_left_out():
+    assert {recipe for recipe, _ in CASES} == set(lookup.names()) == set(SMALL)
