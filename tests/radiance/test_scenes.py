@@ -101,7 +101,7 @@ def test_frames_that_are_not_there_are_left_out_and_said(folder: Path, tmp_path:
             "neither camera_angle_x nor fl_x",
         ),
         (lambda f: Image.new("RGB", (9, 24)).save(f / "train" / "r_001.png"), "must have one size"),
-        (lambda f: (f / "train" / "r_001.png").write_bytes(b"rubbish"), "r_001.png: cannot be read as a picture"),
+        (lambda f: (f / "train" / "r_001.png").write_bytes(b"rubbish"), "r_001.png cannot be read: not a picture"),
         (lambda f: [p.unlink() for p in f.glob("*.json")], "is it a scene"),
     ],
 )

@@ -21,7 +21,8 @@ from darkroom.data.catalogue import CATALOGUE, Entry, entry
 from darkroom.data.photographs import named
 from darkroom.operators.noise import Blocky, Gaussian
 from darkroom.radiance import blender, motion, tabletop
-from darkroom.radiance.motion import Matching
+from darkroom.radiance.lens import displacement
+from darkroom.radiance.motion import Lens, Matching
 
 
 def command(arguments: list[str]) -> None:
@@ -69,27 +70,33 @@ def command(arguments: list[str]) -> None:
 def _poses(
     folder: Annotated[Path, tyro.conf.Positional],
     matching: Matching = "auto",
+    lens: Lens = "auto",
     known: Path | None = None,
     seed: int = 0,
 ) -> None:
     """Find where photographs were taken (structure from motion by COLMAP), and write transforms.json beside them.
 
-    The photographs lie in FOLDER, FOLDER/images or FOLDER/train. Afterwards: darkroom train dvgo photographs --scene FOLDER
+    The photographs, all of one camera, lie in FOLDER, FOLDER/images or FOLDER/train. If their lens distorts, copies without
+    distortion are written to FOLDER/straightened. Afterwards: darkroom train dvgo photographs --scene FOLDER
 
     Example: darkroom data poses my/photos
 
     Args:
         folder: The photographs.
         matching: exhaustive compares all with all, sequential neighbours by name; auto takes the latter for more than 80.
+        lens: radial estimates how the lens distorts; pinhole does not; auto does, but for pictures with transparent parts.
         known: A folder whose transforms files tell where the same photographs were taken: print how far off the found are.
         seed: Of the sampling; results still vary a little.
     """
     photographs = motion.photographs_of(folder)
-    found = motion.structure_from_motion(photographs, matching, say=lambda line: print(line, flush=True), seed=seed)
-    target = motion.write(folder, found)
+    found = motion.structure_from_motion(photographs, matching, lens, say=lambda line: print(line, flush=True), seed=seed)
+    target = motion.write(folder, found, lambda views: counted("pictures straightened", views, len(found.views)))
     print(
         f"{len(found.views)} of {len(photographs)} photographs found their place; reprojection error {found.error:.2f} pixels"
     )
+    if found.distortion:
+        moved = displacement(found.views[0].camera, found.distortion)
+        print(f"the lens distorts: k = {found.distortion:+.4f}, which moves the corners by {moved:.1f} pixels")
     if found.missing:
         print(
             f"without a place: {', '.join(found.missing[:5])}{' ...' if len(found.missing) > 5 else ''}. What helps: more "

@@ -101,6 +101,33 @@ def read(path: Path) -> Picture:
     return Picture(tensor, None, bits, metadata)
 
 
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, turned upright, from the head of its file.
+
+    Raises:
+        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+    """
+    with _said_in_one_line(path), Image.open(path) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) > 4 else (width, height)
+
+
+def is_upright(path: Path) -> bool:
+    """Whether the first row of pixels in the file is the picture's uppermost; a camera held on its side only says so in EXIF.
+
+    Raises:
+        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+    """
+    with _said_in_one_line(path), Image.open(path) as image:
+        return _orientation(image) == 1
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's, 1 to 8, without decoding the pixels (which a PNG without it would cost)."""
+    asked = image.format != "PNG" or "exif" in image.info
+    return int(image.getexif().get(_ORIENTATION, 1)) if asked else 1
+
+
 def read_uint8(path: Path, *, grey: bool = False) -> UInt8[Tensor, "channel height width"]:
     """Read a picture for training or judging: 8 bits, RGB (or grey), transparency dropped.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_json
 from darkroom.radiance.cameras import Camera
-from darkroom.radiance.scenes import Scene, View, numbered_split, of_one_size, remarks_on, size_of
+from darkroom.radiance.scenes import Scene, View, numbered_split, remarks_on, size_of_all
 
 NEAR, FAR = 2.0, 6.0
 """Of the paper's synthetic scenes, whose cameras stand 4 from the middle."""
@@ -73,6 +73,7 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
     used = there if needed else listed
     if not used:
         return [], remarks
+    remarks += _remarks_on_lens(path, described)
     poses = torch.stack([_pose(path, file, frame) for file, frame in used])
     remarks += remarks_on(poses, str(path))
     pictured = _size(path, described, [file for file, _ in there])
@@ -88,7 +89,7 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
 def _size(path: Path, described: Mapping[str, Any], pictures: Sequence[Path]) -> tuple[int, int]:
     """Width and height of the pictures, or what the file states where there are none."""
     if pictures:
-        return of_one_size({file: size_of(file) for file in pictures})
+        return size_of_all(pictures)
     if "w" in described and "h" in described:
         return int(described["w"]), int(described["h"])
     return 800, 800  # the paper's
@@ -107,6 +108,16 @@ def _camera(path: Path, described: Mapping[str, Any], frame: Mapping[str, Any], 
     else:
         raise DarkroomError(f"{path} says neither camera_angle_x nor fl_x: the focal length is unknown")
     return Camera(width, height, fx, fy, cx, cy, pose)
+
+
+def _remarks_on_lens(path: Path, described: Mapping[str, Any]) -> list[str]:
+    bends = [f"{key}={value}" for key in ("k1", "k2", "k3", "k4", "p1", "p2") if (value := described.get(key))]
+    if not bends:
+        return []
+    return [
+        f"{path} describes a lens that distorts ({', '.join(bends)}), which is passed over: pictures should be those of a pinhole, "
+        "as darkroom data poses makes them"
+    ]
 
 
 def _read(path: Path) -> dict[str, Any]:

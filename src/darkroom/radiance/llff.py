@@ -10,7 +10,7 @@ from torch import Tensor
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance.cameras import Camera, converted
-from darkroom.radiance.scenes import Scene, View, numbered_split, of_one_size, remarks_on, size_of
+from darkroom.radiance.scenes import Scene, View, numbered_split, remarks_on, size_of_all
 
 POSES = "poses_bounds.npy"
 
@@ -34,7 +34,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
     pictures = _pictures(folder)
     if len(pictures) != len(table):
         raise DarkroomError(f"{folder / POSES} has {len(table)} poses, but {pictures[0].parent} {len(pictures)} pictures")
-    width, height = of_one_size({path: size_of(path) for path in pictures})
+    width, height = size_of_all(pictures)
     given, bounds = table[:, :15].reshape(-1, 3, 5), table[:, 15:]
     _, full_width, focal = given[0, :, 4].tolist()
     scale = 1 / (_NEARER * float(bounds.min()))

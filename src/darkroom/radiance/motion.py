@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,15 @@ from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance import blender
 from darkroom.radiance.cameras import Camera, converted
-from darkroom.radiance.scenes import View, size_of
+from darkroom.radiance.lens import LEAST, displacement, pinhole, straightened
+from darkroom.radiance.scenes import View, size_of_all
 
 Matching = Literal["auto", "exhaustive", "sequential"]
+
+Lens = Literal["auto", "pinhole", "radial"]
+
+STRAIGHTENED = "straightened"
+"""The folder of the pictures that a pinhole would have taken."""
 
 MANY = 80
 """With more photographs than this, numbered in order, only neighbours are matched."""
@@ -33,6 +39,7 @@ class Motion:
 
     Args:
         views: the photographs that found their place, with cameras.
+        distortion: k of the lens that took them (see `lens`); 0 for a pinhole.
         missing: names of those that did not.
         near, far: depths of what they see.
         error: mean reprojection error in pixels.
@@ -40,6 +47,7 @@ class Motion:
     """
 
     views: list[View]
+    distortion: float
     missing: list[str]
     near: float
     far: float
@@ -51,7 +59,7 @@ def photographs_of(folder: Path) -> list[Path]:
     """The pictures of a folder, or of its `images` or `train`, whichever it has.
 
     Raises:
-        DarkroomError: fewer than three.
+        DarkroomError: fewer than three, or two of one name.
     """
     for place in (folder / "images", folder / "train", folder):
         if place.is_dir():
@@ -60,16 +68,23 @@ def photographs_of(folder: Path) -> list[Path]:
                 break
     else:
         raise DarkroomError(f"no pictures in {folder}")
+    stems = {path.stem: path for path in found}
+    for path in found:
+        if stems[path.stem] != path:
+            raise DarkroomError(f"{path} and {stems[path.stem].name} differ in their ending alone: rename or remove one")
     if len(found) < 3:
         raise DarkroomError(f"{len(found)} photographs in {found[0].parent}: structure from motion needs three, better thirty")
     return found
 
 
 def structure_from_motion(
-    photographs: Sequence[Path], matching: Matching = "auto", say: Callable[[str], None] = lambda line: None, seed: int = 0
+    photographs: Sequence[Path],
+    matching: Matching = "auto",
+    lens: Lens = "auto",
+    say: Callable[[str], None] = lambda line: None,
+    seed: int = 0,
 ) -> Motion:
-    """Features, matches, incremental mapping; of several models the largest. One camera took all photographs of one size, a
-    pinhole: the distortion of a lens is not modelled.
+    """Features, matches, incremental mapping; of several models the largest. One camera took all photographs.
 
     Transparent parts are made white and not looked at. Poses are recentred on what the cameras look at, and scaled so that
     they stand 4 from it.
@@ -77,16 +92,18 @@ def structure_from_motion(
     Args:
         photographs: files.
         matching: exhaustive compares all with all; sequential neighbours by name. auto: sequential for more than 80.
+        lens: pinhole, or radial, whose distortion is estimated (one coefficient). auto: pinhole for pictures with transparent
+            parts, which nobody photographed.
         say: told of each phase.
         seed: of the sampling; results still vary a little from run to run.
 
     Raises:
-        DarkroomError: pycolmap is not installed, or fewer than three photographs could be brought together.
+        DarkroomError: pycolmap is not installed, photographs differ in size, or fewer than three could be brought together.
 
     Source: Schönberger & Frahm 2016, "Structure-from-Motion Revisited".
     """
     pycolmap = _pycolmap()
-    sizes = {size_of(path) for path in photographs}  # says which one is broken
+    size_of_all(photographs)  # says which one is broken, or another one's
     how = matching if matching != "auto" else "sequential" if len(photographs) > MANY else "exhaustive"
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
@@ -95,10 +112,11 @@ def structure_from_motion(
         pycolmap.logging.minloglevel = 3
         pycolmap.set_random_seed(seed)
         say(f"features of {len(photographs)} photographs")
-        options = pycolmap.ImageReaderOptions(camera_model="SIMPLE_PINHOLE")
+        bends = lens == "radial" or (lens == "auto" and not masks)
+        options = pycolmap.ImageReaderOptions(camera_model="SIMPLE_RADIAL" if bends else "SIMPLE_PINHOLE")
         if masks:
             options.mask_path = str(masks)
-        mode = pycolmap.CameraMode.SINGLE if len(sizes) == 1 else pycolmap.CameraMode.AUTO
+        mode = pycolmap.CameraMode.SINGLE
         pycolmap.extract_features(database, shown, camera_mode=mode, reader_options=options, device=pycolmap.Device.cpu)
         say(f"{how} matching")
         match = pycolmap.match_exhaustive if how == "exhaustive" else pycolmap.match_sequential
@@ -117,18 +135,20 @@ def structure_from_motion(
 
 
 def _prepared(photographs: Sequence[Path], work: Path) -> tuple[Path, Path | None]:
-    """The folder that COLMAP looks at: the photographs, or copies over white with masks where something is transparent."""
+    """The folder that COLMAP looks at: the photographs upright, and over white with masks where something is transparent."""
     shown, masks = work / "images", work / "masks"
-    shown.mkdir()
+    shown.mkdir(parents=True)
     for path in photographs:
         picture = images.read(path)
-        if picture.alpha is None:
+        if picture.alpha is not None:
+            masks.mkdir(exist_ok=True)
+            over = picture.pixels * picture.alpha + 1 - picture.alpha
+            images.write(shown / f"{path.stem}.png", images.Picture(over.expand(3, -1, -1)))
+            images.write(masks / f"{path.stem}.png.png", images.Picture((picture.alpha > 0.5).float()))
+        elif images.is_upright(path):
             shutil.copyfile(path, shown / path.name)
-            continue
-        masks.mkdir(exist_ok=True)
-        over = picture.pixels * picture.alpha + 1 - picture.alpha
-        images.write(shown / f"{path.stem}.png", images.Picture(over.expand(3, -1, -1)))
-        images.write(masks / f"{path.stem}.png.png", images.Picture((picture.alpha > 0.5).float()))
+        else:
+            images.write(shown / f"{path.stem}.jpg", picture)  # keeps EXIF, which knows the focal length
     return shown, masks if masks.exists() else None
 
 
@@ -141,31 +161,19 @@ def _read(model: Any, files: dict[str, Path], matching: str) -> Motion:
     middle = points.median(0).values
     scale = 4 / float((poses[:, :, 3] - middle).norm(dim=1).mean())
     poses = torch.cat([poses[..., :3], (poses[..., 3:] - middle[:, None]) * scale], -1)
+    (lens,) = model.cameras.values()
+    focal, cx, cy, *k = lens.params
     views = []
     for image, pose in zip(registered, poses, strict=True):
         path = files.get(image.name, by_stem[Path(image.name).stem])
-        camera = model.cameras[image.camera_id]
-        views.append(
-            View(
-                path.stem,
-                path,
-                Camera(
-                    camera.width,
-                    camera.height,
-                    camera.focal_length_x,
-                    camera.focal_length_y,
-                    camera.principal_point_x,
-                    camera.principal_point_y,
-                    pose.float(),
-                ),
-            )
-        )
+        views.append(View(path.stem, path, Camera(lens.width, lens.height, focal, focal, cx, cy, pose.float())))
     seen = {view.path.name for view in views}
     depths = torch.cat([-((points - middle) * scale - pose[:, 3]) @ pose[:, 2] for pose in poses])
     depths = depths[depths > 0]
     near, far = torch.quantile(depths[:: max(1, len(depths) // 1_000_000)], torch.tensor(_DEPTHS, dtype=depths.dtype)).tolist()
     return Motion(
         views,
+        float(k[0]) if k else 0.0,
         [name for name in files if name not in seen],
         0.8 * near,
         1.2 * far,
@@ -179,12 +187,34 @@ def _pose(image: Any) -> Float[Tensor, "3 4"]:
     return converted(torch.from_numpy(world.inverse().matrix())[:3].double(), "opencv")
 
 
-def write(folder: Path, found: Motion) -> Path:
-    """Write `transforms.json` beside the photographs; other files stay as they are."""
-    target = folder / blender.SINGLE
-    named = [view.path.relative_to(folder).as_posix() for view in found.views]
-    blender.write(target, found.views, named, near=found.near, far=found.far)
+def write(folder: Path, found: Motion, watched: Callable[[Sequence[View]], Iterable[View]] = iter) -> Path:
+    """Write `transforms.json` beside the photographs; other files stay as they are.
+
+    Where the lens moves a corner by more than half a pixel, the file names pictures without distortion, made in a folder of
+    their own, of which `watched` is given every one.
+
+    Raises:
+        DarkroomError: the disk is full; `transforms.json` is written last.
+    """
+    target, views = folder / blender.SINGLE, found.views
+    if displacement(views[0].camera, found.distortion) > LEAST:
+        views = [_straightened(view, found.distortion, folder / STRAIGHTENED) for view in watched(views)]
+    named = [view.path.relative_to(folder).as_posix() for view in views]
+    blender.write(target, views, named, near=found.near, far=found.far)
     return target
+
+
+def _straightened(view: View, k: float, folder: Path) -> View:
+    picture = images.read(view.path)
+    pixels, alpha = picture.pixels, picture.alpha
+    if alpha is None:
+        pixels = straightened(pixels, view.camera, k)
+    else:
+        pixels, alpha = straightened(torch.cat([pixels * alpha, alpha]), view.camera, k).split([len(pixels), 1])
+        pixels = (pixels / alpha.clamp(min=1 / 255)).clamp(max=1)
+    path = folder / f"{view.name}.png"
+    images.write(path, images.Picture(pixels, alpha, picture.bits))
+    return View(view.name, path, pinhole(view.camera, k))
 
 
 def _pycolmap() -> Any:

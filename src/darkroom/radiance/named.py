@@ -64,7 +64,7 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
     key = seed_of("poses", *(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in views))
     kept = cache_root() / f"poses-{key:x}.json"
     if not kept.is_file():
-        found = motion.structure_from_motion(_by_unique_name(list(views)), "exhaustive")
+        found = motion.structure_from_motion(_by_unique_name(list(views)), "exhaustive", "pinhole")
         relative = [str(view.path.resolve()) for view in found.views]
         blender.write(kept, found.views, relative, near=found.near, far=found.far)
     placed, _ = blender.frames(kept)

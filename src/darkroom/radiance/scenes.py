@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from darkroom.core import images
-from darkroom.core.errors import DarkroomError, about
+from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
 from darkroom.radiance.cameras import Camera, handedness
 
@@ -119,36 +119,21 @@ def remarks_on(poses: Float[Tensor, "views 3 4"], source: str) -> list[str]:
     return found
 
 
-def of_one_size(sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
+def size_of_all(paths: Sequence[Path]) -> tuple[int, int]:
     """The width and height that all pictures have.
 
     Raises:
-        DarkroomError: they differ.
+        DarkroomError: they differ, or one cannot be read.
     """
-    (first, size), *others = sizes.items()
-    for path, other in others:
+    size = images.size(paths[0])
+    for path in paths[1:]:
+        other = images.size(path)
         if other != size:
             raise DarkroomError(
-                f"{path} has {other[0]}x{other[1]} pixels and {first} {size[0]}x{size[1]}: "
+                f"{path} has {other[0]}x{other[1]} pixels and {paths[0]} {size[0]}x{size[1]}: "
                 "one scene's pictures must have one size; scale or sort them"
             )
     return size
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of a picture file, from its head.
-
-    Raises:
-        DarkroomError: it is missing or no picture.
-    """
-    from PIL import Image
-
-    with about(path):
-        try:
-            with Image.open(path) as image:
-                return image.size
-        except (OSError, ValueError, SyntaxError) as error:
-            raise DarkroomError(f"cannot be read as a picture ({error})") from error
 
 
 def numbered_split(views: Sequence[View], every: int = HELD_OUT) -> dict[str, list[View]]:

@@ -1,0 +1,126 @@
+"""Distortion against COLMAP's own cameras, and photographs that a lens has bent."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from PIL import Image
+
+from darkroom.core import images
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import Picture
+from darkroom.radiance import blender, motion
+from darkroom.radiance.cameras import Camera
+from darkroom.radiance.lens import bent, displacement, pinhole, straightened
+from darkroom.radiance.scenes import View
+
+POSE = torch.eye(4)[:3]
+
+
+def camera(width: int = 64, height: int = 48, focal: float = 60.0) -> Camera:
+    return Camera(width, height, focal, focal, width / 2, height / 2, POSE)
+
+
+@given(st.floats(-0.4, 0.4), st.integers(0, 99))
+def test_a_lens_bends_as_colmaps_does(k: float, seed: int):
+    pycolmap = pytest.importorskip("pycolmap")
+    points = torch.rand(20, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 0.5
+    theirs = pycolmap.Camera(model="SIMPLE_RADIAL", width=64, height=48, params=[60.0, 32.0, 24.0, k])
+    pixels = theirs.img_from_cam(np.concatenate([points.numpy(), np.ones((20, 1))], 1))
+    mine = 60 * bent(points, k) + torch.tensor([32.0, 24.0])
+    torch.testing.assert_close(mine, torch.from_numpy(pixels))
+    corner = theirs.img_from_cam(np.array([[-32 / 60, -24 / 60, 1.0]]))[0]
+    assert displacement(camera(), k) == pytest.approx(float(np.hypot(*corner)), rel=1e-9)
+
+
+@given(st.floats(-0.5, 0.5), st.integers(16, 90), st.integers(16, 90), st.floats(20, 200))
+def test_the_pinhole_sees_nothing_beyond_the_photograph_and_touches_its_border(k: float, width: int, height: int, focal: float):
+    lens = camera(width, height, focal)
+    seen = pinhole(lens, k)
+    edge = torch.linspace(0, 1, 33, dtype=torch.float64)[:, None]
+    corners = torch.tensor([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]], dtype=torch.float64)
+    border = torch.cat([a + edge * (b - a) for a, b in pairwise(corners)])
+    size = torch.tensor([width, height])
+    there = bent((border - 0.5) * size / seen.fx, k) * focal / size + 0.5
+    assert there.min() > -1e-6 and there.max() < 1 + 1e-6
+    folded = 1 + 3 * k * ((border - 0.5) * size / seen.fx).square().sum(1)
+    assert min(float(there.min()), float(folded.min())) == pytest.approx(0, abs=2e-2)
+
+
+def pattern(places: torch.Tensor) -> torch.Tensor:
+    """A scene at infinity, by where a pinhole sees it."""
+    x, y = (10 * places).unbind(-1)
+    return 0.5 + 0.4 * torch.stack([torch.sin(x), torch.sin(y), torch.sin(x + y)])
+
+
+def places(lens: Camera) -> torch.Tensor:
+    y, x = torch.meshgrid(torch.arange(lens.height) + 0.5, torch.arange(lens.width) + 0.5, indexing="ij")
+    return torch.stack([(x - lens.cx) / lens.fx, (y - lens.cy) / lens.fy], -1)
+
+
+@pytest.mark.parametrize("k", [-0.3, 0.2])
+def test_a_bent_picture_is_straight_again(k: float):
+    lens = camera(128, 96, 100.0)
+    straight = seen = places(lens)
+    for _ in range(100):  # where the lens puts it, solved for where a pinhole would
+        straight = seen / (1 + k * straight.square().sum(-1, keepdim=True))
+    mine = straightened(pattern(straight), lens, k)
+    truth = pattern(places(pinhole(lens, k)))
+    assert (mine - truth)[:, 2:-2, 2:-2].abs().max() < 0.02
+    assert (pattern(straight) - truth).abs().max() > 0.1
+
+
+def found(folder: Path, distortion: float) -> motion.Motion:
+    views = []
+    for number in range(3):
+        path = folder / f"{number}.png"
+        images.write(path, Picture(torch.rand(3, 48, 64), torch.rand(1, 48, 64) if number else None))
+        views.append(View(path.stem, path, camera()))
+    return motion.Motion(views, distortion, [], 1.0, 5.0, 0.3, "exhaustive")
+
+
+def test_straightened_pictures_are_what_the_scene_is_learned_from(tmp_path: Path):
+    lens = found(tmp_path, -0.2)
+    motion.write(tmp_path, lens)
+    placed, remarks = blender.frames(tmp_path / "transforms.json")
+    assert not remarks
+    assert [view.path.parent.name for view in placed] == ["straightened"] * 3
+    assert placed[0].camera.fx == pytest.approx(pinhole(camera(), -0.2).fx)
+    picture = images.read(placed[1].path)
+    assert picture.alpha is not None and picture.pixels.shape == (3, 48, 64)
+    motion.write(tmp_path, replace(lens, distortion=1e-4))
+    placed, _ = blender.frames(tmp_path / "transforms.json")
+    assert [view.path.parent for view in placed] == [tmp_path] * 3
+
+
+def test_other_peoples_distortion_is_remarked(tmp_path: Path):
+    motion.write(tmp_path, found(tmp_path, 0.0))
+    text = (tmp_path / "transforms.json").read_text()
+    (tmp_path / "transforms.json").write_text(text.replace('"fl_x"', '"k1": -0.05, "k2": 0, "fl_x"'))
+    _, (remark,) = blender.frames(tmp_path / "transforms.json")
+    assert "k1=-0.05" in remark and "k2" not in remark
+
+
+def test_photographs_held_on_their_side_are_turned_upright_and_must_have_one_size(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = (torch.rand(48, 64, 3) * 255).byte().numpy()
+    for number in range(3):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", exif=exif, quality=95)
+    photographs = motion.photographs_of(tmp_path)
+    assert images.size(photographs[0]) == (48, 64)
+    shown, masks = motion._prepared(photographs, tmp_path / "work")
+    assert masks is None
+    with Image.open(shown / "0.jpg") as turned:
+        assert turned.size == (48, 64)
+    Image.fromarray(pixels).save(tmp_path / "0.jpg")
+    with pytest.raises(DarkroomError, match="must have one size"):
+        motion.structure_from_motion(photographs)
+    Image.fromarray(pixels).save(tmp_path / "0.png")
+    with pytest.raises(DarkroomError, match="differ in their ending alone"):
+        motion.photographs_of(tmp_path)
