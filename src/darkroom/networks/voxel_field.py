@@ -1,7 +1,6 @@
 """A scene as grids: density and features at voxels, colour by a shallow network (Sun, Sun, Chen 2022, "DVGO")."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,11 +8,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from darkroom.layers.encoding import PositionalEncoding
+from darkroom.layers.growth import Growing
 from darkroom.layers.initialization import initialise_linears
 from darkroom.layers.trilinear import interpolated
 
 
-class VoxelField(nn.Module):
+class VoxelField(Growing):
     """Density and colour interpolated in grids that fill a box.
 
         sigma(x) = softplus(interp(V_sigma)(x) + b),   c(x, d) = MLP(interp(V_c)(x), gamma_4(d))
@@ -31,6 +31,8 @@ class VoxelField(nn.Module):
 
     Source: sections 3 to 5 of the paper; b = log((1 - opacity)^(-1/s) - 1), equation 9.
     """
+
+    grows = ("density_rows", "feature_rows", "mask", "rates")
 
     def __init__(
         self,
@@ -177,13 +179,3 @@ class VoxelField(nn.Module):
             density["rows"] = self.rates
         found: list[dict[str, Any]] = [density, {"params": [self.feature_rows]}]
         return [*found, {"params": list(self.network.parameters()), "factor": network}] if self.network else found
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        """Take the size of what is loaded: grids grow, and a state of a grown one fits a new one."""
-        for name in ("density_rows", "feature_rows"):
-            if prefix + name in state_dict:
-                setattr(self, name, nn.Parameter(torch.empty_like(state_dict[prefix + name])))
-        for name in ("mask", "rates"):
-            if prefix + name in state_dict:
-                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
-        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[arg-type]

@@ -1,22 +1,22 @@
 """The space that a scene's cameras see, kept with the weights, so that views can be rendered without the photographs."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from darkroom.layers.growth import Growing
 from darkroom.radiance.cameras import PIXEL_CENTRE, Camera, Rays, rays_of_picture, to_ndc
 from darkroom.radiance.scenes import Scene
 
 
-class Space(nn.Module):
+class Space(Growing):
     """Depths between which there is something, whether rays are warped, and the training cameras; they travel with the weights.
 
     Args:
         pixel_centre: 0.5, or 0 for the convention of the NeRF papers' code.
     """
+
+    grows = ("poses",)
 
     def __init__(self, pixel_centre: float = PIXEL_CENTRE) -> None:
         super().__init__()
@@ -54,12 +54,6 @@ class Space(nn.Module):
         fx, fy, cx, cy = self.lens.tolist()
         width, height = self.size.tolist()
         return Camera(width, height, fx, fy, cx, cy, pose)
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        """Take as many cameras as are loaded."""
-        if prefix + "poses" in state_dict:
-            self.poses = torch.empty_like(state_dict[prefix + "poses"])
-        super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[arg-type]
 
     @property
     def near(self) -> float:
