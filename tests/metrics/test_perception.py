@@ -9,7 +9,7 @@ from torchmetrics.functional.image import learned_perceptual_image_patch_similar
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
-from darkroom.core.pretrained import ALEXNET, Pretrained
+from darkroom.core.pretrained import ALEXNET, VGG16, Pretrained
 from darkroom.data.embedded import embedded
 from darkroom.metrics import perception
 from darkroom.metrics.perception import find_lpips, gradient_distance, lpips
@@ -52,6 +52,9 @@ def test_lpips_without_features_says_what_to_do(cache, monkeypatch):
     ):
         find_lpips("alex")
     assert not list(cache.iterdir())
+    assert "is not at" in lpips("vgg").missing()
+    cache.joinpath(VGG16.place().name).touch()
+    assert not lpips("vgg").missing()
 
 
 def test_lpips_is_torchmetrics(cache, photos):

@@ -9,6 +9,7 @@ import torch
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Pair
+from darkroom.core.pretrained import VGG16
 from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
 from darkroom.engine.train import prepared
@@ -29,7 +30,7 @@ def test_every_row_builds_without_data_and_documents_every_setting(name: str, ro
     monkeypatch.setenv("DARKROOM_DATA", "/nowhere")
     recipe = lookup.find(name)
     settings = lookup.row(name, row)
-    run = lookup.build(name, {**settings, "perceptual": True} if "perceptual" in settings else settings)
+    run = lookup.build(name, settings)
     assert set(run.method.players()) == set(run.optimizers)
     words = inspect.getdoc(recipe.recipe)
     assert all(f"{setting}:" in words for setting in lookup.row(name, row))
@@ -60,7 +61,7 @@ def test_weights_depend_on_the_seed_and_on_nothing_else(name: str, row: str):
 @pytest.mark.parametrize(("name", "row"), TRAINED)
 def test_a_laptop_row_trains(name: str, row: str):
     run, _ = prepared(dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=24))
-    seen = list(batches(run.stream, 0, 24))
+    seen = [run.stream.arrived(batch) for batch in batches(run.stream, 0, 24)]
 
     def loss() -> float:
         with torch.no_grad():
@@ -72,6 +73,18 @@ def test_a_laptop_row_trains(name: str, row: str):
     for player, bare in players.items():
         setattr(run.method, player, bare)
     assert loss() < 0.998 * before
+
+
+def test_a_metric_whose_features_are_not_there_is_left_out_and_that_is_said(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    settings = lookup.row("dvgo", "laptop")
+    for there in (False, True):
+        if there:
+            VGG16.place().parent.mkdir(parents=True)
+            VGG16.place().touch()
+        run, said = prepared(lookup.build("dvgo", settings))
+        assert all(("lpips_vgg" in [metric.name for metric in judge.metrics]) == there for judge in run.judges)
+        assert [line.split(":")[0] for line in said] == ([] if there else ["not judged by LPIPS vgg"])
 
 
 def test_weights_know_how_to_become_a_network_again(tmp_path: Path):

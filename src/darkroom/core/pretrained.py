@@ -27,6 +27,10 @@ class Pretrained:
         """Where it lies, or will lie: PyTorch's own cache, shared with every other program."""
         return Path(torch.hub.get_dir()) / "checkpoints" / self.address.rsplit("/", 1)[1]
 
+    def missing(self) -> str:
+        """Nothing if it is in the cache, else where it is not."""
+        return "" if self.place().is_file() else f"{self.title} ({self.megabytes} MB) is not at {self.place()}"
+
     def find(self, given: Path | None = None) -> Path:
         """The file: the one given, the one in the cache, or else a download into the cache.
 
@@ -37,7 +41,7 @@ class Pretrained:
             if not given.is_file():
                 raise DarkroomError(f"no weights of {self.title} at {given}")
             return given
-        if not self.place().is_file():
+        if self.missing():
             self._download()
         return self.place()
 
@@ -48,7 +52,7 @@ class Pretrained:
             torch.hub.download_url_to_file(self.address, str(self.place()), hash_prefix=digest, progress=True)
         except (urllib.error.URLError, OSError, RuntimeError) as error:
             raise DarkroomError(
-                f"{self.title} ({self.megabytes} MB) is not at {self.place()} and could not be downloaded from "
+                f"{self.missing()} and could not be downloaded from "
                 f"{self.address} ({getattr(error, 'reason', error)}): put the file there, or train a row that does without"
             ) from error
 

@@ -64,16 +64,19 @@ def prepared(run: Run) -> tuple[Run, list[str]]:
     len(run.validation.pictures)
     for look_up in run.needs:
         look_up()
-    judges, left_out = [], []
+    judges, left_out = [], {}
     for judge in run.judges:
         try:
             len(judge.pictures)
-            judges.append(judge)
         except DarkroomError as error:
             if not judge.where_present:
                 raise
-            left_out.append(f"not judged on {judge.pictures.name}: {error}")
-    return replace(run, judges=judges), [*run.remarks(), *left_out]
+            left_out[judge.pictures.name] = f"not judged on {judge.pictures.name}: {error}"
+            continue
+        without = {metric: reason for metric in judge.metrics if (reason := metric.missing())}
+        left_out |= {metric.name: f"not judged by {metric.title}: {reason}" for metric, reason in without.items()}
+        judges.append(replace(judge, metrics=[metric for metric in judge.metrics if metric not in without]))
+    return replace(run, judges=judges), [*run.remarks(), *left_out.values()]
 
 
 def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], habits: Habits, listener: Listener) -> None:

@@ -29,6 +29,7 @@ class Metric:
         compute: `(prediction, target) -> (batch,)`, both in [0, 1].
         higher_is_better: which way is better.
         about: whether it measures nearness to the truth, or what a picture looks like.
+        missing: says what it needs and is not there; nothing where all is.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     compute: Callable[[Pictures, Pictures], Float[Tensor, " batch"]]
     higher_is_better: bool = True
     about: Literal["fidelity", "perception"] = "fidelity"
+    missing: Callable[[], str] = str
 
     def described(self) -> dict[str, Any]:
         """What a run writes down of it."""

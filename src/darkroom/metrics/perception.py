@@ -34,6 +34,7 @@ def lpips(backbone: Backbone = "alex") -> Metric:
         compute,
         higher_is_better=False,
         about="perception",
+        missing=_BACKBONES[backbone].missing,
     )
 
 

@@ -125,7 +125,7 @@ def recipe(
         look_every: steps between looks for free space.
         free: opacity of a voxel below which space is free.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the NeRF papers' code.
-        perceptual: also judge by LPIPS with VGG features.
+        perceptual: download VGG's features for LPIPS (528 MB); without, it is judged by where they are there.
         seed: of weights and rays.
     """
 
@@ -149,7 +149,7 @@ def recipe(
         return MaskedAdam(player.field.groups(network_rate / rate), lr=rate)
 
     steps = coarse_steps + fine_steps
-    judged = views.judges(scene, find, background, perceptual=perceptual)
+    judged = views.judges(scene, find, background)
     return Run(
         method=method,
         stream=RayStream(find, background=learned_before, rays=rays, seed=seed, pixel_centre=pixel_centre),

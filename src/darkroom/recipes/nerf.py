@@ -80,7 +80,7 @@ def recipe(
         steps: length of the training.
         rate: Adam's; it falls to a tenth over the training.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the paper's code.
-        perceptual: also judge by LPIPS with VGG features.
+        perceptual: download VGG's features for LPIPS (528 MB); without, it is judged by where they are there.
         seed: of weights and rays.
     """
 
@@ -93,7 +93,7 @@ def recipe(
     method = NeuralRadianceField(
         coarse, fine, Space(pixel_centre), samples=samples, background=background, noise=noise, seed=seed
     )
-    judged = views.judges(scene, find, background, perceptual=perceptual)
+    judged = views.judges(scene, find, background)
     optimization = adam(rate, schedule=exponential(0.1))
     return Run(
         method=method,

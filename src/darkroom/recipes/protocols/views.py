@@ -16,16 +16,15 @@ TRAINING_VIEWS = 8
 VALIDATED = 4
 
 
-def judges(name: str, find: Callable[[], Scene], background: float, *, perceptual: bool) -> list[Judge]:
-    """Test views, then some of the training views ("<name>, training views").
+def judges(name: str, find: Callable[[], Scene], background: float) -> list[Judge]:
+    """Test views, then some of the training views ("<name>, training views"); LPIPS where VGG's features are there.
 
     Args:
         name: of the scene, the column's name.
         find: the scene.
         background: behind transparent pixels: 1 white, 0 black.
-        perceptual: also LPIPS with VGG features.
     """
-    metrics = (psnr, ssim, lpips("vgg")) if perceptual else (psnr, ssim)
+    metrics = (psnr, ssim, lpips("vgg"))
     asked = AskedViews(find, background)
     test, seen = views(name, find, "test", background), views(f"{name}, training views", find, "train", background)
     baseline = {"nearest photograph": _nearest}
@@ -33,7 +32,7 @@ def judges(name: str, find: Callable[[], Scene], background: float, *, perceptua
 
 
 def needs(perceptual: bool) -> list[Callable[[], object]]:
-    """What has to be there for these metrics."""
+    """What has to be there, and is downloaded if it is not."""
     return [lambda: find_lpips("vgg")] if perceptual else []
 
 
