@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from darkroom.radiance.cameras import Camera, Rays, converted, handedness, looking_at, to_ndc
+from darkroom.radiance.cameras import Camera, Rays, converted, from_ndc, handedness, looking_at, to_ndc
 from darkroom.radiance.space import focus
 
 HERE = torch.eye(3, 4)
@@ -79,6 +79,7 @@ def test_a_point_on_a_warped_ray_is_the_warped_point(x: float, y: float, t: floa
     )
     torch.testing.assert_close((warped.origins + t * warped.directions)[0], expected, atol=1e-4, rtol=1e-4)
     assert torch.equal(warped.viewing, rays.viewing)
+    torch.testing.assert_close(from_ndc(expected, (3.0, 3.0), 8, 6), point, atol=1e-3, rtol=1e-3)
 
 
 def test_a_resized_camera_sees_the_same():

@@ -122,7 +122,7 @@ class DirectVoxelGrid(RadianceMethod):
         low, high = self.space.corners(cameras)
         field = self._field(self.stages[0], low, high)
         if len(self.stages) > 1:
-            seen, near = _seen(field.centres(), cameras, self.space.near)
+            seen, near = _seen(self.space.places(field.centres()), cameras, self.space.near)
             counts = seen.float()
             if not (counts > 2).any():
                 raise DarkroomError(

@@ -164,3 +164,14 @@ def to_ndc(rays: Rays, focal: tuple[float, float], width: int, height: int, near
         [ax * (d[..., 0] / d[..., 2] - across), ay * (d[..., 1] / d[..., 2] - down), -2 * near / o[..., 2]], -1
     )
     return Rays(origins, directions, rays.viewing)
+
+
+def from_ndc(
+    points: Float[Tensor, "*points 3"], focal: tuple[float, float], width: int, height: int, near: float = 1.0
+) -> Float[Tensor, "*points 3"]:
+    """Where in the world points in normalised device coordinates lie; z' = 1 is infinitely far, and taken for very far.
+
+    z = 2n / (z' - 1),   (x, y) = -z (W x' / 2 fx, H y' / 2 fy).
+    """
+    z = 2 * near / (points[..., 2] - 1).clamp(max=-1e-5)
+    return torch.stack([-z * points[..., 0] * width / (2 * focal[0]), -z * points[..., 1] * height / (2 * focal[1]), z], -1)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.layers.growth import Growing
-from darkroom.radiance.cameras import PIXEL_CENTRE, Camera, Rays, rays_of_picture, to_ndc
+from darkroom.radiance.cameras import PIXEL_CENTRE, Camera, Rays, from_ndc, rays_of_picture, to_ndc
 from darkroom.radiance.scenes import Scene
 
 
@@ -78,6 +78,14 @@ class Space(Growing):
         rays = rays_of_picture(intrinsics, pose, width, height, self.pixel_centre)
         fx, fy = intrinsics[:2].tolist()
         return to_ndc(rays, (fx, fy), width, height) if self.forward_facing else rays
+
+    def places(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """Where in the world points of this space lie."""
+        if not self.forward_facing:
+            return points
+        fx, fy = self.lens[:2].tolist()
+        width, height = self.size.tolist()
+        return from_ndc(points, (fx, fy), width, height)
 
     def corners(self, cameras: list[Camera]) -> tuple[Tensor, Tensor]:
         """The box around all that cameras see between near and far."""
