@@ -8,9 +8,7 @@ from hypothesis import given
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import Picture, write
 from darkroom.radiance import blender, motion, tabletop
-from darkroom.radiance.paths import flight, up_of
 from darkroom.radiance.scenes import View
-from darkroom.radiance.space import Space
 
 
 @given(st.integers(0, 999), st.floats(0.1, 9.0))
@@ -81,15 +79,3 @@ def test_photographs_that_do_not_belong_together_are_one_line(tmp_path):
     (tmp_path / "2.png").unlink()
     with pytest.raises(DarkroomError, match="2 photographs in"):
         motion.photographs_of(tmp_path)
-
-
-def test_a_flight_goes_around_the_middle_at_the_cameras_height(tmp_path):
-    tabletop.write(tmp_path / "s", views=8, size=16, held_out=1)
-    scene, space = blender.scene(tmp_path / "s"), Space()
-    space.fill(scene)
-    torch.testing.assert_close(up_of(space.poses), torch.tensor([0.0, 0, 1]), atol=1e-4, rtol=0)
-    torch.testing.assert_close(space.centre, torch.tensor([0.0, 0, -0.15]), atol=1e-3, rtol=0)
-    poses = torch.stack([camera.pose for camera in flight(space, 12)])
-    torch.testing.assert_close(poses[:, 2, 3], poses[0, 2, 3].expand(12), atol=1e-4, rtol=0)
-    ahead = torch.nn.functional.normalize(space.centre - poses[:, :, 3], dim=1)
-    torch.testing.assert_close(-poses[:, :, 2], ahead, atol=1e-4, rtol=0)

@@ -11,9 +11,21 @@ from darkroom.radiance.space import Space
 
 
 def flight(space: Space, frames: int) -> list[Camera]:
-    """Around the scene, or, where it is forward-facing, a spiral before it; with the training cameras' lens."""
-    poses = spiral(space, frames) if bool(space.forward_facing) else orbit(space, frames)
+    """Around the scene, or, where all photographs were taken from one side, a spiral before it; with the training cameras' lens."""
+    poses = orbit(space, frames) if is_surrounded(space) else spiral(space, frames)
     return [space.camera(pose) for pose in poses]
+
+
+def is_surrounded(space: Space) -> bool:
+    """Whether cameras stand on all sides of the centre: nowhere around it are two neighbours half a turn apart."""
+    if space.forward_facing or len(space.poses) < 3:
+        return False
+    poses = space.poses.cpu()
+    away, up = poses[:, :, 3] - space.centre.cpu(), up_of(poses)
+    first = torch.nn.functional.normalize(torch.linalg.cross(up, poses[0, :, 2]), dim=0)
+    angles = torch.atan2(away @ torch.linalg.cross(up, first), away @ first).sort().values
+    gaps = torch.cat([angles, angles[:1] + 2 * math.pi]).diff()
+    return bool(gaps.max() < math.pi)
 
 
 def up_of(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3"]:
@@ -52,9 +64,11 @@ def spiral(space: Space, frames: int, turns: int = 2) -> Float[Tensor, "frames 3
     poses = space.poses.cpu()
     middle, up = poses[:, :, 3].mean(0), up_of(poses)
     back = torch.nn.functional.normalize(poses[:, :, 2].sum(0), dim=0)
-    wide = torch.quantile((poses[:, :, 3] - middle).abs(), 0.8, dim=0)
+    right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=0)
+    axes = torch.stack([right, torch.linalg.cross(back, right), back])
+    wide = torch.quantile(((poses[:, :, 3] - middle) @ axes.T).abs(), 0.8, dim=0)
     near, far = space.depths.tolist()
     target = middle - back * (1 / (0.25 / near + 0.75 / far))
     angles = torch.arange(frames) * 2 * math.pi * turns / frames
-    ways = torch.stack([angles.cos(), -angles.sin(), -(angles / 2).sin()], 1) * wide
+    ways = torch.stack([angles.cos(), -angles.sin(), -(angles / 2).sin()], 1) * wide @ axes
     return torch.stack([looking_at(middle + way, target, up) for way in ways])

@@ -6,7 +6,8 @@
     darkroom train dvgo lego_step_2           steps of two voxels instead of half a voxel: the study of accuracy against time
     darkroom train dvgo fern                  forward-facing photographs: one stage, in normalised device coordinates
     darkroom train dvgo poses_known           beside poses_estimated: what do poses by COLMAP cost?
-    darkroom train dvgo photographs --scene my/photos   after `darkroom data poses my/photos`
+    darkroom train dvgo photographs --scene my/photos         after `darkroom data poses my/photos`
+    darkroom train dvgo photographs_small --scene my/photos   126 pixels wide, in some ten minutes on two CPU cores
     darkroom view runs/dvgo/laptop            walk around in it
 
 Over white; 8-bit pictures; the coarse stage finds free space, the fine one has a small network for colours.
@@ -52,6 +53,11 @@ ROWS: dict[str, dict[str, object]] = {
     "poses_known": {**_POSES, "poses": "known"},
     "poses_estimated": {**_POSES, "poses": "estimated"},
     "photographs": dict(scene="my/photos", background=0.0),
+    "photographs_small": {
+        **_LAPTOP,
+        **dict(scene="my/photos", background=0.0, size=126, voxels=96, coarse_voxels=64, coarse_steps=300, fine_steps=1500),
+        **dict(rate=0.3, network_rate=3e-3),
+    },
     "laptop": _LAPTOP,
 }
 
