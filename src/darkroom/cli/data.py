@@ -21,6 +21,7 @@ from darkroom.data.catalogue import CATALOGUE, Entry, entry
 from darkroom.data.photographs import named
 from darkroom.operators.noise import Blocky, Gaussian
 from darkroom.radiance import blender, motion, tabletop
+from darkroom.radiance.alignment import compared
 from darkroom.radiance.lens import displacement
 from darkroom.radiance.motion import Lens, Matching
 
@@ -105,7 +106,7 @@ def _poses(
         )
     print(target)
     if known is not None:
-        errors = motion.compared(found.views, [view for views in blender.scene(known).views.values() for view in views])
+        errors = compared(found.views, [view for views in blender.scene(known).views.values() for view in views])
         table = Table("compared with known poses", f"{errors.compared} cameras", box=box.SIMPLE_HEAD)
         table.add_row("centres, mean distance", f"{errors.centre:.2%} of the cameras' spread")
         table.add_row("rotations, mean angle", f"{errors.rotation:.2f} degrees")

@@ -13,6 +13,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import cache_root, data_root
 from darkroom.core.randomness import seed_of
 from darkroom.radiance import blender, llff, motion, tabletop
+from darkroom.radiance.alignment import compared
 from darkroom.radiance.scenes import Scene
 
 SYNTHETIC = ("chair", "drums", "ficus", "hotdog", "lego", "materials", "mic", "ship")
@@ -68,7 +69,7 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
         relative = [str(view.path.resolve()) for view in found.views]
         blender.write(kept, found.views, relative, near=found.near, far=found.far)
     placed, _ = blender.frames(kept)
-    errors = motion.compared(placed, list(views.values()))
+    errors = compared(placed, list(views.values()))
     if size:
         placed = [replace(one, camera=one.camera.of_width(size)) for one in placed]
     at = {view.path.resolve(): view for view in placed}
