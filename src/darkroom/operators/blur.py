@@ -1,6 +1,6 @@
 """Uniform blur: y = k ⊗ x + σ n with a known kernel, its adjoint, and what happens at the picture's border."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -144,6 +144,11 @@ class Blur:
         return float(norm)
 
     @cached_property
+    def circular(self) -> "Blur":
+        """The same kernel on a picture whose ends meet."""
+        return replace(self, boundary="circular")
+
+    @cached_property
     def taper(self) -> Float[Tensor, "height width"]:
         """A: 1 inside, falling to 0 at the border over the kernel's width.
 
@@ -162,15 +167,15 @@ class Blur:
 
     def spectrum(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """k̂: the kernel's Fourier transform on the padded size, its middle at the origin; complex, half of the columns."""
-        return _spectrum(self.kernel.to(dtype), self.padded)
+        return self._spectra[dtype]
 
     def _convolved(self, x: Tensor, *, adjoint: bool = False) -> Tensor:
-        spectrum = self._spectra[x.dtype].to(x.device)
+        spectrum = self.spectrum(x.dtype).to(x.device)
         return torch.fft.irfft2(torch.fft.rfft2(x) * (spectrum.conj() if adjoint else spectrum), s=x.shape[-2:])
 
     @cached_property
     def _spectra(self) -> dict[torch.dtype, Tensor]:
-        return {dtype: self.spectrum(dtype) for dtype in (torch.float32, torch.float64)}
+        return {dtype: _spectrum(self.kernel.to(dtype), self.padded) for dtype in (torch.float32, torch.float64)}
 
     @cached_property
     def _mirrored(self) -> tuple[Tensor, Tensor]:

@@ -24,10 +24,9 @@ def joined(operator: Blur, y: Observed, times: int = 3) -> Picture:
     picture = extended(operator, y)
     if operator.boundary == "circular":
         return picture
-    circular = Blur(operator.kernel, operator.height, operator.width, "circular")
-    weights = circular.taper.to(picture)
+    weights = operator.circular.taper.to(picture)
     for _ in range(times):
-        picture = weights * picture + (1 - weights) * circular(picture)
+        picture = weights * picture + (1 - weights) * operator.circular(picture)
     return picture
 
 

@@ -1,7 +1,6 @@
 """The regularised inverse of a blur: (HᵀH + α)⁻¹."""
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -28,8 +27,7 @@ def solved(
     Raises:
         DarkroomError: a number is not finite.
     """
-    circular = replace(operator, boundary="circular")
-    power = circular.spectrum(right.dtype).abs().square().to(right.device) + alpha
+    power = operator.circular.spectrum(right.dtype).abs().square().to(right.device) + alpha
 
     def divided(x: Tensor) -> Tensor:
         return torch.fft.irfft2(torch.fft.rfft2(x) / power, s=x.shape[-2:])
