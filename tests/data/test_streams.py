@@ -11,8 +11,9 @@ from darkroom.core.images import to_float
 from darkroom.data.captures import Captures
 from darkroom.data.embedded import embedded
 from darkroom.data.photographs import training
-from darkroom.data.streams import PatchStream, batches, turned
+from darkroom.data.streams import PatchStream, batches
 from darkroom.operators.noise import Gaussian, NoisyPair
+from darkroom.operators.turn import turned, turned_back
 
 NOISY = NoisyPair(Gaussian((0.0, 55.0)), told=True)
 EMBEDDED = embedded("train")
@@ -87,6 +88,7 @@ def test_colours_are_exchanged_in_all_six_ways_where_asked(tmp_path: Path):
 def test_every_picture_and_every_turn_comes_up():
     square = torch.arange(9).reshape(1, 3, 3)
     assert len({tuple(turned(square, way).flatten().tolist()) for way in range(8)}) == 8
+    assert all(torch.equal(turned_back(turned(square, way), way), square) for way in range(8))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 60), (60, 5)])

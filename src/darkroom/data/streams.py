@@ -15,6 +15,7 @@ from darkroom.core.method import Pair
 from darkroom.core.randomness import generator
 from darkroom.core.stream import Stream
 from darkroom.data.pictures import Pictures
+from darkroom.operators.turn import turned
 
 Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator], Pair]
 """Makes a training pair from a clean picture: `(clean, generator) -> Pair`."""
@@ -113,11 +114,6 @@ def patch_of(
     picture = _at_least(picture, side)
     top, left = down % (picture.shape[1] - side + 1), right % (picture.shape[2] - side + 1)
     return turned(picture[:, top : top + side, left : left + side], turn % 8)
-
-
-def turned(picture: Tensor, which: int) -> Tensor:
-    """One of the eight ways (0–7) to flip and turn a square: mirrored if odd, then `which // 2` quarter turns."""
-    return torch.rot90(picture.flip(-1) if which % 2 else picture, which // 2, (-2, -1))
 
 
 def batches(

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.operators.turn import turned, turned_back
+
 
 @runtime_checkable
 class Denoiser(Protocol):
@@ -22,8 +24,6 @@ def turning(denoiser: Denoiser, generator: torch.Generator) -> Denoiser:
 
     def denoise(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
         way = int(torch.randint(8, (), generator=generator))
-        seen = torch.rot90(noisy.flip(-1) if way % 2 else noisy, way // 2, (-2, -1))
-        answer = torch.rot90(denoiser(seen, sigma), -(way // 2), (-2, -1))
-        return answer.flip(-1) if way % 2 else answer
+        return turned_back(denoiser(turned(noisy, way), sigma), way)
 
     return denoise
