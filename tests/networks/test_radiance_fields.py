@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 
 from darkroom.layers.encoding import PositionalEncoding
-from darkroom.layers.trilinear import interpolated
+from darkroom.layers.trilinear import differences, interpolated
 from darkroom.networks.nerf import NeRF
 from darkroom.networks.voxel_field import VoxelField
 from darkroom.radiance.masked_adam import MaskedAdam
@@ -55,6 +55,33 @@ def test_interpolation_and_its_gradient_are_those_of_grid_sample(size, channels:
     (interpolated(rows, torch.tensor(size), points, sparse=True) * weights).sum().backward()
     assert rows.grad.is_sparse
     torch.testing.assert_close(rows.grad.to_dense(), gradients[1])
+
+
+@given(st.tuples(*[st.integers(2, 6)] * 3), st.integers(0, 99))
+def test_differences_are_those_of_neighbours_along_the_axes(size, seed: int):
+    """Of x + 10 y + 100 z neighbours differ by 1, 10 and 100."""
+    torch.manual_seed(seed)
+    x, y, z = torch.meshgrid(*[torch.arange(float(n)) for n in size], indexing="ij")
+    rows = (x + 10 * y + 100 * z).reshape(-1, 1)
+    found = differences(rows, torch.tensor(size), 500)
+    assert set(found.flatten().tolist()) <= {1.0, 10.0, 100.0}
+    assert len(found.unique()) == 3
+
+
+def test_the_variation_is_estimated_without_bias():
+    grids = VoxelField(-torch.ones(3), torch.ones(3), 512, base=512, features=2)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        grids.density_rows.normal_()
+        grids.feature_rows.normal_()
+    whole = 0.0
+    for rows in (grids.density_rows, grids.feature_rows):
+        grid = rows.view(8, 8, 8, -1)
+        whole += sum(float(grid.diff(dim=axis).abs().mean()) for axis in range(3))
+    estimates = torch.stack([grids.variation(0.5) for _ in range(200)])
+    assert float(estimates.mean()) == pytest.approx(whole, rel=0.01)
+    estimates[0].backward()
+    assert grids.feature_rows.grad.is_sparse
 
 
 def field(**changes) -> VoxelField:

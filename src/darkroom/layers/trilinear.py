@@ -1,4 +1,4 @@
-"""Interpolation in a grid that is kept row by row."""
+"""Interpolation, and differences, in a grid that is kept row by row."""
 
 from typing import Any
 
@@ -31,6 +31,27 @@ def interpolated(
         x, y, z = (torch.stack([1 - part, part], 1) for part in share.unbind(1))
         weights = (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).view(-1, 8)
     return _WeightedRows.apply(rows, which, weights, sparse)  # type: ignore[no-any-return]
+
+
+def differences(
+    rows: Float[Tensor, "voxels channels"], size: Int[Tensor, "3"], count: int, *, sparse: bool = False
+) -> Float[Tensor, "pairs channels"]:
+    """Differences of neighbours along each axis at `count` voxels drawn at random from the global generator (at the far
+    ends there are none).
+
+    Args:
+        rows, size, sparse: as for `interpolated`.
+        count: of voxels; there are up to three times as many pairs.
+    """
+    which = torch.randint(len(rows), (count,), device=rows.device)
+    strides = (size[1] * size[2], size[2], torch.ones_like(size[0]))
+    pairs = []
+    for length, stride in zip(size, strides, strict=True):
+        first = which[which // stride % length < length - 1]
+        pairs.append(torch.stack([first, first + stride], 1))
+    both = torch.cat(pairs)
+    signs = torch.tensor([-1.0, 1.0], device=rows.device).expand(len(both), 2).contiguous()
+    return _WeightedRows.apply(rows, both, signs, sparse)  # type: ignore[no-any-return]
 
 
 class _WeightedRows(torch.autograd.Function):

@@ -21,6 +21,9 @@ from darkroom.radiance.space import Space
 LEAST = 1e-4
 """Samples with a smaller weight are not asked for their colour."""
 
+VARIED = 1 / 16
+"""Share of the voxels at which the total variation is estimated at every step."""
+
 HIDDEN = -100.0
 """Density, before activation, of voxels nearer to a camera than the near plane."""
 
@@ -175,7 +178,7 @@ class DirectVoxelGrid(RadianceMethod):
         errors = (answer.points - seen[answer.which // count]).square().sum(-1)
         loss = loss + stage.points * (answer.weights.detach().flatten()[answer.which] * errors).sum() / len(seen)
         if stage.variation:
-            loss = loss + stage.variation * _variation(self.grids)
+            loss = loss + stage.variation * self.grids.variation(VARIED)
         yield "field", loss
 
     @torch.no_grad()
@@ -237,13 +240,3 @@ def _seen(
         count += (depth >= near) & (x >= 0) & (x <= camera.width) & (y >= 0) & (y <= camera.height)
         close |= own.norm(dim=1) <= near
     return count, close
-
-
-def _variation(field: VoxelField) -> Tensor:
-    """Mean absolute difference of neighbouring voxels, of density and features together."""
-    total = torch.zeros((), device=field.low.device)
-    for rows in (field.density_rows, field.feature_rows):
-        grid = rows.view(*field.size.tolist(), -1)
-        for axis in range(3):
-            total = total + grid.diff(dim=axis).abs().mean()
-    return total

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from darkroom.layers.encoding import PositionalEncoding
 from darkroom.layers.growth import Growing
 from darkroom.layers.initialization import initialise_linears
-from darkroom.layers.trilinear import interpolated
+from darkroom.layers.trilinear import differences, interpolated
 
 
 class VoxelField(Growing):
@@ -98,9 +98,13 @@ class VoxelField(Growing):
         """Points in voxels from the first one's centre."""
         return (points - self.low) / (self.high - self.low) * (self.size - 1)
 
+    @property
+    def _sparse(self) -> bool:
+        """Whether gradients hold met voxels alone; several processes average gradients that are dense."""
+        return not torch.distributed.is_initialized()
+
     def _at(self, rows: Tensor, within: Float[Tensor, "points 3"]) -> Tensor:
-        # Several processes average gradients that are dense.
-        return interpolated(rows, self.size, within, sparse=not torch.distributed.is_initialized())
+        return interpolated(rows, self.size, within, sparse=self._sparse)
 
     def density(self, points: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """Density per voxel at `base`, and the points in voxels, which is what `colour` wants to know."""
@@ -130,6 +134,15 @@ class VoxelField(Growing):
         nearest = ((points - self.low) / (self.high - self.low) * (shape - 1)).round().long()
         x, y, z = nearest.clamp_(min=0).minimum(shape - 1).unbind(1)
         return self.mask.flatten()[(x * shape[1] + y) * shape[2] + z]
+
+    def variation(self, share: float) -> Tensor:
+        """Total variation: the mean absolute difference of neighbours, of density and of features, added up over the three axes.
+
+        Estimated at a share of the voxels, drawn at random.
+        """
+        count = max(1, round(share * len(self.density_rows)))
+        each = [differences(rows, self.size, count, sparse=self._sparse) for rows in (self.density_rows, self.feature_rows)]
+        return torch.stack([3 * found.abs().mean() for found in each]).sum()
 
     @torch.no_grad()
     def opacities(self) -> Float[Tensor, "x y z"]:
