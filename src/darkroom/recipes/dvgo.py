@@ -56,7 +56,7 @@ ROWS: dict[str, dict[str, object]] = {
     "photographs_small": {
         **_LAPTOP,
         **dict(scene="my/photos", background=0.0, size=126, voxels=96, coarse_voxels=64, coarse_steps=300, fine_steps=1500),
-        **dict(rate=0.3, network_rate=3e-3),
+        **dict(rate=0.3, network_rate=3e-3, variation=1e-3),
     },
     "laptop": _LAPTOP,
 }
