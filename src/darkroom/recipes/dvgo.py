@@ -40,6 +40,18 @@ _LAPTOP: dict[str, object] = dict(
     look_every=250,
     free=1e-2,
 )
+_SMALL: dict[str, object] = dict(
+    scene="my/photos",
+    background=0.0,
+    size=126,
+    voxels=96,
+    coarse_voxels=64,
+    coarse_steps=300,
+    fine_steps=1500,
+    rate=0.3,
+    network_rate=3e-3,
+    variation=1e-3,
+)
 _POSES = {**_LAPTOP, "scene": "embedded-large", "size": 100}
 
 ROWS: dict[str, dict[str, object]] = {
@@ -53,11 +65,7 @@ ROWS: dict[str, dict[str, object]] = {
     "poses_known": {**_POSES, "poses": "known"},
     "poses_estimated": {**_POSES, "poses": "estimated"},
     "photographs": dict(scene="my/photos", background=0.0),
-    "photographs_small": {
-        **_LAPTOP,
-        **dict(scene="my/photos", background=0.0, size=126, voxels=96, coarse_voxels=64, coarse_steps=300, fine_steps=1500),
-        **dict(rate=0.3, network_rate=3e-3, variation=1e-3),
-    },
+    "photographs_small": {**_LAPTOP, **_SMALL},
     "laptop": _LAPTOP,
 }
 
@@ -131,7 +139,7 @@ def recipe(
         look_every: steps between looks for free space.
         free: opacity of a voxel below which space is free.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the NeRF papers' code.
-        perceptual: download VGG's features for LPIPS (528 MB); without, it is judged by where they are there.
+        perceptual: download VGG's features (528 MB) to judge by LPIPS; where they are there already, it is done anyway.
         seed: of weights and rays.
     """
 

@@ -80,7 +80,7 @@ def recipe(
         steps: length of the training.
         rate: Adam's; it falls to a tenth over the training.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the paper's code.
-        perceptual: download VGG's features for LPIPS (528 MB); without, it is judged by where they are there.
+        perceptual: download VGG's features (528 MB) to judge by LPIPS; where they are there already, it is done anyway.
         seed: of weights and rays.
     """
 
