@@ -69,7 +69,7 @@ def test_a_bent_picture_is_straight_again(k: float):
     straight = seen = places(lens)
     for _ in range(100):  # where the lens puts it, solved for where a pinhole would
         straight = seen / (1 + k * straight.square().sum(-1, keepdim=True))
-    mine = straightened(pattern(straight), lens, k)
+    mine = straightened(pattern(straight), lens, k, pinhole(lens, k))
     truth = pattern(places(pinhole(lens, k)))
     assert (mine - truth)[:, 2:-2, 2:-2].abs().max() < 0.02
     assert (pattern(straight) - truth).abs().max() > 0.1

@@ -25,7 +25,7 @@ def interpolated(
         points = points.clamp(min=0).minimum((size - 1).to(points.dtype))
         base = points.floor().minimum((size - 2).to(points.dtype))
         share = points - base
-        strides = torch.stack([size[1] * size[2], size[2], torch.ones_like(size[0])])
+        strides = _strides(size)
         corner = torch.tensor([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)], device=points.device)
         which = (base.long() * strides).sum(1, keepdim=True) + (corner * strides).sum(1)
         x, y, z = (torch.stack([1 - part, part], 1) for part in share.unbind(1))
@@ -44,14 +44,18 @@ def differences(
         count: of voxels; there are up to three times as many pairs.
     """
     which = torch.randint(len(rows), (count,), device=rows.device)
-    strides = (size[1] * size[2], size[2], torch.ones_like(size[0]))
     pairs = []
-    for length, stride in zip(size, strides, strict=True):
+    for length, stride in zip(size, _strides(size), strict=True):
         first = which[which // stride % length < length - 1]
         pairs.append(torch.stack([first, first + stride], 1))
     both = torch.cat(pairs)
     signs = torch.tensor([-1.0, 1.0], device=rows.device).expand(len(both), 2).contiguous()
     return _WeightedRows.apply(rows, both, signs, sparse)  # type: ignore[no-any-return]
+
+
+def _strides(size: Int[Tensor, "3"]) -> Int[Tensor, "3"]:
+    """How many rows a step along each axis is."""
+    return torch.stack([size[1] * size[2], size[2], torch.ones_like(size[0])])
 
 
 class _WeightedRows(torch.autograd.Function):

@@ -46,9 +46,18 @@ def scene(folder: Path, size: int = 0) -> Scene:
     found = numbered_split(views["all"]) if "all" in views else {split: some for split, some in views.items() if some}
     if not found.get("train"):
         raise DarkroomError(f"no training picture of {folder} is there; {' '.join(remarks)}")
-    described = _read(next(iter(present.values())))
-    near, far = float(described.get("near", NEAR)), float(described.get("far", FAR))
+    near, far = depths(next(iter(present.values())))
     return Scene(folder.resolve().name, found, near, far, remarks=tuple(remarks))
+
+
+def depths(path: Path) -> tuple[float, float]:
+    """Near and far as a transforms file states them, or those of the paper's scenes.
+
+    Raises:
+        DarkroomError: the file is broken.
+    """
+    described = _read(path)
+    return float(described.get("near", NEAR)), float(described.get("far", FAR))
 
 
 def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) -> tuple[list[View], list[str]]:

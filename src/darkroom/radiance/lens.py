@@ -46,10 +46,9 @@ def pinhole(camera: Camera, k: float) -> Camera:
 
 
 def straightened(
-    layers: Float[Tensor, "layers height width"], camera: Camera, k: float
+    layers: Float[Tensor, "layers height width"], camera: Camera, k: float, seen: Camera
 ) -> Float[Tensor, "layers height width"]:
-    """A photograph as `pinhole(camera, k)` would have taken it, by bicubic interpolation."""
-    seen = pinhole(camera, k)
+    """A photograph as `seen`, which is `pinhole(camera, k)`, would have taken it, by bicubic interpolation."""
     rows = (torch.arange(camera.height, dtype=torch.float64) + 0.5) / camera.height
     columns = (torch.arange(camera.width, dtype=torch.float64) + 0.5) / camera.width
     y, x = torch.meshgrid(rows, columns, indexing="ij")

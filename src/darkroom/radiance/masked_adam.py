@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 class MaskedAdam(Optimizer):
     """Adam (Kingma & Ba 2015) on the rows of each parameter whose gradient is not zero.
 
-    Gradients may be sparse. A group may have "rows": factors on the rate, one for each row of its (only) parameter. Parameters with one axis move whole.
+    Gradients may be sparse. A group may have "rows": factors on the rate, one for each row of its (only) parameter. Parameters
+    with one axis move whole.
 
     Args:
         groups: parameters, or groups of them.

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -198,23 +198,27 @@ def write(folder: Path, found: Motion, watched: Callable[[Sequence[View]], Itera
     """
     target, views = folder / blender.SINGLE, found.views
     if displacement(views[0].camera, found.distortion) > LEAST:
-        views = [_straightened(view, found.distortion, folder / STRAIGHTENED) for view in watched(views)]
+        seen = pinhole(views[0].camera, found.distortion)  # one lens took them all
+        views = [
+            _straightened(view, found.distortion, replace(seen, pose=view.camera.pose), folder / STRAIGHTENED)
+            for view in watched(views)
+        ]
     named = [view.path.relative_to(folder).as_posix() for view in views]
     blender.write(target, views, named, near=found.near, far=found.far)
     return target
 
 
-def _straightened(view: View, k: float, folder: Path) -> View:
+def _straightened(view: View, k: float, seen: Camera, folder: Path) -> View:
     picture = images.read(view.path)
     pixels, alpha = picture.pixels, picture.alpha
     if alpha is None:
-        pixels = straightened(pixels, view.camera, k)
+        pixels = straightened(pixels, view.camera, k, seen)
     else:
-        pixels, alpha = straightened(torch.cat([pixels * alpha, alpha]), view.camera, k).split([len(pixels), 1])
+        pixels, alpha = straightened(torch.cat([pixels * alpha, alpha]), view.camera, k, seen).split([len(pixels), 1])
         pixels = (pixels / alpha.clamp(min=1 / 255)).clamp(max=1)
     path = folder / f"{view.name}.png"
     images.write(path, images.Picture(pixels, alpha, picture.bits))
-    return View(view.name, path, pinhole(view.camera, k))
+    return View(view.name, path, seen)
 
 
 def _pycolmap() -> Any:

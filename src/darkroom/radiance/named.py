@@ -1,7 +1,6 @@
 """Scenes by the name a recipe or a person gives: the embedded one, a known one, or a folder in any known layout."""
 
 import atexit
-import json
 import os
 import shutil
 import tempfile
@@ -30,7 +29,8 @@ def scene(name: str, size: int = 0) -> Scene:
     """A scene: "embedded", one of the NeRF paper's by its name below the data root, or a folder.
 
     Args:
-        name: of it ("embedded-large" has pictures of 256x256 pixels). A folder holds `transforms_train.json`, `transforms.json` or `poses_bounds.npy`.
+        name: of it ("embedded-large" has pictures of 256x256 pixels). A folder holds `transforms_train.json`,
+            `transforms.json` or `poses_bounds.npy`.
         size: reduce pictures to this width; 0 for as they are.
 
     Raises:
@@ -81,9 +81,8 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
         raise DarkroomError(
             f"structure from motion placed {len(placed)} of {len(views)} photographs, too few to train and judge"
         )
-    described = json.loads(kept.read_text())
     said = f"{len(placed)} of {len(views)} photographs placed by structure from motion; {errors}"
-    return Scene(f"{known.name}, estimated poses", split, described["near"], described["far"], remarks=(said,))
+    return Scene(f"{known.name}, estimated poses", split, *blender.depths(kept), remarks=(said,))
 
 
 def _by_unique_name(photographs: list[Path]) -> list[Path]:
