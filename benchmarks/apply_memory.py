@@ -24,8 +24,8 @@ def main() -> None:
     torch.nn.init.normal_(dncnn.layers[-1].weight, std=1e-3, generator=generator(1))
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.jpg"
-        picture = images.to_uint8(to_float(embedded("heldout")[0])).permute(1, 2, 0).numpy()
-        Image.fromarray(picture).resize((6000, 4000), Image.Resampling.BICUBIC).save(photo, quality=95)
+        image = images.to_uint8(to_float(embedded("heldout")[0])).permute(1, 2, 0).numpy()
+        Image.fromarray(image).resize((6000, 4000), Image.Resampling.BICUBIC).save(photo, quality=95)
         _measure("DnCNN-20 colour", dncnn, photo, Path(folder), "model.", 1)
         _measure("SAFMN x2", SAFMN(2).initialise(generator(0)), photo, Path(folder), "", 2)
 

@@ -27,7 +27,7 @@ def main() -> None:
 
     def bare(start: int) -> None:
         for batch in batches(run.stream, start, start + STEPS):
-            source, target = (x.contiguous(memory_format=torch.channels_last) for x in (batch.source, batch.target))
+            source, target = (x.contiguous(memory_format=torch.channels_last) for x in (batch.input, batch.target))
             loss = (plain(source) - target).square().sum() / (2 * len(target))
             optimizer.zero_grad()
             loss.backward()

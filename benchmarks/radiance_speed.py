@@ -92,9 +92,9 @@ def _nerf(threads: str) -> None:
         alternate({name: partial(step, way, rays, seen) for name, way in ways.items()}, rounds=2),
         against="plain",
     )
-    picture, _ = _rays(2500)
+    image, _ = _rays(2500)
     with torch.no_grad():
-        seconds = alternate({name: partial(way, picture) for name, way in ways.items()}, rounds=1)
+        seconds = alternate({name: partial(way, image) for name, way in ways.items()}, rounds=1)
     show(f"NeRF, a quarter of a rendering of 100x100, {threads}", seconds, against="plain")
 
 
@@ -130,7 +130,7 @@ def _grid(threads: str) -> None:
     with torch.no_grad():
         field.density_rows[:, 0] = torch.where(depth <= 1.0, 12.0, -8.0)
         field.feature_rows.normal_(generator=torch.Generator().manual_seed(0))
-    field.look_again(1e-3)
+    field.update_occupancy(1e-3)
     ours = Rendered(field)
     mine = MaskedAdam(field.groups(1e-2), lr=0.1)
 
@@ -171,8 +171,8 @@ def _grid(threads: str) -> None:
     with torch.no_grad():
         difference = (in_rows(rays) - by_channels(rays)).abs()
         print(f"\ndifference of colours: mean {difference.mean():.1e}, largest {difference.max():.1e}")
-        picture, _ = _rays(10_000)
-        ways = {"grid_sample, every sample": partial(by_channels, picture), "rows, mask, threshold": partial(in_rows, picture)}
+        image, _ = _rays(10_000)
+        ways = {"grid_sample, every sample": partial(by_channels, image), "rows, mask, threshold": partial(in_rows, image)}
         seconds = alternate(ways, rounds=3)
     show(f"voxel grid, a rendering of 100x100, {SIDE}³ voxels, {threads}", seconds, against="grid_sample, every sample")
     ways = {

@@ -23,7 +23,7 @@ def main() -> None:
     ways = {AUTOGRAD: autograd(), "without autograd": without()}
     ways["… without phases"] = without(phases=False)
     ways["… nor the first layer's omission"] = without(phases=False, first=False)
-    show(f"one step, 100 pictures of 3x32x32, {torch.get_num_threads()} threads", alternate(ways, rounds=15), against=AUTOGRAD)
+    show(f"one step, 100 images of 3x32x32, {torch.get_num_threads()} threads", alternate(ways, rounds=15), against=AUTOGRAD)
     print("\npeak memory of ten steps, above that of the process before them")
     grown = {name: int(_in_a_process_of_its_own(name)) for name in ("autograd", "without")}
     for name, kilobytes in grown.items():

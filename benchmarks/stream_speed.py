@@ -16,7 +16,7 @@ def main() -> None:
     bf16 = has_fast_bf16(torch.device("cpu"))
     for row, steps in (("laptop", 60), ("s25", 8)):
         settings = lookup.row("dncnn", row)
-        run = lookup.build("dncnn", {**settings, "photos": "embedded", "judged_on": "embedded"})
+        run = lookup.build("dncnn", {**settings, "photos": "embedded", "test_set": "embedded"})
         run.stream.open()
         source = batches(run.stream, 0, steps + 5, workers=2)
         for _ in range(5):

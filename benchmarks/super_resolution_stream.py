@@ -41,14 +41,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number in range(40):  # as large as BSDS500's
-            picture = to_float(embedded("heldout")[number % 3])[:, :321, : 481 - number]
-            Image.fromarray((picture * 255).byte().permute(1, 2, 0).numpy()).save(folder / f"{number:02}.jpg", quality=92)
+            image = to_float(embedded("heldout")[number % 3])[:, :321, : 481 - number]
+            Image.fromarray((image * 255).byte().permute(1, 2, 0).numpy()).save(folder / f"{number:02}.jpg", quality=92)
 
         def loader(data: Dataset) -> DataLoader:
             sampler = RandomSampler(data, replacement=True, num_samples=ITEMS)  # type: ignore[arg-type]
             return DataLoader(data, BATCH, sampler=sampler, num_workers=2, persistent_workers=True)
 
-        row = {**lookup.row("basic_sr", "baseline"), "photos": str(folder), "judged_on": "embedded", "batch": BATCH}
+        row = {**lookup.row("basic_sr", "baseline"), "photos": str(folder), "test_set": "embedded", "batch": BATCH}
         stream = lookup.build("basic_sr", row).stream
         stream.open()
         ways = {

@@ -17,20 +17,20 @@ THEIRS = "the authors' file, float32"
 
 def main() -> None:
     theirs, ours = networks()
-    picture = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         ways = {
-            THEIRS: partial(theirs, picture),
-            "ours, float32": partial(ours, picture),
-            "ours, bfloat16": partial(in_bfloat16, ours, picture),
+            THEIRS: partial(theirs, image),
+            "ours, float32": partial(ours, image),
+            "ours, bfloat16": partial(in_bfloat16, ours, image),
         }
         show(f"256x256, {torch.get_num_threads()} threads", alternate(ways, rounds=2), against=THEIRS)
-        answer = theirs(picture)
+        answer = theirs(image)
         for name, way in (("float32", ours), ("bfloat16", partial(in_bfloat16, ours))):
             print(
-                f"  largest difference in {name}: {(way(picture) - answer).abs().max():.1e}, of numbers up to {answer.abs().max():.1f}"
+                f"  largest difference in {name}: {(way(image) - answer).abs().max():.1e}, of numbers up to {answer.abs().max():.1f}"
             )
-    print("\npeak memory of one picture, above that of the process before it")
+    print("\npeak memory of one image, above that of the process before it")
     grown = {which: int(_in_a_process_of_its_own(which)) for which in ("theirs", "float32", "bfloat16")}
     for which, kilobytes in grown.items():
         print(f"  {which:44s} {kilobytes / 1024:10.0f} MiB   {kilobytes / grown['theirs']:6.2f} x")
@@ -61,9 +61,9 @@ def networks() -> tuple[nn.Module, nn.Module]:
     return theirs, ours.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def in_bfloat16(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
+def in_bfloat16(network: nn.Module, image: torch.Tensor) -> torch.Tensor:
     with torch.autocast("cpu", torch.bfloat16):
-        return network(picture).float()
+        return network(image).float()
 
 
 def _in_a_process_of_its_own(which: str) -> str:
@@ -76,7 +76,7 @@ def _in_a_process_of_its_own(which: str) -> str:
 
 
 def grown(which: str) -> None:
-    """Print by how many KiB the process grew at its highest over one picture (Linux)."""
+    """Print by how many KiB the process grew at its highest over one image (Linux)."""
     theirs, ours = networks()
     with torch.inference_mode():
         way = {"theirs": theirs, "float32": ours, "bfloat16": partial(in_bfloat16, ours)}[which]

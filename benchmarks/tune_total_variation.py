@@ -1,4 +1,4 @@
-"""Which weight serves total variation best: judged on the training photographs, so that the baseline is fair."""
+"""Which weight serves total variation best: evaluated on the training photographs, so that the baseline is fair."""
 
 import torch
 from skimage.restoration import denoise_tv_chambolle
@@ -15,8 +15,8 @@ def main() -> None:
         scores = {}
         for weight in (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0, 2.4):
             values = []
-            for position, picture in enumerate(embedded("train")):
-                clean = to_float(picture[:, :256, :256])
+            for position, image in enumerate(embedded("train")):
+                clean = to_float(image[:, :256, :256])
                 noisy, level = Gaussian(sigma)(clean, generator(position))
                 answer = denoise_tv_chambolle(
                     noisy.permute(1, 2, 0).double().numpy(), weight=weight * level.item(), max_num_iter=200, channel_axis=-1

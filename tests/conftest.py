@@ -1,4 +1,4 @@
-"""Thread counts, shape checking, and pictures that every test may use."""
+"""Thread counts, shape checking, and images that every test may use."""
 
 import os
 
@@ -41,7 +41,7 @@ hypothesis.settings.load_profile("darkroom")
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder of four small colour pictures with structure in them."""
+    """A folder of four small colour images with structure in them."""
     folder = tmp_path / "photos"
     folder.mkdir()
     random = np.random.default_rng(0)

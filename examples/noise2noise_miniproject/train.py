@@ -1,4 +1,4 @@
-"""Train one of the mini-projects, or what it is to be compared with, and print its PSNR on held-out pictures.
+"""Train one of the mini-projects, or what it is to be compared with, and print its PSNR on held-out images.
 
     darkroom data make noisy-pairs --from bsds500 -o train_data.pkl
     darkroom data make noisy-pairs --from bsd68 --targets clean --count 1000 -o val_data.pkl
@@ -33,9 +33,9 @@ def plain() -> first.Model:
     return model
 
 
-def psnr(pictures: Tensor, truth: Tensor) -> float:
-    """Peak 255, mean over pictures; both in [0, 255], the first rounded to whole numbers."""
-    error = (pictures.float().round() - truth.float()).square().mean((1, 2, 3))
+def psnr(images: Tensor, truth: Tensor) -> float:
+    """Peak 255, mean over images; both in [0, 255], the first rounded to whole numbers."""
+    error = (images.float().round() - truth.float()).square().mean((1, 2, 3))
     return float((10 * torch.log10(255**2 / error)).mean())
 
 

@@ -85,7 +85,7 @@ def test_what_cannot_be_rendered_is_one_line(run: Path, words: list[str], said: 
 
 
 def test_a_scene_is_no_denoiser_and_the_other_way_around(run: Path, tmp_path: Path):
-    with pytest.raises(DarkroomError, match="makes no network that restores pictures"):
+    with pytest.raises(DarkroomError, match="makes no network that restores images"):
         lookup.network(run)
     with pytest.raises(DarkroomError):
         lookup.scene(tmp_path)
@@ -102,7 +102,7 @@ def test_the_viewer_serves_a_page_and_renders_where_somebody_looks(run: Path):
         seen = viewers.camera_of(viewers._turn(camera), camera.centre.numpy(), tabletop.ANGLE, 1.0, 24)
         torch.testing.assert_close(seen.pose, camera.pose, atol=1e-5, rtol=0)
         assert seen.fx == pytest.approx(camera.fx, rel=1e-4)
-        assert viewer.picture(seen).shape == (24, 24, 3)
+        assert viewer.image(seen).shape == (24, 24, 3)
         assert len(viewer._frusta) == 10
         assert not viewer.refresh()
         last = run / "checkpoints" / "last.ckpt"

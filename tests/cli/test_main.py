@@ -52,7 +52,7 @@ def foreign(tmp_path: Path) -> Path:
         (["train", "dncnn", "laptop", "--stesp", "3"], "--stesp"),
         (["train", "dncnn", "laptop", "--steps", "many"], "many"),
         (["train", "dncnn", "s25", "--out", "OUT"], "BSDS500 is not at"),
-        (["train", "dncnn", "laptop", "--photos", "nowhere", "--out", "OUT"], "neither a folder nor a known set"),
+        (["train", "dncnn", "laptop", "--train-set", "nowhere", "--out", "OUT"], "neither a folder nor a known set"),
         (["train", "dncnn", "laptop", "--devices", "0", "--out", "OUT"], "--devices 0"),
         (["train", "dncnn", "laptop", "--depth", "1", "--out", "OUT"], "depth 1"),
         (["train", "dncnn", "laptop", "--patch", "0", "--out", "OUT"], "--patch 0"),
@@ -66,9 +66,9 @@ def foreign(tmp_path: Path) -> Path:
                 "train",
                 "esrgan",
                 "esrgan",
-                "--photos",
+                "--train-set",
                 "embedded",
-                "--judged-on",
+                "--test-set",
                 "embedded",
                 "--vgg19",
                 "no.pth",
@@ -77,7 +77,7 @@ def foreign(tmp_path: Path) -> Path:
             ],
             "VGG-19 at no.pth",
         ),
-        (["apply", "nothing.jpg", "-o", "x.png", "--weights", "w"], "no picture or folder at nothing.jpg"),
+        (["apply", "nothing.jpg", "-o", "x.png", "--weights", "w"], "no image or folder at nothing.jpg"),
         (["report", "nothing"], "no run at or below nothing"),
         (["data", "get", "imagenet"], "no dataset 'imagenet'"),
         (["data", "check", "bsds500"], "darkroom data get bsds500"),
@@ -169,7 +169,7 @@ def test_apply_restores_what_it_can_and_says_what_it_cannot(darkroom, foreign: P
     assert code == 2
     assert "skipped" in error
     assert "broken.png" in error
-    assert "1 of 5 pictures could not be restored" in error.splitlines()[-1]
+    assert "1 of 5 images could not be restored" in error.splitlines()[-1]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p0.png", "p1.png", "p2.png", "p3.png"]
     code, _, error = darkroom("apply", photos / "p0.png", "--output", tmp_path / "one.jpg", "--weights", foreign)
     assert code == 0
@@ -186,7 +186,22 @@ def test_report_writes_a_page_and_the_ledger(darkroom, tmp_path: Path):
 
 def test_a_row_trains_and_its_folder_restores_and_reports(darkroom, photos: Path, tmp_path: Path):
     out = tmp_path / "runs"
-    settings = ["--width", 4, "--depth", 3, "--patch", 8, "--batch", 2, "--steps", 6, "--photos", photos, "--judged-on", photos]
+    settings = [
+        "--width",
+        4,
+        "--depth",
+        3,
+        "--patch",
+        8,
+        "--batch",
+        2,
+        "--steps",
+        6,
+        "--train-set",
+        photos,
+        "--test-set",
+        photos,
+    ]
     code, said, error = darkroom("train", "dncnn", "laptop", "--out", out, "--accelerator", "cpu", *settings)
     assert code == 0, error
     assert "dncnn laptop" in said and "total variation" in said
@@ -205,15 +220,15 @@ def test_a_row_trains_and_its_folder_restores_and_reports(darkroom, photos: Path
 
 def test_noisy_targets_and_clean_ones_make_a_study(darkroom, photos: Path, tmp_path: Path):
     out = tmp_path / "runs"
-    small = ["--width", 2, "--patch", 16, "--batch", 2, "--steps", 3, "--photos", photos, "--judged-on", photos, "--out", out]
-    for row in ("pictures_1", "pictures_1_clean", "pictures_4", "pictures_4_clean"):
+    small = ["--width", 2, "--patch", 16, "--batch", 2, "--steps", 3, "--train-set", photos, "--test-set", photos, "--out", out]
+    for row in ("images_1", "images_1_clean", "images_4", "images_4_clean"):
         code, _, error = darkroom("train", "noise2noise", row, "--accelerator", "cpu", "--standard", *small)
         assert code == 0, error
     assert darkroom("report", out)[0] == 0
     page = (out / "report.html").read_text()
     assert 'id="studies"' in page and page.count("gap: clean minus noisy") >= 2
     code, said, error = darkroom("data", "make", "noisy-pairs", "--from", photos, "--count", 3, "-o", tmp_path / "p.pkl")
-    assert code == 0 and "3 pairs of 32x32 pixels from 4 pictures, noise blocky" in said
+    assert code == 0 and "3 pairs of 32x32 pixels from 4 images, noise blocky" in said
     assert [tuple(x.shape) for x in torch.load(tmp_path / "p.pkl", weights_only=True)] == [(3, 3, 32, 32)] * 2
 
 
@@ -226,7 +241,7 @@ def test_a_blurred_picture_is_sharpened(darkroom, foreign: Path, photos: Path, t
     for more, said in [
         (["--kernel", tmp_path / "k.npz"], "has 2 kernels: choose one of one, two"),
         (["--kernel", tmp_path / "no.npz"], "no kernel file at"),
-        (["--kernel", f"{tmp_path / 'k.npz'}:one", "--sigma", 0], "4 of 4 pictures could not be restored"),
+        (["--kernel", f"{tmp_path / 'k.npz'}:one", "--sigma", 0], "4 of 4 images could not be restored"),
     ]:
         code, _, error = darkroom(*words, *more)
         assert code == 2 and said in error and "Traceback" not in error
@@ -234,7 +249,7 @@ def test_a_blurred_picture_is_sharpened(darkroom, foreign: Path, photos: Path, t
 
 def test_a_row_that_learns_nothing_is_judged_step_by_step(darkroom, photos: Path, tmp_path: Path):
     out = tmp_path / "runs"
-    small = ["--photos", photos, "--steps", 3, "--border", 4, "--out", out, "--accelerator", "cpu", "--pictures", 1]
+    small = ["--train-set", photos, "--steps", 3, "--border", 4, "--out", out, "--accelerator", "cpu", "--images", 1]
     for _ in range(2):  # the second time everything is there
         code, said, error = darkroom("train", "sun_deblurring", "laptop", *small)
         assert code == 0, error
@@ -243,15 +258,33 @@ def test_a_row_that_learns_nothing_is_judged_step_by_step(darkroom, photos: Path
     steps = [line["step"] for line in lines if line["split"] == "solver" and line["name"].startswith("psnr_crop4@photos")]
     assert steps == [1, 2, 3]
     results = [json.loads(line) for line in (out / "sun_deblurring" / "laptop" / "results.jsonl").read_text().splitlines()]
-    assert {line["count"] for line in results} == {2}  # one picture, two kernels
+    assert {line["count"] for line in results} == {2}  # one image, two kernels
     assert darkroom("report", out)[0] == 0
     assert "solver: psnr_crop4@photos sigma 2.55" in (out / "report.html").read_text()
 
 
 def test_an_adversarial_row_trains_enlarges_and_shows_its_trade_off(darkroom, photos: Path, tmp_path: Path):
     out = tmp_path / "runs"
-    small = ["--blocks", 1, "--width", 4, "--growth", 2, "--crop", 16, "--batch", 2, "--photos", photos, "--judged-on", photos]
-    for row, more in (("laptop", ["--steps", 6, "--pretraining", 3, "--judge-width", 4]), ("laptop_psnr", ["--steps", 4])):
+    small = [
+        "--blocks",
+        1,
+        "--width",
+        4,
+        "--growth",
+        2,
+        "--crop",
+        16,
+        "--batch",
+        2,
+        "--train-set",
+        photos,
+        "--test-set",
+        photos,
+    ]
+    for row, more in (
+        ("laptop", ["--steps", 6, "--pretraining", 3, "--discriminator-width", 4]),
+        ("laptop_psnr", ["--steps", 4]),
+    ):
         code, said, error = darkroom("train", "esrgan", row, "--out", out, "--accelerator", "cpu", *small, *more)
         assert code == 0, error
     assert "gradients W1" in said and "PSNR Y (dB)" in said and "bicubic" in said
@@ -281,14 +314,14 @@ def test_a_whole_study_trains_and_reports_by_its_name(darkroom, photos: Path, tm
         2,
         "--steps",
         20,
-        "--photos",
+        "--train-set",
         photos,
-        "--judged-on",
+        "--test-set",
         photos,
     ]
     code, _, error = darkroom("train", "basic_sr", "all", "--accelerator", "cpu", "--standard", "set14", *small)
     assert code == 0, error
-    assert "not judged on set14: Set14 is not at" in error
+    assert "not evaluated on set14: Set14 is not at" in error
     assert {path.name for path in (tmp_path / "runs" / "basic_sr").iterdir()} == {
         "baseline", "residual", "rate_1e-2", "rate_1e-3", "rate_1e-5", "rate_1e-6"
     }  # fmt: skip
@@ -300,7 +333,7 @@ def test_a_whole_study_trains_and_reports_by_its_name(darkroom, photos: Path, tm
 
 
 def test_a_row_that_diverges_does_not_stop_the_study(darkroom, photos: Path, tmp_path: Path, monkeypatch):
-    small = ["--blocks", 1, "--channels", 4, "--crop", 16, "--batch", 2, "--photos", photos, "--judged-on", photos]
+    small = ["--blocks", 1, "--channels", 4, "--crop", 16, "--batch", 2, "--train-set", photos, "--test-set", photos]
     words = ["--accelerator", "cpu", "--standard", "--out", tmp_path, "--steps", 60, "--precision", "32", *small]
     monkeypatch.setitem(lookup.find("basic_sr").ROWS, "residual", dict(residual=True, rate=1e30))
     for row in ("rate_1e-2", "rate_1e-5", "rate_1e-6"):
@@ -321,4 +354,4 @@ def test_a_picture_that_cannot_be_judged_is_named(darkroom, photos: Path, tmp_pa
     torch.save(RRDBNet(2, 1).state_dict(), tmp_path / "x2.pth")
     Image.new("RGB", (1, 1)).save(photos / "dot.png")
     code, _, error = darkroom("evaluate", tmp_path / "x2.pth", "--data", photos)
-    assert code == 2 and "dot.png: a picture of 1x1 pixels is too small" in error
+    assert code == 2 and "dot.png: an image of 1x1 pixels is too small" in error

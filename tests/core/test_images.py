@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import Picture
+from darkroom.core.images import ImageFile
 
 
 @given(
@@ -25,16 +25,16 @@ def test_what_is_written_is_read_again(tmp_path_factory, channels, height, width
     largest = 65535 if deep else 255
     generator = torch.Generator().manual_seed(height * 41 + width)
     whole = torch.randint(0, largest + 1, (channels + 1, height, width), generator=generator) / largest
-    picture = Picture(whole[:-1], whole[-1:] if alpha else None, 16 if deep else 8)
+    image = ImageFile(whole[:-1], whole[-1:] if alpha else None, 16 if deep else 8)
     path = tmp_path_factory.mktemp("x") / f"p{ending}"
-    images.write(path, picture)
+    images.write(path, image)
     again = images.read(path)
-    assert again.bits == picture.bits
+    assert again.bits == image.bits
     wide = deep and alpha and ending == ".tif"  # grey with transparency becomes RGBA there
-    torch.testing.assert_close(again.pixels, picture.pixels.expand(3 if wide else channels, -1, -1), atol=1e-7, rtol=0)
-    assert (again.alpha is None) == (picture.alpha is None)
+    torch.testing.assert_close(again.pixels, image.pixels.expand(3 if wide else channels, -1, -1), atol=1e-7, rtol=0)
+    assert (again.alpha is None) == (image.alpha is None)
     if alpha:
-        torch.testing.assert_close(again.alpha, picture.alpha, atol=1e-7, rtol=0)
+        torch.testing.assert_close(again.alpha, image.alpha, atol=1e-7, rtol=0)
 
 
 def test_16_bit_files_are_what_other_programs_read(tmp_path: Path):
@@ -42,9 +42,9 @@ def test_16_bit_files_are_what_other_programs_read(tmp_path: Path):
     import tifffile
 
     values = np.arange(4 * 5 * 3, dtype=np.uint16).reshape(4, 5, 3) * 1000
-    picture = Picture(torch.from_numpy(values.astype(np.float32) / 65535).permute(2, 0, 1), bits=16)
-    images.write(tmp_path / "a.png", picture)
-    images.write(tmp_path / "a.tif", picture)
+    image = ImageFile(torch.from_numpy(values.astype(np.float32) / 65535).permute(2, 0, 1), bits=16)
+    images.write(tmp_path / "a.png", image)
+    images.write(tmp_path / "a.tif", image)
     width, height, rows, _ = png.Reader(str(tmp_path / "a.png")).read()
     assert np.array_equal(np.array(list(rows)).reshape(height, width, 3), values)
     assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), values)
@@ -81,9 +81,9 @@ def test_every_mode_has_one_or_three_channels(tmp_path: Path, mode: str):
         Image.fromarray(np.full((5, 7), 32768, np.uint16)).save(path)
     else:
         Image.new("RGB", (7, 5), (200, 100, 50)).convert(mode).save(path)
-    picture = images.read(path)
-    assert picture.pixels.shape == (1 if mode in ("1", "L", "LA", "I;16") else 3, 5, 7)
-    assert (picture.alpha is not None) == (mode in ("LA", "RGBA"))
+    image = images.read(path)
+    assert image.pixels.shape == (1 if mode in ("1", "L", "LA", "I;16") else 3, 5, 7)
+    assert (image.alpha is not None) == (mode in ("LA", "RGBA"))
     assert images.read_uint8(path).shape == (3, 5, 7)
     assert images.read_uint8(path, grey=True).shape == (1, 5, 7)
 
@@ -104,8 +104,8 @@ def test_rounding_to_8_bits_is_what_saving_does(values):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("empty.png", b"", "not a picture"),
-        ("text.jpg", b"hello, this is no picture", "not a picture"),
+        ("empty.png", b"", "not an image"),
+        ("text.jpg", b"hello, this is no image", "not an image"),
         ("cut.png", None, "cut.png"),
     ],
 )
@@ -122,12 +122,12 @@ def test_rubbish_is_one_line_with_the_name(tmp_path: Path, name: str, content: b
 
 
 def test_missing_pictures_and_unknown_endings(tmp_path: Path):
-    with pytest.raises(DarkroomError, match="no picture at"):
+    with pytest.raises(DarkroomError, match="no image at"):
         images.read(tmp_path / "nothing.png")
     with pytest.raises(DarkroomError, match=r"'.xyz' is not one of"):
-        images.write(tmp_path / "p.xyz", Picture(torch.zeros(1, 2, 2)))
+        images.write(tmp_path / "p.xyz", ImageFile(torch.zeros(1, 2, 2)))
     with pytest.raises(DarkroomError, match="no transparency"):
-        images.write(tmp_path / "p.jpg", Picture(torch.zeros(3, 2, 2), torch.ones(1, 2, 2)))
+        images.write(tmp_path / "p.jpg", ImageFile(torch.zeros(3, 2, 2), torch.ones(1, 2, 2)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from darkroom.data import download
 from darkroom.data.catalogue import Entry
 
 
-def picture() -> bytes:
+def image() -> bytes:
     content = io.BytesIO()
     Image.effect_noise((90, 90), 60).save(content, format="PNG")
     return content.getvalue()
@@ -40,7 +40,7 @@ def zip_of(members: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-GOOD = {f"top/set/{number}.png": picture() for number in range(3)}
+GOOD = {f"top/set/{number}.png": image() for number in range(3)}
 
 
 class Server:
@@ -80,7 +80,7 @@ class Server:
             citation="nobody",
             folder="Toy",
             inside="top/set",
-            pictures={"": 3},
+            images={"": 3},
         )
         return Entry(**{**settings, **changes})
 
@@ -104,7 +104,7 @@ def test_a_dataset_arrives_in_its_place(server: Server, tmp_path: Path, pack, en
     assert leftovers(tmp_path) == {"Toy"} and not list((tmp_path / "data" / ".downloads").iterdir())
     assert download.get(entry) and server.asked == 1  # what is there is not fetched again
     (tmp_path / "data" / "Toy" / "1.png").unlink()
-    with pytest.raises(DarkroomError, match=r"has 2 pictures, 3 wanted.*darkroom data get toy"):
+    with pytest.raises(DarkroomError, match=r"has 2 images, 3 wanted.*darkroom data get toy"):
         download.get(entry)
     (tmp_path / "data" / "Toy" / "1.png").write_bytes(b"rubbish")
     with pytest.raises(DarkroomError, match=r"1\.png"):
@@ -182,5 +182,5 @@ def test_a_broken_archive_is_one_line(server: Server, tmp_path: Path, content: b
 
 def test_an_archive_without_its_pictures_is_not_kept(server: Server, tmp_path: Path):
     with pytest.raises(DarkroomError, match="2 wanted"):
-        download.get(server.entry(tar_of(GOOD), pictures={"": 2}))
+        download.get(server.entry(tar_of(GOOD), images={"": 2}))
     assert leftovers(tmp_path) == set()

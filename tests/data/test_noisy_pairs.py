@@ -4,22 +4,22 @@ import pytest
 import torch
 
 from darkroom.core.errors import DarkroomError
+from darkroom.data.named_sets import named
 from darkroom.data.noisy_pairs import noisy_pairs, read, write
-from darkroom.data.photographs import named
 from darkroom.operators.noise import Gaussian
 
 
 def test_copies_are_of_one_picture_and_their_noise_is_independent(photos: Path, tmp_path: Path):
-    pictures = named(str(photos))
-    a, b = noisy_pairs(pictures, Gaussian(10.0), count=200, size=16)
-    _, clean = noisy_pairs(pictures, Gaussian(10.0), count=200, size=16, targets="clean")
+    images = named(str(photos))
+    a, b = noisy_pairs(images, Gaussian(10.0), count=200, size=16)
+    _, clean = noisy_pairs(images, Gaussian(10.0), count=200, size=16, targets="clean")
     inner = (clean > 40) & (clean < 215)  # where nothing was clipped
     first, second = ((x.float() - clean.float())[inner] for x in (a, b))
     for noise in (first, second):
         assert noise.mean().item() == pytest.approx(0, abs=0.2)
         assert noise.std().item() == pytest.approx(10, rel=0.02)
     assert torch.corrcoef(torch.stack([first, second]))[0, 1].item() == pytest.approx(0, abs=0.02)
-    assert torch.equal(noisy_pairs(pictures, Gaussian(10.0), count=3, size=16)[0], a[:3])
+    assert torch.equal(noisy_pairs(images, Gaussian(10.0), count=3, size=16)[0], a[:3])
     write(tmp_path / "pairs.pkl", (a, b))
     assert all(torch.equal(x, y) for x, y in zip(read(tmp_path / "pairs.pkl"), (a, b), strict=True))
     assert all(x.dtype == torch.uint8 for x in torch.load(tmp_path / "pairs.pkl", weights_only=True))

@@ -59,8 +59,8 @@ def test_the_stream_gives_the_same_kind_of_pairs(photos: Path):
     stream = data.stream(3, seed=0)
     pair = stream.sample(5, 1)
     assert torch.equal(pair.target, stream.sample(5, 1).target)
-    assert pair.source.shape == (3, 8, 8)
-    torch.testing.assert_close(pair.source, reduce(pair.target[None], 2, "bilinear")[0])
+    assert pair.input.shape == (3, 8, 8)
+    torch.testing.assert_close(pair.input, reduce(pair.target[None], 2, "bilinear")[0])
     with pytest.raises(DarkroomError, match="give SRDataset a crop"):
         SRDataset(photos, crop=None).stream(3, seed=0)
 
@@ -94,7 +94,7 @@ def test_grey_and_colour_may_be_mixed(photos: Path):
     data = SRDataset(photos, crop=16, jitter=0.0)
     shapes = {data[index][1].shape for index in range(len(data))}
     assert shapes == {(3, 16, 16)}
-    grey = data[list(data.pictures.names).index("grey")][1]
+    grey = data[list(data.images.names).index("grey")][1]
     assert torch.equal(grey[0], grey[1]) and torch.equal(grey[1], grey[2])
 
 
@@ -106,7 +106,7 @@ def test_faults_say_which_file_and_why(photos: Path, tmp_path: Path):
     with pytest.raises(DarkroomError, match="colour jitter goes from 0 to 0.5, given 0.7"):
         SRDataset(photos, jitter=0.7)
     dot = saved(tmp_path / "dot", "dot.png", 1, 1, 3)
-    with pytest.raises(DarkroomError, match=r"dot\.png: a picture of 1x1 pixels is too small to be reduced 2 times"):
+    with pytest.raises(DarkroomError, match=r"dot\.png: an image of 1x1 pixels is too small to be reduced 2 times"):
         SRDataset(dot, crop=None)[0]
     assert SRDataset(dot, crop=8)[0][1].shape == (3, 8, 8)
     (photos / "broken.png").write_bytes(b"rubbish")
@@ -114,13 +114,13 @@ def test_faults_say_which_file_and_why(photos: Path, tmp_path: Path):
         SRDataset(photos)
     listed = SRDataset(photos, in_memory=False)
     with pytest.raises(DarkroomError, match=r"broken\.png cannot be read"):
-        listed[listed.pictures.names.index("broken")]
+        listed[listed.images.names.index("broken")]
 
 
 def test_bsd100_is_val_and_the_rest_is_learned_from(real_data: Path):
-    from darkroom.data.photographs import judging, training
+    from darkroom.data.named_sets import evaluation_images
 
-    judged, learned = judging("bsd100"), training("bsds400")
-    assert (len(judged), len(learned)) == (100, 400)
-    assert not set(judged.names) & set(learned.names)
-    assert set(judging("bsd68").names) <= set(judged.names)
+    evaluated, learned = evaluation_images("bsd100"), training("bsds400")
+    assert (len(evaluated), len(learned)) == (100, 400)
+    assert not set(evaluated.names) & set(learned.names)
+    assert set(evaluation_images("bsd68").names) <= set(evaluated.names)

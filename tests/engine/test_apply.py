@@ -42,7 +42,7 @@ def test_what_goes_in_comes_out(identity: Restorer, tmp_path: Path, mode: str, e
 
 def test_16_bits_stay_16_bits(identity: Restorer, tmp_path: Path):
     deep = torch.arange(3 * 12 * 10).reshape(3, 12, 10) * 180 / 65535
-    images.write(tmp_path / "a.png", images.Picture(deep, bits=16))
+    images.write(tmp_path / "a.png", images.ImageFile(deep, bits=16))
     assert restore(identity, tmp_path / "a.png", tmp_path / "b.png") == [None]
     again = images.read(tmp_path / "b.png")
     assert again.bits == 16
@@ -65,19 +65,19 @@ def test_a_folder_keeps_its_structure_and_a_broken_file_does_not_stop_it(identit
 
 def test_plans(tmp_path: Path):
     (tmp_path / "in").mkdir()
-    picture = tmp_path / "in" / "a.png"
-    Image.new("RGB", (4, 4)).save(picture)
-    assert plan(picture, tmp_path / "b.jpg") == [(picture, tmp_path / "b.jpg")]
-    assert plan(picture, tmp_path / "out") == [(picture, tmp_path / "out" / "a.png")]
+    image = tmp_path / "in" / "a.png"
+    Image.new("RGB", (4, 4)).save(image)
+    assert plan(image, tmp_path / "b.jpg") == [(image, tmp_path / "b.jpg")]
+    assert plan(image, tmp_path / "out") == [(image, tmp_path / "out" / "a.png")]
     (tmp_path / "dir.d").mkdir()
-    assert plan(picture, tmp_path / "dir.d") == [(picture, tmp_path / "dir.d" / "a.png")]
+    assert plan(image, tmp_path / "dir.d") == [(image, tmp_path / "dir.d" / "a.png")]
     for source, output, words in [
-        (picture, picture, "overwritten"),
-        (picture, tmp_path / "in", "overwritten"),
+        (image, image, "overwritten"),
+        (image, tmp_path / "in", "overwritten"),
         (tmp_path / "in", tmp_path / "in", "inside the input"),
         (tmp_path / "in", tmp_path / "in" / "out", "inside the input"),
-        (tmp_path / "in", picture, "must be one too"),
-        (tmp_path / "nothing", tmp_path / "out", "no picture or folder"),
+        (tmp_path / "in", image, "must be one too"),
+        (tmp_path / "nothing", tmp_path / "out", "no image or folder"),
     ]:
         with pytest.raises(DarkroomError, match=words):
             plan(source, output)

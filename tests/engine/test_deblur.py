@@ -5,7 +5,7 @@ import torch
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
@@ -13,7 +13,7 @@ from darkroom.data.kernels import Blurs, drawn
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.evaluate import answers, summarise, traced
 from darkroom.engine.restore import Restorer
-from darkroom.engine.run import Judge
+from darkroom.engine.run import Evaluation
 from darkroom.methods.plug_and_play import PlugAndPlay
 from darkroom.metrics.fidelity import psnr_within, ssim_within
 from darkroom.networks.dncnn import DnCNN
@@ -26,7 +26,7 @@ from darkroom.solvers.deblur import iterates
 class Smoother(RestorationNetwork):
     """A denoiser that nobody trained."""
 
-    channels, halo, nonblind = 1, 64, True
+    channels, halo, noise_conditional = 1, 64, True
 
     def forward(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return torch.stack([total_variation(x, float(level)) for x, level in zip(noisy.float(), sigma, strict=True)])
@@ -55,10 +55,10 @@ def test_a_blurred_photograph_becomes_sharp_and_keeps_its_size(solver, grey: boo
 
 def test_what_cannot_be_deblurred_is_said():
     restorer = Restorer(Smoother(), precision="32")
-    picture = torch.rand(1, 20, 30)
+    image = torch.rand(1, 20, 30)
     for call, words in [
-        (lambda: Deblurrer(restorer, torch.ones(21, 3), 2.55)(picture), "kernel of 3x21 is larger than the picture of 30x20"),
-        (lambda: Deblurrer(restorer, torch.ones(3, 3), 0.0)(picture), "cannot be 0: give a --sigma"),
+        (lambda: Deblurrer(restorer, torch.ones(21, 3), 2.55)(image), "kernel of 3x21 is larger than the image of 30x20"),
+        (lambda: Deblurrer(restorer, torch.ones(3, 3), 0.0)(image), "cannot be 0: give a --sigma"),
         (
             lambda: Deblurrer(Restorer(SAFMN(2, 8, 1), precision="32"), torch.ones(3, 3), 2.55),
             "enlarges 2 times is no denoiser",
@@ -90,27 +90,29 @@ def test_a_walk_is_scored_step_by_step_and_every_kernel_is_a_question():
     def denoise(noisy: torch.Tensor, sigma: float) -> torch.Tensor:
         return prior(noisy[None], torch.tensor([sigma]))[0]
 
-    def walk(batch: Pair):
-        (kernel,), (sigma,) = batch.given
-        return (i.u[None] for i in iterates(denoise, batch.source[0], kernel, float(sigma), steps=4))
+    def walk(batch: Example):
+        (kernel,), (sigma,) = batch.condition
+        return (i.u[None] for i in iterates(denoise, batch.input[0], kernel, float(sigma), steps=4))
 
     method = PlugAndPlay(walk)
-    pictures = embedded("heldout", grey=True).first(1)
-    judge = Judge(pictures, Blurs(drawn, 2.55, "valid", True), (psnr_within(20), ssim_within(20)), {"sigma": 2.55})
-    answered = list(answers(method.iterates, judge, torch.device("cpu")))
+    images = embedded("heldout", grey=True).first(1)
+    evaluation = Evaluation(images, Blurs(drawn, 2.55, "valid", True), (psnr_within(20), ssim_within(20)), {"sigma": 2.55})
+    answered = list(answers(method.iterates, evaluation, torch.device("cpu")))
     assert [answer.name for answer in answered] == ["astronaut 1", "astronaut 2"]
     assert all(len(answer.trace) == 4 and answer.trace[-1] == answer.scores for answer in answered)
     assert torch.equal(
-        method.predict(Pair(*(x[None] for x in answered[0].pair[:2]), tuple(g[None] for g in answered[0].pair.given)))[0],
+        method.predict(Example(*(x[None] for x in answered[0].pair[:2]), tuple(g[None] for g in answered[0].pair.condition)))[
+            0
+        ],
         answered[0].prediction,
     )
-    curve = [value for step, name, value in traced(judge, answered) if name == "psnr_crop20@embedded-heldout sigma 2.55"]
-    assert len(curve) == 4 and curve[-1] == pytest.approx(summarise("ours", judge, answered)[0].value)
-    plain = list(answers(lambda batch: batch.target, judge, torch.device("cpu")))
-    assert plain[0].trace == () and traced(judge, plain) == []
+    curve = [value for step, name, value in traced(evaluation, answered) if name == "psnr_crop20@embedded-heldout sigma 2.55"]
+    assert len(curve) == 4 and curve[-1] == pytest.approx(summarise("ours", evaluation, answered)[0].value)
+    plain = list(answers(lambda batch: batch.target, evaluation, torch.device("cpu")))
+    assert plain[0].trace == () and traced(evaluation, plain) == []
 
 
 def test_a_blind_network_is_left_to_itself():
     blind = Restorer(DnCNN(1, 4, 3).initialise(generator(0)), precision="32")
-    picture = torch.rand(1, 12, 12)
-    assert torch.equal(blind(picture, sigma=5.0), blind(picture))
+    image = torch.rand(1, 12, 12)
+    assert torch.equal(blind(image, sigma=5.0), blind(image))

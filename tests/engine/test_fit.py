@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.core.errors import Diverged
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.core.randomness import seed_of
 from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
@@ -24,7 +24,7 @@ def test_it_is_the_plain_loop_to_the_bit():
     records = list(fit(Training(run, fabric())))
     for step, batch in enumerate(batches(run.stream, 0, 6)):
         optimizer.param_groups[0]["lr"] = 1e-3 * cosine(step / 6)
-        source, target = (x.contiguous(memory_format=torch.channels_last) for x in (batch.source, batch.target))
+        source, target = (x.contiguous(memory_format=torch.channels_last) for x in (batch.input, batch.target))
         loss = half_squared_error(plain(source), target)
         optimizer.zero_grad()
         loss.backward()
@@ -50,12 +50,12 @@ def test_an_adversarial_step_is_the_hand_written_one():
     ours, theirs = run.method, copy.deepcopy(run.method)
     list(fit(Training(run, fabric())))
     batch = next(batches(run.stream, 0, 1))
-    batch = Pair(*(x.contiguous(memory_format=torch.channels_last) for x in batch[:2]))
+    batch = Example(*(x.contiguous(memory_format=torch.channels_last) for x in batch[:2]))
     theirs.to(memory_format=torch.channels_last)
     torch.manual_seed(seed_of(0, "method", 0, 0))
     g = torch.optim.Adam(theirs.generator.parameters(), 1e-3)
     c = torch.optim.Adam(theirs.critic.parameters(), 4e-3, betas=(0.0, 0.9))
-    fake = theirs.generator(batch.source + 0.01 * torch.randn(batch.source.shape))
+    fake = theirs.generator(batch.input + 0.01 * torch.randn(batch.input.shape))
     for _ in range(2):
         c.zero_grad()
         (theirs.critic(fake.detach()).mean() - theirs.critic(batch.target).mean()).backward()
@@ -70,11 +70,11 @@ def test_an_adversarial_step_is_the_hand_written_one():
 
 def adversarial_run() -> Run:
     """Spectral and batch normalisation, and a second stage that begins at step 4."""
-    settings = dict(steps=8, pretraining=4, blocks=1, width=4, growth=2, judge_width=4, crop=16, batch=2)
+    settings = dict(steps=8, pretraining=4, blocks=1, width=4, growth=2, discriminator_width=4, crop=16, batch=2)
     return lookup.build("esrgan", {**lookup.row("esrgan", "laptop"), **settings})
 
 
-@pytest.mark.parametrize("make", [lambda: denoising_run(8, averaging=0.9), lambda: duel_run(8), adversarial_run])
+@pytest.mark.parametrize("make", [lambda: denoising_run(8, ema=0.9), lambda: duel_run(8), adversarial_run])
 @pytest.mark.parametrize("stop", [1, 5])
 def test_going_on_from_a_state_gives_the_undisturbed_weights(make, stop: int):
     whole = make()
@@ -98,7 +98,7 @@ def test_going_on_from_a_state_gives_the_undisturbed_weights(make, stop: int):
 
 
 def test_the_average_is_the_exponential_one_and_is_what_is_judged():
-    run = denoising_run(4, averaging=0.75)
+    run = denoising_run(4, ema=0.75)
     training = Training(run, fabric())
     name = "layers.0.weight"
     expected = None
@@ -106,7 +106,7 @@ def test_the_average_is_the_exponential_one_and_is_what_is_judged():
         now = run.restorer.state_dict()[name].clone()
         expected = now if expected is None else 0.75 * expected + 0.25 * now
     before = weights_of(run.restorer)
-    with training.judged() as method:
+    with training.evaluating() as method:
         assert not method.training
         torch.testing.assert_close(method.network.state_dict()[name], expected)
     assert all(torch.equal(before[key], tensor) for key, tensor in run.restorer.state_dict().items())
@@ -151,10 +151,10 @@ def test_a_replaced_player_goes_on_training():
     sizes = []
     for _ in fit(training):
         sizes.append(training.method.generator.weight.shape[-1])
-        after = weights_of(training.bare_players["generator"])
+        after = weights_of(training.bare_networks["generator"])
     assert sizes == [3, 5, 5, 5]
     assert not torch.equal(after["weight"], torch.zeros_like(after["weight"]))
-    assert training.optimizers["generator"].param_groups[0]["params"][0] is training.bare_players["generator"].weight
+    assert training.optimizers["generator"].param_groups[0]["params"][0] is training.bare_networks["generator"].weight
 
 
 @given(st.floats(0, 0.999))

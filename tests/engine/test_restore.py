@@ -15,9 +15,9 @@ from darkroom.networks.safmn import SAFMN
 from darkroom.operators.noise import Gaussian
 
 
-def network(channels: int = 3, depth: int = 4, nonblind: bool = False) -> DnCNN:
+def network(channels: int = 3, depth: int = 4, noise_conditional: bool = False) -> DnCNN:
     torch.manual_seed(0)
-    made = DnCNN(channels, 8, depth, nonblind=nonblind)
+    made = DnCNN(channels, 8, depth, noise_conditional=noise_conditional)
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -1, 1)
@@ -61,9 +61,9 @@ def test_tiled_enlarging_is_exactly_untiled(height: int, width: int, tile: int, 
     plain = BasicSRModel(2, 6, residual=True, factor=factor).initialise(generator(0)).eval()
     restorer = Restorer(plain, precision="32")
     restorer.tile = tile
-    picture = torch.rand(3, height, width)
+    image = torch.rand(3, height, width)
     with torch.no_grad():
-        torch.testing.assert_close(restorer(picture), plain(picture[None])[0], atol=5e-6, rtol=1e-5)
+        torch.testing.assert_close(restorer(image), plain(image[None])[0], atol=5e-6, rtol=1e-5)
 
 
 @given(height=st.integers(1, 100), width=st.integers(1, 100), cells=st.integers(1, 6))
@@ -71,11 +71,11 @@ def test_a_network_that_pools_is_tiled_exactly(height: int, width: int, cells: i
     plain = SAFMN(2, 8, 2).initialise(generator(0)).eval()
     whole, tiled = (Restorer(plain, precision="32") for _ in range(2))
     whole.tile, tiled.tile = 800, 8 * cells
-    picture = torch.rand(3, height, width)
-    torch.testing.assert_close(tiled(picture), whole(picture), atol=1e-5, rtol=1e-4)
+    image = torch.rand(3, height, width)
+    torch.testing.assert_close(tiled(image), whole(image), atol=1e-5, rtol=1e-4)
     if height % 8 == 0 and width % 8 == 0:
         with torch.no_grad():
-            torch.testing.assert_close(whole(picture), plain(picture[None])[0], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(whole(image), plain(image[None])[0], atol=1e-5, rtol=1e-4)
 
 
 def test_memory_is_measured_at_its_peak():
@@ -90,22 +90,22 @@ def test_tiled_is_exactly_untiled(height: int, width: int, tile: int):
     plain = network()
     restorer = Restorer(plain, precision="32")
     restorer.tile = tile
-    picture = torch.rand(3, height, width)
-    expected = plain(picture[None])[0].detach()
-    torch.testing.assert_close(restorer(picture), expected, atol=2e-6, rtol=1e-5)
+    image = torch.rand(3, height, width)
+    expected = plain(image[None])[0].detach()
+    torch.testing.assert_close(restorer(image), expected, atol=2e-6, rtol=1e-5)
 
 
 def test_in_double_precision_a_tile_sees_all_it_needs():
     plain = network(depth=6).double()
-    picture = torch.rand(1, 3, 50, 41, dtype=torch.float64)
-    expected, got = plain(picture), torch.zeros_like(picture)
+    image = torch.rand(1, 3, 50, 41, dtype=torch.float64)
+    expected, got = plain(image), torch.zeros_like(image)
     for cut in tiles(50, 41, 13, plain.halo):
-        seen = picture[:, :, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
+        seen = image[:, :, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
         inner = plain(seen)[:, :, cut.above :, cut.before :]
         got[:, :, cut.top : cut.bottom, cut.left : cut.right] = inner[:, :, : cut.bottom - cut.top, : cut.right - cut.left]
     torch.testing.assert_close(got, expected, atol=1e-12, rtol=0)
     short = next(iter(tiles(50, 41, 13, plain.halo - 1)))
-    part = picture[:, :, : short.bottom + short.below, : short.right + short.after]
+    part = image[:, :, : short.bottom + short.below, : short.right + short.after]
     assert (plain(part)[:, :, : short.bottom, : short.right] - expected[:, :, : short.bottom, : short.right]).abs().max() > 1e-9
 
 
@@ -128,16 +128,16 @@ def test_grey_and_colour_meet_networks_of_the_other_kind():
 
 
 def test_a_nonblind_network_is_told_the_level():
-    plain = network(nonblind=True)
-    picture = torch.rand(3, 16, 16)
-    expected = plain(picture[None], torch.tensor([20 / 255]))[0]
-    torch.testing.assert_close(Restorer(plain, precision="32", sigma=20.0)(picture), expected, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(Restorer(plain, precision="32")(picture, sigma=20.0), expected, atol=1e-5, rtol=1e-5)
+    plain = network(noise_conditional=True)
+    image = torch.rand(3, 16, 16)
+    expected = plain(image[None], torch.tensor([20 / 255]))[0]
+    torch.testing.assert_close(Restorer(plain, precision="32", sigma=20.0)(image), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(Restorer(plain, precision="32")(image, sigma=20.0), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_nonblind_network_is_told_an_estimate_where_nobody_knows():
     clean = to_float(embedded("heldout")[0][:, :128, :160])
-    restorer = Restorer(network(nonblind=True), precision="32")
+    restorer = Restorer(network(noise_conditional=True), precision="32")
     for sigma in (10.0, 25.0, 50.0):
         noisy = Gaussian(sigma)(clean, torch.Generator().manual_seed(0))[0]
         assert restorer.level_of(noisy) == pytest.approx(sigma, rel=0.2)
@@ -146,14 +146,14 @@ def test_a_nonblind_network_is_told_an_estimate_where_nobody_knows():
 
 def test_a_projection_is_the_whole_pictures_and_no_tiles():
     told = Projected(network(1)).eval()
-    picture = Gaussian(25.0)(to_float(embedded("heldout", grey=True)[0][:, :96, :120]), torch.Generator().manual_seed(0))[0]
+    image = Gaussian(25.0)(to_float(embedded("heldout", grey=True)[0][:, :96, :120]), torch.Generator().manual_seed(0))[0]
     with torch.no_grad():
-        wanted = told(picture[None], torch.tensor([5 / 255]))[0]
-        assert (wanted - told.network(picture[None])[0]).abs().max() > 1e-3  # it does something here
+        wanted = told(image[None], torch.tensor([5 / 255]))[0]
+        assert (wanted - told.network(image[None])[0]).abs().max() > 1e-3  # it does something here
     restorer = Restorer(told, precision="32", sigma=5.0)
     for tile in (1000, 40):
         restorer.tile = tile
-        torch.testing.assert_close(restorer(picture), wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(restorer(image), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_less_memory_means_smaller_tiles_and_far_too_little_is_an_error():
@@ -170,7 +170,7 @@ def test_bf16_is_used_only_where_it_is_harmless():
     with torch.no_grad():
         gentle.layers[-1].weight.mul_(0.01)
         gentle.layers[-1].bias.zero_()
-        # A tenth of the picture, by way of a large number that is added and taken away again.
+        # A tenth of the image, by way of a large number that is added and taken away again.
         torch.nn.init.dirac_(wild.layers[0].weight)
         torch.nn.init.dirac_(wild.layers[-1].weight).mul_(0.1)
         wild.layers[0].bias.fill_(100.0)

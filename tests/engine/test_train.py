@@ -23,7 +23,7 @@ TINY = ["--width", "6", "--depth", "3", "--patch", "12", "--batch", "4", "--prec
 
 
 def command(out: Path, photos: Path, steps: int, *more: str) -> list[str]:
-    words = ["train", "dncnn", "laptop", "--out", str(out), "--photos", str(photos), "--judged-on", str(photos)]
+    words = ["train", "dncnn", "laptop", "--out", str(out), "--train-set", str(photos), "--test-set", str(photos)]
     return [sys.executable, "-m", "darkroom", *words, "--steps", str(steps), *TINY, *more]
 
 
@@ -48,7 +48,7 @@ def last_step(out: Path) -> int:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
-    """Two small pictures, so that judging takes no time."""
+    """Two small images, so that evaluating takes no time."""
     folder = tmp_path_factory.mktemp("photos")
     for number in range(2):
         coarse = np.random.default_rng(number).integers(0, 256, (7, 8, 3), dtype=np.uint8)
@@ -109,7 +109,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, photos: Path, undist
     assert "going on from step" in done.stderr
     assert final(out).read_bytes() == final(undisturbed).read_bytes()
     again = run(*command(out, photos, 300))
-    assert "judging" not in again.stderr  # finished: nothing is done twice
+    assert "evaluating" not in again.stderr  # finished: nothing is done twice
 
 
 def test_a_full_disk_loses_nothing_written(tmp_path: Path, photos: Path, undisturbed: Path):
@@ -164,10 +164,10 @@ def test_what_was_fully_sharded_goes_on_as_if_nothing_had_happened(tmp_path: Pat
     """A transformer with averaged weights, stopped and resumed, by as many processes and by one alone."""
 
     def swinir(out: Path, *more: str) -> list[str]:
-        words = ["train", "swinir", "laptop", "--out", str(out), "--photos", str(photos), "--judged-on", str(photos)]
-        small = ["--width", "4", "--depths", "2", "--patch", "16", "--batch", "4", "--steps", "40", "--averaging", "0.9"]
-        habits = ["--save-every", "0", "--precision", "32", "--accelerator", "cpu"]
-        return [sys.executable, "-m", "darkroom", *words, *small, *habits, *more]
+        words = ["train", "swinir", "laptop", "--out", str(out), "--train-set", str(photos), "--test-set", str(photos)]
+        small = ["--width", "4", "--depths", "2", "--patch", "16", "--batch", "4", "--steps", "40", "--ema", "0.9"]
+        options = ["--save-every", "0", "--precision", "32", "--accelerator", "cpu"]
+        return [sys.executable, "-m", "darkroom", *words, *small, *options, *more]
 
     whole, parts, alone = tmp_path / "whole", tmp_path / "parts", tmp_path / "alone"
     sharded = ["--devices", "2", "--strategy", "fsdp"]
@@ -197,8 +197,8 @@ def test_large_blocks_of_a_network_are_shared_out_one_by_one():
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_processes_play_the_same_adversarial_game(tmp_path: Path, photos: Path, strategy: str):
     """Spectral normalisation, expectations over the whole batch, and two stages."""
-    small = ["--blocks", "1", "--width", "4", "--growth", "2", "--judge-width", "4", "--crop", "16", "--batch", "4"]
-    words = ["train", "esrgan", "laptop", "--photos", str(photos), "--judged-on", str(photos), *small]
+    small = ["--blocks", "1", "--width", "4", "--growth", "2", "--discriminator-width", "4", "--crop", "16", "--batch", "4"]
+    words = ["train", "esrgan", "laptop", "--train-set", str(photos), "--test-set", str(photos), *small]
     losses = []
     for out, more in ((tmp_path / "one", []), (tmp_path / "two", ["--devices", "2", "--strategy", strategy])):
         stages = ["--steps", "20", "--pretraining", "10", "--precision", "32", "--accelerator", "cpu"]

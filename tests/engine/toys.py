@@ -7,12 +7,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from darkroom.core.method import Method, Pair
+from darkroom.core.method import Example, Method
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
-from darkroom.data.pictures import Pictures
+from darkroom.data.image_set import ImageSet
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Run, adam, cosine
+from darkroom.engine.run import Evaluation, Run, adam, cosine
 from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.dncnn import DnCNN
@@ -23,23 +23,21 @@ def fabric() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
 
 
-def judge(pictures: Pictures | None = None) -> Judge:
-    return Judge(pictures or embedded("heldout").first(1), NoisyPair(Gaussian(25.0)), (psnr, ssim), {"sigma": 25.0})
+def evaluation(images: ImageSet | None = None) -> Evaluation:
+    return Evaluation(images or embedded("heldout").first(1), NoisyPair(Gaussian(25.0)), (psnr, ssim), {"sigma": 25.0})
 
 
-def denoising_run(
-    steps: int = 6, *, averaging: float | None = None, loss: Callable = half_squared_error, **changes: Any
-) -> Run:
+def denoising_run(steps: int = 6, *, ema: float | None = None, loss: Callable = half_squared_error, **changes: Any) -> Run:
     network = DnCNN(3, 8, 3).initialise(generator(0, "weights"))
     settings = dict(
         method=Regression(network, loss),
-        stream=PatchStream(embedded("train"), NoisyPair(Gaussian(25.0)), patch=12, batch=4, seed=0),
+        stream=PatchStream(embedded("train"), NoisyPair(Gaussian(25.0)), patch_size=12, batch_size=4, seed=0),
         optimizers={"network": adam(1e-3, schedule=cosine, clip=1.0)},
         steps=steps,
-        validation=judge(),
+        validation=evaluation(),
         validate_every=3,
-        judges=[judge()],
-        averaging=averaging,
+        evaluations=[evaluation()],
+        ema=ema,
         restorer=network,
     )
     return Run(**{**settings, **changes})
@@ -53,19 +51,19 @@ class Duel(Method):
         self.generator, self.critic, self.follower = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
         self.log: list[str] = []
 
-    def players(self) -> dict[str, nn.Module]:
+    def networks(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "critic": self.critic}
 
-    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
-        fake = self.generator(batch.source + 0.01 * torch.randn(batch.source.shape))
+    def losses(self, batch: Example, step: int) -> Iterator[tuple[str, Tensor]]:
+        fake = self.generator(batch.input + 0.01 * torch.randn(batch.input.shape))
         for _ in range(2):
             self.log.append("critic")
             yield "critic", self.critic(fake.detach()).mean() - self.critic(batch.target).mean()
         self.log.append("generator")
         yield "generator", -self.critic(fake).mean() + (fake - batch.target).abs().mean()
 
-    def predict(self, batch: Pair) -> Tensor:
-        return self.generator(batch.source)
+    def predict(self, batch: Example) -> Tensor:
+        return self.generator(batch.input)
 
     def after_step(self, step: int) -> tuple[str, ...]:
         with torch.no_grad():

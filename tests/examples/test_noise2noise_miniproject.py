@@ -74,7 +74,7 @@ def test_what_is_no_batch_of_pictures_is_said(number: int, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLE))
     model = __import__(f"Miniproject_{number}.model", fromlist=["Model"]).Model()
     for wrong in (torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), torch.zeros(1, 1, 8, 8)):
-        with pytest.raises(ValueError, match=r"pictures \(N, 3, H, W\)"):
+        with pytest.raises(ValueError, match=r"images \(N, 3, H, W\)"):
             model.predict(wrong)
     with pytest.raises(ValueError, match="are not pairs"):
         model.train(torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 9), 1)

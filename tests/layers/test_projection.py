@@ -42,7 +42,7 @@ def test_a_blind_network_becomes_one_that_is_told():
     blind = DnCNN(3, 4, 3).initialise(generator(0))
     torch.nn.init.normal_(blind.layers[-1].weight)
     told = Projected(blind).eval()
-    assert (told.nonblind, told.channels, told.halo) == (True, 3, blind.halo)
+    assert (told.noise_conditional, told.channels, told.halo) == (True, 3, blind.halo)
     x = torch.rand(1, 3, 16, 16)
     with torch.no_grad():
         near, far = (told(x, torch.tensor([sigma])) for sigma in (1e-4, 1e4))

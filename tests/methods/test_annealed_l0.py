@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.methods.annealed_l0 import AnnealedL0
 from darkroom.methods.regression import absolute_error, squared_error
 
@@ -22,8 +22,8 @@ def test_it_begins_as_the_squared_error_and_passes_the_absolute_one():
     x, y = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
     method = AnnealedL0(nn.Identity(), 100)
     for step, wanted in ((0, squared_error(x, y)), (50, absolute_error(x, y)), (99, 1.0)):
-        ((player, loss),) = method.turns(Pair(x, y), step)
-        assert player == "network" and loss.item() == pytest.approx(float(wanted), abs=1e-1 if step == 99 else 1e-6)
+        ((network, loss),) = method.losses(Example(x, y), step)
+        assert network == "network" and loss.item() == pytest.approx(float(wanted), abs=1e-1 if step == 99 else 1e-6)
 
 
 def settled(name: str, steps: int = 1500) -> float:
@@ -36,7 +36,7 @@ def settled(name: str, steps: int = 1500) -> float:
         target = torch.rand(1, 1, 100, 100, generator=generator)
         target[..., :25] = 0.2
         if name == "mode":
-            ((_, loss),) = method.turns(Pair(torch.zeros_like(target), target), step)
+            ((_, loss),) = method.losses(Example(torch.zeros_like(target), target), step)
         else:
             loss = (squared_error if name == "mean" else absolute_error)(network(target), target)
         optimizer.zero_grad()

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.core.pretrained import VGG19
 from darkroom.methods.esrgan import ESRGAN, plain, relativistic
 from darkroom.networks.vgg import VGGDistance
@@ -46,21 +46,21 @@ def made(**changes) -> ESRGAN:
     return ESRGAN(Twice(), critic, changes.pop("adversary", plain), changes.pop("perceptual", None), **{**settings, **changes})
 
 
-def batch() -> Pair:
+def batch() -> Example:
     torch.manual_seed(1)
-    return Pair(torch.rand(2, 3, 4, 4), torch.rand(2, 3, 8, 8))
+    return Example(torch.rand(2, 3, 4, 4), torch.rand(2, 3, 8, 8))
 
 
 def test_first_the_generator_alone_then_the_critic_before_it():
     method = made()
-    assert [player for player, _ in method.turns(batch(), 2)] == ["generator"]
-    assert [player for player, _ in method.turns(batch(), 3)] == ["discriminator", "generator"]
+    assert [network for network, _ in method.losses(batch(), 2)] == ["generator"]
+    assert [network for network, _ in method.losses(batch(), 3)] == ["discriminator", "generator"]
 
 
 def test_losses_are_the_equations():
     method, pair = made(perceptual=lambda a, b: (a - b).square().mean()), batch()
-    (_, critics), (_, generators) = list(method.turns(pair, 3))
-    fake = method.generator(pair.source)
+    (_, critics), (_, generators) = list(method.losses(pair, 3))
+    fake = method.generator(pair.input)
     real, false = method.discriminator(pair.target), method.discriminator(fake)
     torch.testing.assert_close(critics, plain(real, false))
     expected = (fake - pair.target).abs().mean() + 0.5 * plain(false, real) + 2 * (fake - pair.target).square().mean()
@@ -69,7 +69,7 @@ def test_losses_are_the_equations():
 
 def test_the_critics_turn_does_not_move_the_generator():
     method = made(adversary=relativistic)
-    turns = method.turns(batch(), 9)
+    turns = method.losses(batch(), 9)
     _, loss = next(turns)
     loss.backward()
     assert method.generator.gain.grad is None

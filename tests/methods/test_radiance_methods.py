@@ -18,7 +18,16 @@ from darkroom.radiance import tabletop
 from darkroom.recipes import lookup
 
 DVGO = dict(
-    voxels=20, coarse_voxels=24, coarse_steps=30, fine_steps=40, doublings=2, features=4, width=8, rays=512, rate=0.5, free=1e-3
+    voxels=20,
+    coarse_voxels=24,
+    coarse_steps=30,
+    fine_steps=40,
+    doublings=2,
+    features=4,
+    width=8,
+    rays=512,
+    rate=0.5,
+    occupancy_threshold=1e-3,
 )
 NERF = dict(width=32, depth=3, skip=2, samples=(16, 16), rays=256, steps=60, rate=5e-3, centre_crop=0)
 
@@ -37,8 +46,8 @@ def made(recipe: str, scene: str, **changes) -> Run:
 
 
 def score(run: Run, training: Training) -> float:
-    with training.judged() as method, torch.no_grad():
-        found = [answer.scores["psnr"] for answer in answers(method.predict, run.judges[0], torch.device("cpu"))]
+    with training.evaluating() as method, torch.no_grad():
+        found = [answer.scores["psnr"] for answer in answers(method.predict, run.evaluations[0], torch.device("cpu"))]
     return sum(found) / len(found)
 
 
@@ -50,7 +59,8 @@ def test_it_learns_what_a_held_out_camera_sees(recipe: str, scene: str):
     before = score(run, training)
     list(fit(training))
     nearest = [
-        a.scores["psnr"] for a in answers(run.judges[0].baselines["nearest photograph"], run.judges[0], torch.device("cpu"))
+        a.scores["psnr"]
+        for a in answers(run.evaluations[0].baselines["nearest photograph"], run.evaluations[0], torch.device("cpu"))
     ]
     after = score(run, training)
     assert after > before + 5
@@ -61,7 +71,7 @@ def test_it_learns_what_a_held_out_camera_sees(recipe: str, scene: str):
 def test_a_grid_goes_on_across_stages_and_growth_as_if_nothing_had_happened(stop: int, scene: str):
     """Stage change after step 30, growth after 34 and 38."""
     whole = Training(made("dvgo", scene), fabric())
-    news = [line for record in fit(whole) for line in record.news]
+    news = [line for record in fit(whole) for line in record.messages]
     assert "fine stage" in news[0]
     assert [line.split(" to ")[0] for line in news[1:]] == ["the grid grows"] * 2
     halted = Training(made("dvgo", scene), fabric())
@@ -84,7 +94,7 @@ def test_weights_render_without_the_scene(scene: str):
     training = Training(run, fabric())
     list(fit(training))
     camera = tabletop.cameras(1, 16)[0]
-    with training.judged() as method:
+    with training.evaluating() as method:
         state, expected = copy.deepcopy(method.state_dict()), method.view(camera)
     alone = lookup.build("dvgo", {**lookup.row("dvgo", "laptop"), **DVGO, "scene": "/nowhere"}).method
     alone.load_state_dict(state)
@@ -122,8 +132,8 @@ def test_two_views_are_too_few_for_a_grid(tmp_path: Path):
 
 
 def test_a_grid_in_which_everything_vanishes_says_so_and_goes_on(scene: str):
-    run = made("dvgo", scene, free=0.9999999)
-    news = [line for record in fit(Training(run, fabric())) for line in record.news]
+    run = made("dvgo", scene, occupancy_threshold=0.9999999)
+    news = [line for record in fit(Training(run, fabric())) for line in record.messages]
     assert any("found nothing" in line for line in news)
     assert any("everything has become transparent" in line for line in news)
 
@@ -132,10 +142,10 @@ def test_a_field_that_collapses_begins_anew(scene: str):
     run = made("nerf", scene)
     run.method.looked_at = 5
     with torch.no_grad():
-        for player in (run.method.coarse, run.method.fine):
-            player.field.sigma.bias.fill_(-100.0)
+        for network in (run.method.coarse, run.method.fine):
+            network.field.sigma.bias.fill_(-100.0)
     training = Training(run, fabric())
-    news = {record.step: record.news for record in fit(training) if record.news}
+    news = {record.step: record.messages for record in fit(training) if record.messages}
     assert list(news) == [5]
     assert "begin anew, start 2" in news[5][0]
     assert int(run.method.starts) == 2
@@ -150,7 +160,7 @@ def test_noise_and_samples_are_for_training_only(scene: str):
 
 
 def test_whoever_steps_back_sees_the_scene_smaller_and_not_cut_off(scene: str):
-    """Twice as far away with twice the focal length the scene is as large, and as opaque in the middle of the picture."""
+    """Twice as far away with twice the focal length the scene is as large, and as opaque in the middle of the image."""
     from dataclasses import replace
 
     run = made("dvgo", scene, fine_steps=150)
@@ -160,7 +170,7 @@ def test_whoever_steps_back_sees_the_scene_smaller_and_not_cut_off(scene: str):
     centre = run.method.space.centre
     back = torch.cat([camera.pose[:, :3], (2 * camera.centre - centre)[:, None]], 1)
     far = replace(camera, pose=back, fx=2 * camera.fx, fy=2 * camera.fy)
-    with training.judged() as method:
+    with training.evaluating() as method:
         one, other = (method.view(each)[2][0, 10:14, 10:14] for each in (camera, far))
     assert float(one.mean()) > 0.9
     assert float(other.mean()) > 0.9

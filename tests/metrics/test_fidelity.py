@@ -14,7 +14,7 @@ from darkroom.metrics.fidelity import l1, luma, psnr, psnr_y, ssim, ssim_y
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     clean = skimage.data.astronaut()[100:260, 100:300]
     noisy = np.clip(clean + np.random.default_rng(0).normal(0, 20, clean.shape), 0, 255).round().astype(np.uint8)
     return clean, noisy
@@ -24,14 +24,14 @@ def tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
 
 
-def test_psnr_is_scikit_images(pictures):
-    clean, noisy = pictures
+def test_psnr_is_scikit_images(images):
+    clean, noisy = images
     assert psnr.compute(tensor(noisy), tensor(clean)).item() == pytest.approx(peak_signal_noise_ratio(clean, noisy), abs=1e-4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_ssim_is_scikit_images(pictures, channels: int):
-    clean, noisy = (array[..., :channels] for array in pictures)
+def test_ssim_is_scikit_images(images, channels: int):
+    clean, noisy = (array[..., :channels] for array in images)
     reference = structural_similarity(
         clean, noisy, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
     )
@@ -52,16 +52,16 @@ def test_output_is_clipped_and_rounded_before_it_is_judged():
     assert ssim.compute(clean, clean).item() == pytest.approx(1)
 
 
-def test_luma_is_scikit_images_rounded(pictures):
-    clean, _ = pictures
+def test_luma_is_scikit_images_rounded(images):
+    clean, _ = images
     expected = skimage.color.rgb2ycbcr(clean)[..., 0].round()
     ours = luma(tensor(clean))[0, 0].numpy() * 255
     assert np.abs(ours - expected).max() <= 1.001 and np.mean(np.abs(ours - expected) > 0.01) < 1e-3
 
 
 @pytest.mark.parametrize("border", [2, 4])
-def test_psnr_and_ssim_on_luma_are_scikit_images_within_the_border(pictures, border: int):
-    clean, noisy = pictures
+def test_psnr_and_ssim_on_luma_are_scikit_images_within_the_border(images, border: int):
+    clean, noisy = images
     y_clean, y_noisy = (
         skimage.color.rgb2ycbcr(x)[..., 0].round().astype(np.uint8)[border:-border, border:-border] for x in (clean, noisy)
     )
@@ -75,8 +75,8 @@ def test_psnr_and_ssim_on_luma_are_scikit_images_within_the_border(pictures, bor
     assert psnr_y(2).name != psnr_y(4).name
 
 
-def test_l1_is_the_mean_of_what_it_is_given(pictures):
-    clean, noisy = (tensor(x) for x in pictures)
+def test_l1_is_the_mean_of_what_it_is_given(images):
+    clean, noisy = (tensor(x) for x in images)
     assert l1.compute(noisy * 1.7, clean).item() == pytest.approx((noisy * 1.7 - clean).abs().mean().item())
     assert not l1.higher_is_better
 

@@ -17,7 +17,7 @@ from darkroom.metrics.perception import find_lpips, gradient_distance, lpips
 
 @pytest.fixture
 def photos() -> torch.Tensor:
-    return torch.stack([to_float(picture[:, :96, :96]) for picture in embedded("heldout")])
+    return torch.stack([to_float(image[:, :96, :96]) for image in embedded("heldout")])
 
 
 def test_the_distance_of_gradients_is_scipys_wasserstein(photos):

@@ -22,12 +22,12 @@ def test_the_papers_networks_have_their_size():
     depth=st.integers(2, 6),
     height=st.integers(1, 20),
     width=st.integers(1, 20),
-    nonblind=st.booleans(),
+    noise_conditional=st.booleans(),
 )
-def test_any_size_in_the_same_size_out(channels, depth, height, width, nonblind):
-    network = DnCNN(channels, 4, depth, nonblind=nonblind).eval()
+def test_any_size_in_the_same_size_out(channels, depth, height, width, noise_conditional):
+    network = DnCNN(channels, 4, depth, noise_conditional=noise_conditional).eval()
     x = torch.rand(2, channels, height, width)
-    given_ = (torch.tensor([0.1, 0.2]),) if nonblind else ()
+    given_ = (torch.tensor([0.1, 0.2]),) if noise_conditional else ()
     assert network(x, *given_).shape == x.shape
 
 
@@ -50,7 +50,7 @@ def test_training_starts_from_the_identity():
 
 
 def test_the_level_reaches_a_nonblind_network():
-    network = DnCNN(1, 8, 3, nonblind=True).eval()
+    network = DnCNN(1, 8, 3, noise_conditional=True).eval()
     x = torch.rand(1, 1, 8, 8)
     assert not torch.equal(network(x, torch.tensor([0.1])), network(x, torch.tensor([0.2])))
     with pytest.raises(DarkroomError, match="--sigma"):

@@ -99,7 +99,7 @@ def test_what_cannot_be_built_is_said():
         SRResNet(3)
     with pytest.raises(DarkroomError, match="100x100 cannot be halved 5 times"):
         VGGDiscriminator(100)
-    with pytest.raises(DarkroomError, match="takes pictures of 32x32, given 40x32"):
+    with pytest.raises(DarkroomError, match="takes images of 32x32, given 40x32"):
         VGGDiscriminator(32, 4, 4, 5)(torch.rand(1, 3, 32, 40))
 
 

@@ -44,11 +44,11 @@ def test_other_peoples_networks_give_their_own_answers(tmp_path: Path, architect
     network = foreign.read(path)
     assert getattr(network, "name", type(network).__name__) == architecture
     assert (network.scale, network.channels) == (scale, 3)
-    picture = to_float(embedded("heldout")[0])[:, 90:121, 100:137]
+    image = to_float(embedded("heldout")[0])[:, 90:121, 100:137]
     theirs = spandrel.ModelLoader().load_from_state_dict(dict(state))
-    answer = Restorer(network, precision="32", memory=1 << 30)(picture)
+    answer = Restorer(network, precision="32", memory=1 << 30)(image)
     assert answer.shape == (3, 31 * scale, 37 * scale)
-    torch.testing.assert_close(answer.clamp(0, 1), theirs(picture[None])[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(answer.clamp(0, 1), theirs(image[None])[0], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("scale", "width", "blocks", "growth"), [(2, 36, 3, 2.0), (4, 12, 1, 1.5)])
@@ -66,10 +66,10 @@ def test_tiles_of_another_persons_network_begin_on_its_windows(tmp_path: Path):
     torch.save(state_of("SwinIR"), tmp_path / "swinir.pth")
     restorer = Restorer(foreign.read(tmp_path / "swinir.pth"), precision="32", memory=1 << 30)
     assert restorer.grid > 1 and restorer.halo % restorer.grid == 0
-    picture = to_float(embedded("heldout")[0])[:, :128, :160]
-    whole = restorer(picture)
+    image = to_float(embedded("heldout")[0])[:, :128, :160]
+    whole = restorer(image)
     restorer.tile = 10 * restorer.grid
-    assert (restorer(picture) - whole).abs().max() < 0.02
+    assert (restorer(image) - whole).abs().max() < 0.02
 
 
 class Bomb:

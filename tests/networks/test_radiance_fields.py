@@ -115,7 +115,7 @@ def test_the_mask_and_the_box_close_around_what_is_dense():
     low, high = grid.box_of(1e-3)
     torch.testing.assert_close(low, torch.full((3,), -0.3 * 1.05), atol=1e-4, rtol=0)
     torch.testing.assert_close(high, -low)
-    grid.look_again(1e-3)
+    grid.update_occupancy(1e-3)
     assert bool(grid.occupied(torch.zeros(1, 3)))
     assert bool(grid.occupied(torch.tensor([[0.35, 0.0, 0.0]])))  # a neighbour's neighbourhood
     assert not bool(grid.occupied(torch.tensor([[0.8, 0.0, 0.0]])))

@@ -62,9 +62,9 @@ def test_tapering_leaves_the_middle_and_joins_the_ends():
 def test_a_blurred_pair_has_its_noise_and_its_kernel():
     clean = torch.full((1, 200, 210), 0.5)
     pair = BlurredPair(torch.ones(5, 11), 12.75)(clean, generator(0))
-    assert pair.source.shape == (1, 196, 200) and torch.equal(pair.target, clean)
-    assert (pair.source - 0.5).std().item() == pytest.approx(12.75 / 255, rel=0.02)
-    assert pair.given[1].item() == pytest.approx(0.05) and pair.given[0].shape == (5, 11)
+    assert pair.input.shape == (1, 196, 200) and torch.equal(pair.target, clean)
+    assert (pair.input - 0.5).std().item() == pytest.approx(12.75 / 255, rel=0.02)
+    assert pair.condition[1].item() == pytest.approx(0.05) and pair.condition[0].shape == (5, 11)
     rounded = BlurredPair(torch.ones(1, 1), 12.75, quantised=True)(clean, generator(0)).source * 255
     torch.testing.assert_close(rounded, rounded.round())
     torch.testing.assert_close(BlurredPair(torch.ones(1, 1), 0.0)(clean, generator(0)).source, clean)
@@ -78,7 +78,7 @@ def test_a_blurred_pair_has_its_noise_and_its_kernel():
         (torch.zeros(3, 3), "zero everywhere"),
         (torch.ones(3), "shape of .3,"),
         (torch.full((3, 3), float("nan")), "finite"),
-        (torch.ones(9, 3), "3x9 is larger than the picture of 8x8"),
+        (torch.ones(9, 3), "3x9 is larger than the image of 8x8"),
     ],
 )
 def test_what_is_no_kernel_is_said(kernel: torch.Tensor, words: str):
@@ -88,7 +88,7 @@ def test_what_is_no_kernel_is_said(kernel: torch.Tensor, words: str):
 
 def test_a_picture_of_another_size_is_said():
     blur = Blur(torch.ones(3, 3), 8, 9)
-    with pytest.raises(DarkroomError, match="takes pictures of 9x8, given 8x8"):
+    with pytest.raises(DarkroomError, match="takes images of 9x8, given 8x8"):
         blur(torch.zeros(8, 8))
-    with pytest.raises(DarkroomError, match="adjoint takes pictures of 7x6, given 9x8"):
+    with pytest.raises(DarkroomError, match="adjoint takes images of 7x6, given 9x8"):
         blur.adjoint(torch.zeros(8, 9))

@@ -48,7 +48,7 @@ def test_quantised_noise_is_what_an_8_bit_file_holds():
 
 
 def test_a_drawn_level_fills_its_interval_and_is_told():
-    pair = NoisyPair(Gaussian((10.0, 55.0)), told=True)
+    pair = NoisyPair(Gaussian((10.0, 55.0)), noise_conditional=True)
     levels = torch.stack([pair(torch.zeros(1, 1, 1), generator(n)).given[0] for n in range(400)]) * 255
     assert levels.min() >= 10 and levels.max() <= 55
     assert levels.mean().item() == pytest.approx(32.5, abs=2)
@@ -89,7 +89,7 @@ def test_blocky_noise_is_constant_on_its_squares():
 def test_two_noisy_copies_are_independent():
     clean = torch.rand(3, 100, 100)
     pair = TwoNoisy(Gaussian(20.0))(clean, generator(9))
-    first, second = ((x - clean).flatten() for x in (pair.source, pair.target))
+    first, second = ((x - clean).flatten() for x in (pair.input, pair.target))
     assert torch.corrcoef(torch.stack([first, second]))[0, 1].item() == pytest.approx(0, abs=0.02)
     assert first.std().item() == pytest.approx(20 / 255, rel=0.02) == pytest.approx(second.std().item(), rel=0.02)
     drawn = TwoNoisy(Gaussian((0.0, 50.0)))(torch.zeros(1, 64, 64), generator(9))

@@ -11,9 +11,9 @@ from torchvision.transforms import functional as torchvision
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.data.embedded import embedded
-from darkroom.data.photographs import judging
+from darkroom.data.named_sets import evaluation_images
 from darkroom.metrics.fidelity import luma, psnr_y, ssim_y
 from darkroom.operators.resample import Enlargement, ReducedPair, enlarge, enlargements, keys_cubic, reduce, resize
 
@@ -33,40 +33,40 @@ def photo(height: int, width: int) -> torch.Tensor:
 @pytest.mark.parametrize("antialias", [True, False])
 @pytest.mark.parametrize(("height", "width"), [(30, 41), (120, 77)])
 def test_torch_kernels_are_torchvisions(kernel: str, antialias: bool, height: int, width: int):
-    picture = photo(60, 82)
-    expected = torchvision.resize(picture, [height, width], MODES[kernel], antialias=antialias)
-    torch.testing.assert_close(resize(picture, height, width, kernel, antialias=antialias), expected)
+    image = photo(60, 82)
+    expected = torchvision.resize(image, [height, width], MODES[kernel], antialias=antialias)
+    torch.testing.assert_close(resize(image, height, width, kernel, antialias=antialias), expected)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (20, 31), (128, 192)])
 def test_matlabs_bicubic_is_pillows_away_from_the_border(height: int, width: int):
     """Pillow has the same kernel and the same antialiasing; only beyond the border it continues otherwise."""
-    picture = photo(64, 96)[:, :1]
-    ours = resize(picture, height, width, "matlab")[0, 0].numpy()
-    theirs = np.asarray(Image.fromarray(picture[0, 0].numpy(), "F").resize((width, height), Image.Resampling.BICUBIC))
+    image = photo(64, 96)[:, :1]
+    ours = resize(image, height, width, "matlab")[0, 0].numpy()
+    theirs = np.asarray(Image.fromarray(image[0, 0].numpy(), "F").resize((width, height), Image.Resampling.BICUBIC))
     edge = 10
     np.testing.assert_allclose(ours[edge:-edge, edge:-edge], theirs[edge:-edge, edge:-edge], atol=2e-5)
 
 
 def test_matlabs_bicubic_continues_the_picture_by_reflection():
-    picture = photo(16, 20)
-    mirrored = torch.nn.functional.pad(picture, (0, 20, 0, 16), mode="replicate")
-    mirrored[..., :16, 20:] = picture.flip(-1)
-    mirrored[..., 16:, :20] = picture.flip(-2)
-    mirrored[..., 16:, 20:] = picture.flip(-1, -2)
+    image = photo(16, 20)
+    mirrored = torch.nn.functional.pad(image, (0, 20, 0, 16), mode="replicate")
+    mirrored[..., :16, 20:] = image.flip(-1)
+    mirrored[..., 16:, :20] = image.flip(-2)
+    mirrored[..., 16:, 20:] = image.flip(-1, -2)
     around = mirrored.roll((8, 10), (-2, -1)).repeat(1, 1, 3, 3)
     whole = reduce(around, 2, "matlab")
-    torch.testing.assert_close(reduce(picture, 2, "matlab"), whole[..., 20:28, 25:35], atol=1e-6, rtol=0)
+    torch.testing.assert_close(reduce(image, 2, "matlab"), whole[..., 20:28, 25:35], atol=1e-6, rtol=0)
 
 
 def test_the_published_bicubic_on_set5(real_data: Path):
     """33.66 dB and 0.9299: Y in floating point, reduced and enlarged; 8-bit colour gives 0.01 dB less."""
     scores = {"y": [], "ssim": [], "colour": []}
-    for picture in judging("set5"):
-        clean = images.to_float(picture)
+    for image in evaluation_images("set5"):
+        clean = images.to_float(image)
         for name, source, rounded in (("y", luma(clean[None])[0], False), ("colour", clean, True)):
             pair = ReducedPair(2, "matlab", quantised=rounded)(source, NOTHING)
-            answer, target = enlarge(pair.source[None], 2, "matlab"), pair.target[None]
+            answer, target = enlarge(pair.input[None], 2, "matlab"), pair.target[None]
             scores[name].append(psnr_y(2).compute(answer, target).item())
             if name == "y":
                 scores["ssim"].append(ssim_y(2).compute(answer, target).item())
@@ -99,10 +99,10 @@ def test_a_pair_is_cropped_to_multiples_of_the_factor(height: int, width: int, f
             ReducedPair(factor)(clean, NOTHING)
         return
     pair = ReducedPair(factor)(clean, NOTHING)
-    assert pair.source.shape == (3, height // factor, width // factor)
+    assert pair.input.shape == (3, height // factor, width // factor)
     assert torch.equal(pair.target, clean[:, : height // factor * factor, : width // factor * factor])
-    assert torch.equal(pair.source, images.round_to_8_bits(pair.source))
-    batch = Pair(pair.source[None], pair.target[None])
+    assert torch.equal(pair.input, images.round_to_8_bits(pair.input))
+    batch = Example(pair.input[None], pair.target[None])
     assert all(answer(batch).shape == pair.target[None].shape for answer in enlargements(factor).values())
 
 
@@ -118,5 +118,5 @@ def test_a_factor_that_does_not_divide_is_said():
 
 
 def test_an_enlargement_answers_a_batch():
-    pair = Pair(photo(10, 12), photo(20, 24))
-    assert torch.equal(Enlargement(2, "bilinear")(pair), enlarge(pair.source, 2, "bilinear"))
+    pair = Example(photo(10, 12), photo(20, 24))
+    assert torch.equal(Enlargement(2, "bilinear")(pair), enlarge(pair.input, 2, "bilinear"))

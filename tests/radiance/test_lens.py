@@ -1,4 +1,4 @@
-"""Distortion against COLMAP's own cameras, and photographs that a lens has bent."""
+"""Distortion against COLMAP's own cameras, and photographs that a lens has distorted."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -13,10 +13,10 @@ from PIL import Image
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import Picture
+from darkroom.core.images import ImageFile
 from darkroom.radiance import blender, motion
 from darkroom.radiance.cameras import Camera
-from darkroom.radiance.lens import bent, displacement, pinhole, straightened
+from darkroom.radiance.lens import displacement, distorted, pinhole, undistorted
 from darkroom.radiance.scenes import View
 
 POSE = torch.eye(4)[:3]
@@ -32,7 +32,7 @@ def test_a_lens_bends_as_colmaps_does(k: float, seed: int):
     points = torch.rand(20, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 0.5
     theirs = pycolmap.Camera(model="SIMPLE_RADIAL", width=64, height=48, params=[60.0, 32.0, 24.0, k])
     pixels = theirs.img_from_cam(np.concatenate([points.numpy(), np.ones((20, 1))], 1))
-    mine = 60 * bent(points, k) + torch.tensor([32.0, 24.0])
+    mine = 60 * distorted(points, k) + torch.tensor([32.0, 24.0])
     torch.testing.assert_close(mine, torch.from_numpy(pixels))
     corner = theirs.img_from_cam(np.array([[-32 / 60, -24 / 60, 1.0]]))[0]
     assert displacement(camera(), k) == pytest.approx(float(np.hypot(*corner)), rel=1e-9)
@@ -46,7 +46,7 @@ def test_the_pinhole_sees_nothing_beyond_the_photograph_and_touches_its_border(k
     corners = torch.tensor([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]], dtype=torch.float64)
     border = torch.cat([a + edge * (b - a) for a, b in pairwise(corners)])
     size = torch.tensor([width, height])
-    there = bent((border - 0.5) * size / seen.fx, k) * focal / size + 0.5
+    there = distorted((border - 0.5) * size / seen.fx, k) * focal / size + 0.5
     assert there.min() > -1e-6 and there.max() < 1 + 1e-6
     folded = 1 + 3 * k * ((border - 0.5) * size / seen.fx).square().sum(1)
     assert min(float(there.min()), float(folded.min())) == pytest.approx(0, abs=2e-2)
@@ -69,7 +69,7 @@ def test_a_bent_picture_is_straight_again(k: float):
     straight = seen = places(lens)
     for _ in range(100):  # where the lens puts it, solved for where a pinhole would
         straight = seen / (1 + k * straight.square().sum(-1, keepdim=True))
-    mine = straightened(pattern(straight), lens, k, pinhole(lens, k))
+    mine = undistorted(pattern(straight), lens, k, pinhole(lens, k))
     truth = pattern(places(pinhole(lens, k)))
     assert (mine - truth)[:, 2:-2, 2:-2].abs().max() < 0.02
     assert (pattern(straight) - truth).abs().max() > 0.1
@@ -79,7 +79,7 @@ def found(folder: Path, distortion: float) -> motion.Motion:
     views = []
     for number in range(3):
         path = folder / f"{number}.png"
-        images.write(path, Picture(torch.rand(3, 48, 64), torch.rand(1, 48, 64) if number else None))
+        images.write(path, ImageFile(torch.rand(3, 48, 64), torch.rand(1, 48, 64) if number else None))
         views.append(View(path.stem, path, camera()))
     return motion.Motion(views, distortion, [], 1.0, 5.0, 0.3, "exhaustive")
 
@@ -89,10 +89,10 @@ def test_straightened_pictures_are_what_the_scene_is_learned_from(tmp_path: Path
     motion.write(tmp_path, lens)
     placed, remarks = blender.frames(tmp_path / "transforms.json")
     assert not remarks
-    assert [view.path.parent.name for view in placed] == ["straightened"] * 3
+    assert [view.path.parent.name for view in placed] == ["undistorted"] * 3
     assert placed[0].camera.fx == pytest.approx(pinhole(camera(), -0.2).fx)
-    picture = images.read(placed[1].path)
-    assert picture.alpha is not None and picture.pixels.shape == (3, 48, 64)
+    image = images.read(placed[1].path)
+    assert image.alpha is not None and image.pixels.shape == (3, 48, 64)
     motion.write(tmp_path, replace(lens, distortion=1e-4))
     placed, _ = blender.frames(tmp_path / "transforms.json")
     assert [view.path.parent for view in placed] == [tmp_path] * 3

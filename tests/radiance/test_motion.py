@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import Picture, write
+from darkroom.core.images import ImageFile, write
 from darkroom.radiance import blender, motion, tabletop
 from darkroom.radiance.alignment import compared
 
@@ -32,7 +32,7 @@ def test_colmap_finds_the_cameras_of_a_walk_around_the_table(tmp_path):
 def test_photographs_that_do_not_belong_together_are_one_line(tmp_path):
     pytest.importorskip("pycolmap")
     for number in range(3):
-        write(tmp_path / f"{number}.png", Picture(torch.full((3, 64, 64), number / 3)))
+        write(tmp_path / f"{number}.png", ImageFile(torch.full((3, 64, 64), number / 3)))
     with pytest.raises(DarkroomError, match="none of the 3 photographs could be brought together"):
         motion.structure_from_motion(motion.photographs_of(tmp_path))
     (tmp_path / "2.png").write_bytes(b"rubbish")

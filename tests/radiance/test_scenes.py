@@ -13,13 +13,13 @@ from torch.utils.data import default_collate
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance import blender, llff, named, tabletop
 from darkroom.radiance.cameras import handedness
-from darkroom.radiance.rays import AskedViews, RayStream
+from darkroom.radiance.rays import QueriedViews, RayStream
 from darkroom.radiance.scenes import read_view
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Six training views of the embedded scene, two to validate, two to judge by."""
+    """Six training views of the embedded scene, two to validate, two to evaluation by."""
     path = tmp_path_factory.mktemp("scene") / "table"
     tabletop.write(path, views=6, size=24, held_out=2)
     return path
@@ -81,7 +81,7 @@ def test_frames_that_are_not_there_are_left_out_and_said(folder: Path, tmp_path:
     assert "r_003.png" in scene.remarks[0]
     for path in (mine / "train").iterdir():
         path.unlink()
-    with pytest.raises(DarkroomError, match="no training picture"):
+    with pytest.raises(DarkroomError, match="no training image"):
         blender.scene(mine)
 
 
@@ -101,7 +101,7 @@ def test_frames_that_are_not_there_are_left_out_and_said(folder: Path, tmp_path:
             "neither camera_angle_x nor fl_x",
         ),
         (lambda f: Image.new("RGB", (9, 24)).save(f / "train" / "r_001.png"), "must have one size"),
-        (lambda f: (f / "train" / "r_001.png").write_bytes(b"rubbish"), "r_001.png cannot be read: not a picture"),
+        (lambda f: (f / "train" / "r_001.png").write_bytes(b"rubbish"), "r_001.png cannot be read: not an image"),
         (lambda f: [p.unlink() for p in f.glob("*.json")], "is it a scene"),
     ],
 )
@@ -152,8 +152,8 @@ def test_the_stream_is_a_function_and_its_colours_are_those_of_the_pixels(folder
     mine = (rays.origins - camera.centre).norm(dim=1) < 1e-5
     own = rays.directions[mine] @ camera.pose[:, :3]
     x, y = camera.fx * own[:, 0] + camera.cx, -camera.fy * own[:, 1] + camera.cy
-    picture = read_view(scene.views["train"][2].path, camera, 1.0)
-    expected = picture[:, y.floor().long(), x.floor().long()].T / 255
+    image = read_view(scene.views["train"][2].path, camera, 1.0)
+    expected = image[:, y.floor().long(), x.floor().long()].T / 255
     torch.testing.assert_close(colour[mine], expected)
     with pytest.raises(DarkroomError, match="multiple of 256"):
         RayStream(lambda: scene, background=1.0, rays=100, seed=3)
@@ -178,11 +178,11 @@ def test_a_view_is_asked_for_beside_its_nearest_photograph(folder: Path):
     scene = blender.scene(folder)
     name = scene.views["test"][0].name
     photograph = read_view(scene.views["test"][0].path, scene.cameras[name], 1.0) / 255
-    pair = AskedViews(lambda: scene, 1.0).of(name)(photograph, torch.Generator())
+    pair = QueriedViews(lambda: scene, 1.0).of(name)(photograph, torch.Generator())
     assert torch.equal(pair.target, photograph)
-    assert torch.equal(pair.given[1], scene.cameras[name].pose)
+    assert torch.equal(pair.condition[1], scene.cameras[name].pose)
     nearest = min(scene.views["train"], key=lambda view: float((view.camera.centre - scene.cameras[name].centre).norm()))
-    assert torch.equal(pair.source, read_view(nearest.path, nearest.camera, 1.0) / 255)
+    assert torch.equal(pair.input, read_view(nearest.path, nearest.camera, 1.0) / 255)
 
 
 def test_llff_by_hand(tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from darkroom.core.images import Picture, to_float, write
+from darkroom.core.images import ImageFile, to_float, write
 from darkroom.data.embedded import embedded
 from darkroom.engine.evaluate import answers
 from darkroom.engine.fit import Training, fit
@@ -19,26 +19,28 @@ from tests import elsewhere
 from tests.engine.toys import fabric
 
 SMALL: dict[str, dict[str, Any]] = {
-    "basic_sr": dict(blocks=1, channels=4, crop=16, batch=2, steps=3),
-    "dncnn": dict(width=4, depth=3, patch=12, batch=2, steps=3),
-    "esrgan": dict(pretraining=0, blocks=1, width=8, judge_width=4, crop=32, batch=2, steps=4),
-    "noise2noise": dict(width=4, patch=32, batch=2, steps=3),
-    "safmn": dict(blocks=1, width=8, crop=32, batch=2, steps=3),
-    "swinir": dict(width=8, depths=(2,), heads=2, patch=16, batch=2, steps=3),
-    "sun_deblurring": dict(pictures=1, steps=2, border=4),
-    "dvgo": dict(voxels=16, coarse_voxels=16, coarse_steps=3, fine_steps=10, look_every=4, features=4, width=8, rays=256),
+    "basic_sr": dict(blocks=1, channels=4, patch_size=16, batch_size=2, steps=3),
+    "dncnn": dict(width=4, depth=3, patch_size=12, batch_size=2, steps=3),
+    "esrgan": dict(pretraining=0, blocks=1, width=8, discriminator_width=4, patch_size=32, batch_size=2, steps=4),
+    "noise2noise": dict(width=4, patch_size=32, batch_size=2, steps=3),
+    "safmn": dict(blocks=1, width=8, patch_size=32, batch_size=2, steps=3),
+    "swinir": dict(width=8, depths=(2,), heads=2, patch_size=16, batch_size=2, steps=3),
+    "sun_deblurring": dict(images=1, steps=2, border=4),
+    "dvgo": dict(
+        voxels=16, coarse_voxels=16, coarse_steps=3, fine_steps=10, occupancy_interval=4, features=4, width=8, rays=256
+    ),
     "nerf": dict(width=16, depth=2, skip=1, samples=(8, 8), rays=256, steps=3, centre_crop=1),
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("basic_sr", {}),
     ("dncnn", {}),
-    ("dncnn", dict(told=True, batch_norm=False, sigma=(0.0, 55.0))),
+    ("dncnn", dict(noise_conditional=True, batch_norm=False, sigma=(0.0, 55.0))),
     ("esrgan", {}),
     ("esrgan", dict(adversary="plain", discriminator="unet", network="rrdb", growth=4)),
     ("noise2noise", {}),
     ("noise2noise", dict(noise="impulse")),
-    ("noise2noise", dict(captured=True, pictures=2)),
+    ("noise2noise", dict(captured=True, images=2)),
     ("safmn", {}),
     ("swinir", {}),
     ("swinir", dict(projected=True, sigma=(0.0, 55.0))),
@@ -52,25 +54,25 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory) -> dict[str, str]:
-    """A scene, and a folder with a picture to judge by."""
+    """A scene, and a folder with an image to evaluation by."""
     path = tmp_path_factory.mktemp("places")
     tabletop.write(path / "scene", views=6, size=16, held_out=1)
-    write(path / "pictures" / "one.png", Picture(to_float(embedded("heldout")[0])[:, 100:180, 100:180].contiguous()))
-    return {"scene": str(path / "scene"), "pictures": str(path / "pictures")}
+    write(path / "images" / "one.png", ImageFile(to_float(embedded("heldout")[0])[:, 100:180, 100:180].contiguous()))
+    return {"scene": str(path / "scene"), "images": str(path / "images")}
 
 
 def trained(recipe: str, changes: dict[str, Any], places: dict[str, str], there: bool) -> tuple[dict[str, Tensor], list[float]]:
     """Weights and scores after a few steps, brought back to the CPU."""
     found = lookup.row(recipe, "laptop")
-    where = {"scene": places["scene"], "judged_on": places["pictures"]}
+    where = {"scene": places["scene"], "test_set": places["images"]}
     if recipe == "sun_deblurring":
-        where["photos"] = places["pictures"]
+        where["train_set"] = places["images"]
     mine = {key: value for key, value in where.items() if key in found}
     run, _ = prepared(lookup.build(recipe, {**found, **SMALL[recipe], **changes, **mine}))
     training = Training(run, elsewhere.fabric() if there else fabric())
     list(fit(training))
-    with training.judged() as method:
-        answered = list(answers(method.iterates, run.judges[0], training.fabric.device))
+    with training.evaluating() as method:
+        answered = list(answers(method.iterates, run.evaluations[0], training.fabric.device))
     state = training.method.state_dict()
     assert all(isinstance(tensor, elsewhere.Elsewhere) == there for tensor in state.values())
     return {name: tensor.cpu() for name, tensor in state.items()}, [s for answer in answered for s in answer.scores.values()]
@@ -86,17 +88,19 @@ def test_training_elsewhere_is_training_here(recipe: str, changes: dict[str, Any
         torch.testing.assert_close(other[name], tensor, msg=name)
 
 
-@pytest.mark.parametrize(("recipe", "row"), [("dncnn", "laptop_photo"), ("swinir", "laptop_nonblind"), ("esrgan", "laptop")])
+@pytest.mark.parametrize(
+    ("recipe", "row"), [("dncnn", "laptop_photo"), ("swinir", "laptop_noise_conditional"), ("esrgan", "laptop")]
+)
 def test_restoring_elsewhere_is_restoring_here(recipe: str, row: str):
-    picture = to_float(embedded("heldout")[0])[:, 100:150, 100:140].contiguous()
+    image = to_float(embedded("heldout")[0])[:, 100:150, 100:140].contiguous()
     network = lookup.build(recipe, {**lookup.row(recipe, row), **SMALL[recipe]}).restorer
     here = Restorer(network, precision="32", memory=6 << 20)
     bare = Restorer._run.__wrapped__  # without inference mode, which knows no such device
     with elsewhere.elsewhere(), patch.object(Restorer, "_run", bare), torch.no_grad():
         there = Restorer(network, device=elsewhere.DEVICE, precision="32", memory=6 << 20)
         there.tile = here.tile
-        answer = there(picture)
-    torch.testing.assert_close(answer, here(picture))
+        answer = there(image)
+    torch.testing.assert_close(answer, here(image))
 
 
 def test_tensors_of_two_places_do_not_mix():

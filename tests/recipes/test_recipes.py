@@ -8,7 +8,7 @@ import torch
 
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.core.pretrained import VGG16
 from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
@@ -18,7 +18,7 @@ from tests.engine.toys import fabric
 
 LAPTOP = [(name, row) for name in lookup.names() for row in lookup.find(name).ROWS if row.startswith("laptop")]
 
-TRAINED = [(name, row) for name, row in LAPTOP if lookup.build(name, lookup.row(name, row)).method.players()]
+TRAINED = [(name, row) for name, row in LAPTOP if lookup.build(name, lookup.row(name, row)).method.networks()]
 
 
 def test_every_recipe_has_a_laptop_row():
@@ -31,17 +31,17 @@ def test_every_row_builds_without_data_and_documents_every_setting(name: str, ro
     recipe = lookup.find(name)
     settings = lookup.row(name, row)
     run = lookup.build(name, settings)
-    assert set(run.method.players()) == set(run.optimizers)
+    assert set(run.method.networks()) == set(run.optimizers)
     words = inspect.getdoc(recipe.recipe)
     assert all(f"{setting}:" in words for setting in lookup.row(name, row))
     assert set(recipe.PUBLISHED) <= set(recipe.ROWS)
-    assert not run.validation.where_present
+    assert not run.validation.optional
     for published in recipe.PUBLISHED.get(row, []):
         assert any(
-            judge.pictures.name == published.dataset
-            and dict(judge.varied) == dict(published.varied)
-            and published.metric in {metric.name for metric in judge.metrics}
-            for judge in run.judges
+            evaluation.images.name == published.dataset
+            and dict(evaluation.variant) == dict(published.variant)
+            and published.metric in {metric.name for metric in evaluation.metrics}
+            for evaluation in run.evaluations
         ), published
 
 
@@ -68,10 +68,10 @@ def test_a_laptop_row_trains(name: str, row: str):
             return sum(float(loss) for batch in seen for _, loss in run.method.eval().turns(batch, 0))
 
     before = loss()
-    players = dict(run.method.players())
+    networks = dict(run.method.networks())
     list(fit(Training(run, fabric())))
-    for player, bare in players.items():
-        setattr(run.method, player, bare)
+    for network, bare in networks.items():
+        setattr(run.method, network, bare)
     assert loss() < 0.998 * before
 
 
@@ -83,8 +83,8 @@ def test_a_metric_whose_features_are_not_there_is_left_out_and_that_is_said(tmp_
             VGG16.place().parent.mkdir(parents=True)
             VGG16.place().touch()
         run, said = prepared(lookup.build("dvgo", settings))
-        assert all(("lpips_vgg" in [metric.name for metric in judge.metrics]) == there for judge in run.judges)
-        assert [line.split(":")[0] for line in said] == ([] if there else ["not judged by LPIPS vgg"])
+        assert all(("lpips_vgg" in [metric.name for metric in evaluation.metrics]) == there for evaluation in run.evaluations)
+        assert [line.split(":")[0] for line in said] == ([] if there else ["not evaluated by LPIPS vgg"])
 
 
 def test_weights_know_how_to_become_a_network_again(tmp_path: Path):
@@ -95,7 +95,7 @@ def test_weights_know_how_to_become_a_network_again(tmp_path: Path):
     weights.save(tmp_path / "w.safetensors", run.method.state_dict(), json.loads(json.dumps(config)))
     again = lookup.network(tmp_path / "w.safetensors").eval()
     x = torch.rand(1, 3, 9, 9)
-    assert torch.equal(again(x), run.method.eval().predict(Pair(x, x)))
+    assert torch.equal(again(x), run.method.eval().predict(Example(x, x)))
 
 
 def test_mistakes_are_one_line(tmp_path: Path):
@@ -125,7 +125,7 @@ def test_the_loss_follows_the_noise_of_the_targets():
             settings = {**lookup.row("noise2noise", "laptop"), "noise": noise, "targets": targets, "width": 2}
             method = lookup.build("noise2noise", settings).method.eval()
             with torch.no_grad():
-                ((_, loss),) = method.turns(Pair(x, y), settings["steps"] // 2)  # before training, the answer is x
+                ((_, loss),) = method.losses(Example(x, y), settings["steps"] // 2)  # before training, the answer is x
             found[noise, targets] = round(loss.item(), 4)
     assert found == {
         ("gaussian", "noisy"): 0.25, ("gaussian", "clean"): 0.25,

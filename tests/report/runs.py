@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from darkroom.core.files import write_json, write_json_lines
-from darkroom.core.images import Picture, write
+from darkroom.core.images import ImageFile, write
 from darkroom.core.versions import versions
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.recipes import lookup
@@ -31,11 +31,11 @@ def made_up(root: Path, row: str = "s25", *, value: float = 29.2, seed: int = 0,
             "devices": 1,
             "precision": "32",
             "parameters": {"network": 556_032},
-            "training": {"set": "bsds432", "pictures": 432, "sample": "patches", "samples a step": 128, "degradation": "noise"},
-            "judged": [
+            "training": {"set": "bsds432", "images": 432, "sample": "patches", "samples a step": 128, "degradation": "noise"},
+            "evaluated": [
                 {
                     "set": dataset,
-                    "pictures": 68,
+                    "images": 68,
                     "degradation": "noise",
                     "metrics": {m.name: m.described() for m in (psnr, ssim)},
                 }
@@ -59,8 +59,8 @@ def made_up(root: Path, row: str = "s25", *, value: float = 29.2, seed: int = 0,
                     )
                 )
         write_json_lines(folder / "results.jsonl", results)
-        place = folder / "pictures" / dataset / "sigma-25" / "test001"
+        place = folder / "images" / dataset / "sigma-25" / "test001"
         for name, level in (("source", 0.2), ("ours", 0.6), ("BM3D", 0.5), ("target", 0.9), ("noisy-input", 0.2)):
-            write(place / f"{name}.png", Picture(torch.full((1, 60, 90), level)))
-        write(folder / "samples" / "test001-0000100.png", Picture(torch.rand(1, 30, 90)))
+            write(place / f"{name}.png", ImageFile(torch.full((1, 60, 90), level)))
+        write(folder / "samples" / "test001-0000100.png", ImageFile(torch.rand(1, 30, 90)))
     return folder

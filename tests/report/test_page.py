@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import Picture, write
+from darkroom.core.images import ImageFile, write
 from darkroom.engine.run import Study
 from darkroom.report import ledger, page
 from darkroom.report.collect import rows_below
 from darkroom.report.figures import _over_seconds, curves, side_by_side
-from darkroom.report.pictures import comparisons
+from darkroom.report.images import comparisons
 from darkroom.report.table import columns_of, comparisons_of, lines_of
 from tests.report.runs import made_up
 
@@ -73,7 +73,7 @@ def test_the_ledger_is_entered_once_a_cell(tmp_path: Path):
         ledger.enter(path, [comparison.entry for comparison in comparisons_of(rows_below([tmp_path]))])
     entry, baseline = ledger.read(path)
     assert (baseline.method, baseline.measured, baseline.changed) == ("BM3D", "27.40", "")
-    assert (entry.recipe, entry.row, entry.dataset, entry.varied, entry.count) == ("dncnn", "s25", "bsd68", "sigma 25", "68")
+    assert (entry.recipe, entry.row, entry.dataset, entry.variant, entry.count) == ("dncnn", "s25", "bsd68", "sigma 25", "68")
     assert (entry.measured, entry.published, entry.changed) == ("28.00", "29.23", "steps=10")
     assert entry.verdict == "short by 1.23 dB (with steps=10)"
     assert entry.date == "2026-01-02" and "Table II" in entry.source
@@ -89,7 +89,7 @@ def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path):
     for words in (
         "reproduced within 0.1 dB",
         "556,032 trained numbers",
-        "bsds432, 432 pictures",
+        "bsds432, 432 images",
         "a made-up device",
         "2.0 minutes",
     ):
@@ -122,13 +122,13 @@ def test_a_picture_stands_under_every_method_of_every_row(tmp_path: Path):
 
 
 def test_the_piece_is_where_the_detail_is_and_the_same_in_a_reduced_input(tmp_path: Path):
-    place = made_up(tmp_path) / "pictures" / "bsd68" / "sigma-25" / "test001"
+    place = made_up(tmp_path) / "images" / "bsd68" / "sigma-25" / "test001"
     shutil.rmtree(place)
     truth = torch.zeros(1, 256, 192)
     truth[:, 152:248, 88:184] = torch.rand(1, 96, 96)
-    write(place / "target.png", Picture(truth))
-    write(place / "ours.png", Picture(truth))
-    write(place / "source.png", Picture(torch.nn.functional.avg_pool2d(truth, 2)))
+    write(place / "target.png", ImageFile(truth))
+    write(place / "ours.png", ImageFile(truth))
+    write(place / "source.png", ImageFile(torch.nn.functional.avg_pool2d(truth, 2)))
     (comparison,) = comparisons(rows_below([tmp_path]))
     decoded = {}
     for piece in comparison.pieces:

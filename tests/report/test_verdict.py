@@ -1,14 +1,14 @@
 import pytest
 
 from darkroom.report.collect import Cell, Protocol
-from darkroom.report.verdict import judge
+from darkroom.report.verdict import evaluation
 
 BREAKING = frozenset({"quantised"})
 
 
 def verdict(value: float, published: float = 29.23, *, unit: str = "dB", higher: bool = True, **changed):
     protocol = Protocol("X", unit, "a made-up metric", higher)
-    return judge(Cell(value, None, 68, 1.0, "x"), published, protocol=protocol, changed=changed, breaking=BREAKING)
+    return evaluation(Cell(value, None, 68, 1.0, "x"), published, protocol=protocol, changed=changed, breaking=BREAKING)
 
 
 @pytest.mark.parametrize(

@@ -89,10 +89,10 @@ def test_a_broken_file_leaves_the_module_as_it_was(tmp_path: Path, cut: int):
             r"Conv2d takes \(batch, 3, height, width\), given \(2, 1, 5, 5\)",
         ),
         (lambda: Conv2d(3, 4, 3).forward(torch.rand(3, 5, 5)), r"given \(3, 5, 5\)"),
-        (lambda: Conv2d(3, 4, 3).forward(torch.rand(0, 3, 5, 5)), r"at least one picture .* given \(0, 3, 5, 5\)"),
+        (lambda: Conv2d(3, 4, 3).forward(torch.rand(0, 3, 5, 5)), r"at least one image .* given \(0, 3, 5, 5\)"),
         (
             lambda: Conv2d(3, 4, 7).forward(torch.rand(1, 3, 5, 5)),
-            r"kernel of \(7, 7\) finds no place in a picture of \(5, 5\)",
+            r"kernel of \(7, 7\) finds no place in an image of \(5, 5\)",
         ),
         (lambda: Conv2d(3, 4, 3).backward(torch.rand(1)), "Conv2d.backward was called before Conv2d.forward"),
         (lambda: TransposeConv2d(3, 4, 3).backward(torch.rand(1)), "TransposeConv2d.backward was called before"),

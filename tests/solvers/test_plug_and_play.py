@@ -17,7 +17,7 @@ from darkroom.solvers.classical import total_variation
 from darkroom.solvers.deconvolution import extended, richardson_lucy, wiener
 from darkroom.solvers.denoiser import turning
 from darkroom.solvers.half_quadratic import half_quadratic
-from darkroom.solvers.iterate import Iterate, walked
+from darkroom.solvers.iterate import Iterate, solve
 from darkroom.solvers.proximal import continuation, fista, ista, proximal_gradient
 from darkroom.solvers.regularised import solved
 
@@ -48,7 +48,7 @@ def question(boundary: str, size: tuple[int, int] = (11, 14)) -> tuple[Blur, tor
 @pytest.mark.parametrize("tau", [None, 0.4, 8.0])  # the last is far too long: backtracking shortens it
 def test_they_find_the_closed_form_of_a_gaussian_prior(boundary: str, solver, tau):
     blur, y, wanted = question(boundary)
-    found = walked(solver(blur, gaussian_prior, y, SIGMA, steps=4000, tau=tau), tolerance=1e-12)
+    found = solve(solver(blur, gaussian_prior, y, SIGMA, steps=4000, tau=tau), tolerance=1e-12)
     assert found.ended == "converged"
     torch.testing.assert_close(found.u, wanted, atol=1e-6, rtol=0)
 
@@ -63,7 +63,7 @@ def test_the_regularised_inverse_is_one(boundary: str):
 
 def test_momentum_is_faster():
     blur, y, _ = question("circular")
-    steps = [walked(solver(blur, gaussian_prior, y, SIGMA, steps=4000), tolerance=1e-8).steps for solver in (ista, fista)]
+    steps = [solve(solver(blur, gaussian_prior, y, SIGMA, steps=4000), tolerance=1e-8).steps for solver in (ista, fista)]
     assert steps[1] < steps[0] / 2
 
 
@@ -123,22 +123,22 @@ def test_divergence_is_noticed_and_the_best_is_kept():
     runaway = proximal_gradient(
         blur, lambda v, sigma: 1.5 * v, y, SIGMA, accelerated=True, steps=200, backtracking=False, restart=False
     )
-    found = walked(runaway)
+    found = solve(runaway)
     assert found.ended == "diverged" and found.steps < 200
     assert found.residuals[found.steps - 1] == min(found.residuals)
     broken = (
         Iterate(n, torch.full((1, 2, 2), float("nan") if n > 2 else 1.0), float("nan") if n > 2 else 1.0, 1.0)
         for n in range(1, 9)
     )
-    found = walked(broken)
+    found = solve(broken)
     assert (found.ended, found.steps) == ("diverged", 2) and torch.equal(found.u, torch.ones(1, 2, 2))
     with pytest.raises(DarkroomError, match="very first iterate"):
-        walked([Iterate(1, torch.full((1, 2, 2), float("nan")), float("nan"), 1.0)])
+        solve([Iterate(1, torch.full((1, 2, 2), float("nan")), float("nan"), 1.0)])
 
 
 def test_what_explains_the_picture_up_to_its_noise_is_enough():
     blur, y, _ = question("circular")
-    found = walked(ista(blur, lambda v, sigma: v, blur(y), SIGMA, steps=4000), enough=0.01)
+    found = solve(ista(blur, lambda v, sigma: v, blur(y), SIGMA, steps=4000), enough=0.01)
     assert found.ended == "explained" and found.residuals[-1] <= 0.01 < found.residuals[-2]
 
 
@@ -173,11 +173,11 @@ def test_a_real_photograph_becomes_sharper(boundary: str):
     clean = to_float(embedded("heldout", grey=True)[0][:, 90:218, 130:290])
     pair = BlurredPair(torch.ones(7, 9), 2.55, boundary)(clean, generator(1))
     blur, sigma = Blur(torch.ones(7, 9), 128, 160, boundary), 2.55 / 255
-    before = psnr(extended(blur, pair.source), clean)
-    linear, counting = wiener(blur, pair.source, sigma), richardson_lucy(blur, pair.source)
+    before = psnr(extended(blur, pair.input), clean)
+    linear, counting = wiener(blur, pair.input, sigma), richardson_lucy(blur, pair.input)
     assert linear.shape == counting.shape == clean.shape
     assert psnr(linear, clean) > before + 2 and psnr(counting, clean) > before + 1.5
-    start = extended(blur, pair.source)
-    learned = walked(half_quadratic(blur, total_variation, pair.source, sigma, start=start))
+    start = extended(blur, pair.input)
+    learned = solve(half_quadratic(blur, total_variation, pair.input, sigma, start=start))
     assert learned.ended == "steps" and psnr(learned.u, clean) > psnr(linear, clean) + 0.3
     assert np.isfinite(learned.residuals).all()

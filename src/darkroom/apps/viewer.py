@@ -173,7 +173,7 @@ class Viewer:
         with client.atomic():
             client.camera.up_direction = self.up
             client.camera.position = centre
-            client.camera.look_at = centre + away * ahead
+            client.camera.prepare = centre + away * ahead
             client.camera.fov = float(2 * np.arctan(camera.height / (2 * camera.fy)))
 
     def _again(self) -> None:
@@ -199,14 +199,14 @@ class Viewer:
         seen = camera_of(camera.wxyz, camera.position, camera.fov, camera.aspect, width)
         begun = time.monotonic()
         with self._lock:
-            picture = self.picture(seen)
+            image = self.image(seen)
         taken = time.monotonic() - begun
         self.rate = 0.5 * self.rate + 0.5 * taken / (seen.width * seen.height)
-        person.client.scene.set_background_image(picture, format="jpeg", jpeg_quality=90)
+        person.client.scene.set_background_image(image, format="jpeg", jpeg_quality=90)
         person.shown = width
         self._words.content = f"step {self.step} · {seen.width} × {seen.height} in {taken:.2f} s"
 
-    def picture(self, camera: Camera) -> np.ndarray:
+    def image(self, camera: Camera) -> np.ndarray:
         """What a camera sees, as the page is to show it: (height, width, 3) bytes."""
         colour, depth, opacity = self.method.view(camera)
         if self._shows.value == "depth":
@@ -226,7 +226,7 @@ def camera_of(wxyz: Any, position: Any, fov: float, aspect: float, width: int) -
 
 
 def width_for(seconds: float, rate: float, aspect: float, greatest: int) -> int:
-    """The width of a picture that takes so many seconds, in steps of a quarter so that it does not flicker."""
+    """The width of an image that takes so many seconds, in steps of a quarter so that it does not flicker."""
     wanted = (seconds / rate * aspect) ** 0.5
     stepped = SMALLEST * 1.25 ** int(np.log(max(1.0, wanted / SMALLEST)) / np.log(1.25))
     return max(SMALLEST, min(int(stepped), greatest))

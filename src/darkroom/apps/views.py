@@ -1,4 +1,4 @@
-"""Views of a learned scene as files: pictures of given cameras, films of a flight, colour and depth."""
+"""Views of a learned scene as files: images of given cameras, films of a flight, colour and depth."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,28 +10,28 @@ from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import replacing
-from darkroom.core.images import Picture, to_uint8, write
+from darkroom.core.images import ImageFile, to_uint8, write
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.radiance.cameras import Camera
 from darkroom.radiance.scenes import View
 
-Watched = Callable[[Sequence[Any]], Iterable[Any]]
+Progress_ = Callable[[Sequence[Any]], Iterable[Any]]
 """Passes items through and shows how far it is."""
 
 
-def pictures(method: RadianceMethod, views: Sequence[View], folder: Path, watched: Watched = iter) -> None:
+def images(method: RadianceMethod, views: Sequence[View], folder: Path, progress: Progress_ = iter) -> None:
     """Write `<folder>/<name>.png` and `<folder>/depth/<name>.png` for every view.
 
     Raises:
         DarkroomError: the disk is full; what was written is whole.
     """
-    for view in watched(views):
+    for view in progress(views):
         colour, depth, opacity = method.view(view.camera)
-        write(folder / f"{view.name}.png", Picture(colour.clamp(0, 1).cpu()))
-        write(folder / "depth" / f"{view.name}.png", Picture(shown_depth(depth, opacity, method)))
+        write(folder / f"{view.name}.png", ImageFile(colour.clamp(0, 1).cpu()))
+        write(folder / "depth" / f"{view.name}.png", ImageFile(shown_depth(depth, opacity, method)))
 
 
-def film(method: RadianceMethod, cameras: Sequence[Camera], output: Path, rate: int = 24, watched: Watched = iter) -> Path:
+def film(method: RadianceMethod, cameras: Sequence[Camera], output: Path, rate: int = 24, progress: Progress_ = iter) -> Path:
     """Write `output` and, beside it, `<name>_depth.mp4`; returns the latter. Sizes are rounded down to even numbers.
 
     Raises:
@@ -53,7 +53,7 @@ def film(method: RadianceMethod, cameras: Sequence[Camera], output: Path, rate: 
         ]
         for writer in writers:
             writer.send(None)
-        for camera in watched(cameras):
+        for camera in progress(cameras):
             colour, depth, opacity = method.view(camera)
             for writer, frame in zip(writers, (colour.cpu(), shown_depth(depth, opacity, method)), strict=True):
                 writer.send(to_uint8(frame.clamp(0, 1)).permute(1, 2, 0).contiguous().numpy())

@@ -24,7 +24,7 @@ from darkroom.solvers.deblur import Solver
 
 
 def command(arguments: list[str]) -> None:
-    """Restore a picture or a folder of pictures."""
+    """Restore an image or a folder of images."""
 
     def restore(
         source: Annotated[Path, tyro.conf.Positional],
@@ -40,15 +40,15 @@ def command(arguments: list[str]) -> None:
         precision: Literal["auto", "32", "bf16"] = "auto",
         accelerator: Accelerator = "auto",
     ) -> None:
-        """Restore a picture, or every picture of a folder; size, depth, transparency and folders are kept.
+        """Restore an image, or every image of a folder; size, depth, transparency and folders are kept.
 
         Example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo
 
-        With --kernel, a blurred picture is made sharp: the denoiser serves as the prior of a deconvolution.
+        With --kernel, a blurred image is made sharp: the denoiser serves as the prior of a deconvolution.
 
-        Example: darkroom apply shaken.png -o sharp.png --weights runs/dncnn/nonblind --kernel levin09_kernels.npz:k1 --sigma 2.55
+        Example: darkroom apply shaken.png -o sharp.png --weights runs/dncnn/noise_conditional --kernel levin09_kernels.npz:k1 --sigma 2.55
 
-        With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no pictures are needed),
+        With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no images are needed),
         and OUTPUT a folder; or SOURCE is the word flight, and OUTPUT a film.
 
         Example: darkroom apply transforms_test.json -o views/ --weights runs/dvgo/laptop
@@ -56,14 +56,14 @@ def command(arguments: list[str]) -> None:
         Example: darkroom apply flight -o flight.mp4 --weights runs/dvgo/laptop --size 400
 
         Args:
-            source: A picture, or a folder of pictures; for a scene a transforms file, or the word flight.
+            source: An image, or a folder of images; for a scene a transforms file, or the word flight.
             output: Where the answer goes: a file for a file, a folder for a folder.
             weights: A run's folder, a weights file of Darkroom's, or somebody else's checkpoint (.pth).
             sigma: Noise level (0-255 scale), for a network that is told it, or for --kernel; by default it is estimated.
-            kernel: Blur kernel, a picture, .npy, .txt, or .npz (FILE:NAME where it holds several).
+            kernel: Blur kernel, an image, .npy, .txt, or .npz (FILE:NAME where it holds several).
             solver: How to deblur: hqs (half-quadratic splitting), ista or fista.
             steps: Steps of the solver.
-            memory: MiB that the network's activations may take; a large picture is cut into tiles accordingly.
+            memory: MiB that the network's activations may take; a large image is cut into tiles accordingly.
             size: Width of a scene's views in pixels; by default the cameras' own.
             frames: Of a scene's flight.
             precision: auto takes bfloat16 where the hardware has it and a check on these weights allows it.
@@ -86,7 +86,7 @@ def command(arguments: list[str]) -> None:
             console=console,
             disable=not console.is_terminal,
         ) as bar:
-            files, tiles = bar.add_task("pictures", total=len(pairs)), bar.add_task("steps" if kernel else "tiles")
+            files, tiles = bar.add_task("images", total=len(pairs)), bar.add_task("steps" if kernel else "tiles")
             for done in apply(restorer, pairs, lambda n, total: bar.update(tiles, completed=n, total=total)):
                 bar.update(files, advance=1)
                 failed += done.error is not None
@@ -95,18 +95,18 @@ def command(arguments: list[str]) -> None:
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
         arithmetic = f"bfloat16 (PSNR moved by {restorer.difference:.4f} dB in the check)" if restorer.bf16 else "float32"
         console.print(
-            f"{len(pairs) - failed} of {len(pairs)} pictures restored in {arithmetic} on {device_name(device)}",
+            f"{len(pairs) - failed} of {len(pairs)} images restored in {arithmetic} on {device_name(device)}",
             highlight=False,
             soft_wrap=True,
         )
         if failed:
-            raise DarkroomError(f"{failed} of {len(pairs)} pictures could not be restored; the reasons stand above")
+            raise DarkroomError(f"{failed} of {len(pairs)} images could not be restored; the reasons stand above")
 
     parse(restore, arguments, "apply")
 
 
 def _views(source: Path, output: Path, weights: Path, size: int, frames: int, accelerator: Accelerator) -> None:
-    """Render cameras of a file to pictures, or a flight to a film."""
+    """Render cameras of a file to images, or a flight to a film."""
     device = chosen(accelerator)
     method = lookup.scene(weights)[0].to(device)
     if str(source) == "flight":
@@ -115,7 +115,7 @@ def _views(source: Path, output: Path, weights: Path, size: int, frames: int, ac
         cameras = paths.flight(method.space, frames)
         if size:
             cameras = [camera.of_width(size) for camera in cameras]
-        beside = views.film(method, cameras, output, watched=lambda items: counted("frames", items, len(items)))
+        beside = views.film(method, cameras, output, progress=lambda items: counted("frames", items, len(items)))
         print(f"{output}, depth in {beside}: {frames} frames on {device_name(device)}")
         return
     asked, remarks = blender.frames(source, size, needed=False)
@@ -123,5 +123,5 @@ def _views(source: Path, output: Path, weights: Path, size: int, frames: int, ac
         print(f"darkroom: {remark}", file=sys.stderr)
     if output.exists() and not output.is_dir():
         raise DarkroomError(f"views go to a folder; {output} is a file")
-    views.pictures(method, asked, output, watched=lambda items: counted("views", items, len(items)))
+    views.images(method, asked, output, progress=lambda items: counted("views", items, len(items)))
     print(f"{output}: {len(asked)} views and their depth on {device_name(device)}")

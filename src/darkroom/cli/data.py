@@ -18,7 +18,7 @@ from darkroom.core.paths import data_root
 from darkroom.data import download
 from darkroom.data import noisy_pairs as pairing
 from darkroom.data.catalogue import CATALOGUE, Entry, entry
-from darkroom.data.photographs import named
+from darkroom.data.named_sets import named
 from darkroom.operators.noise import Blocky, Gaussian
 from darkroom.radiance import blender, motion, tabletop
 from darkroom.radiance.alignment import compared
@@ -50,7 +50,7 @@ def command(arguments: list[str]) -> None:
             print(f"in {download.get(wanted, progress=bar, say=print)}")
 
     def check(name: Annotated[str, tyro.conf.Positional]) -> None:
-        """Count a dataset's pictures and decode every one of them.
+        """Count a dataset's images and decode every one of them.
 
         Example: darkroom data check bsds500
 
@@ -59,7 +59,7 @@ def command(arguments: list[str]) -> None:
         """
         wanted = entry(name)
         count = wanted.check()
-        print(f"{wanted.title}: complete, {count} readable pictures in {wanted.place()}")
+        print(f"{wanted.title}: complete, {count} readable images in {wanted.place()}")
 
     if arguments[:1] == ["make"]:
         _make(arguments[1:])
@@ -78,20 +78,20 @@ def _poses(
     """Find where photographs were taken (structure from motion by COLMAP), and write transforms.json beside them.
 
     The photographs, all of one camera, lie in FOLDER, FOLDER/images or FOLDER/train. If their lens distorts, copies without
-    distortion are written to FOLDER/straightened. Afterwards: darkroom train dvgo photographs --scene FOLDER
+    distortion are written to FOLDER/undistorted. Afterwards: darkroom train dvgo photographs --scene FOLDER
 
     Example: darkroom data poses my/photos
 
     Args:
         folder: The photographs.
         matching: exhaustive compares all with all, sequential neighbours by name; auto takes the latter for more than 80.
-        lens: radial estimates how the lens distorts; pinhole does not; auto does, but for pictures with transparent parts.
+        lens: radial estimates how the lens distorts; pinhole does not; auto does, but for images with transparent parts.
         known: A folder whose transforms files tell where the same photographs were taken: print how far off the found are.
         seed: Of the sampling; results still vary a little.
     """
     photographs = motion.photographs_of(folder)
     found = motion.structure_from_motion(photographs, matching, lens, say=lambda line: print(line, flush=True), seed=seed)
-    target = motion.write(folder, found, lambda views: counted("pictures straightened", views, len(found.views)))
+    target = motion.write(folder, found, lambda views: counted("images undistorted", views, len(found.views)))
     print(
         f"{len(found.views)} of {len(photographs)} photographs found their place; reprojection error {found.error:.2f} pixels"
     )
@@ -132,11 +132,11 @@ def _make(arguments: list[str]) -> None:
         Args:
             output: The folder to write.
             views: To learn from.
-            size: Width and height of the pictures.
-            held_out: Views to validate, and as many to judge by.
+            size: Width and height of the images.
+            held_out: Views to validate, and as many to evaluation by.
         """
         total = views + 2 * held_out
-        tabletop.write(output, views, size, held_out, watched=lambda cameras: counted("views", cameras, total))
+        tabletop.write(output, views, size, held_out, progress=lambda cameras: counted("views", cameras, total))
         print(f"{output}: {views} + {held_out} + {held_out} views of {size}x{size} pixels")
 
     def noisy_pairs(
@@ -148,9 +148,9 @@ def _make(arguments: list[str]) -> None:
         targets: Literal["noisy", "clean"] = "noisy",
         seed: int = 0,
     ) -> None:
-        """Make pairs of small pictures, two noisy copies each (or a noisy and a clean one), in one file.
+        """Make pairs of small images, two noisy copies each (or a noisy and a clean one), in one file.
 
-        A small picture is a random square of a picture of the folder, of any side from SIZE up to the whole picture,
+        A small image is a random square of an image of the folder, of any side from SIZE up to the whole image,
         reduced to SIZE x SIZE pixels. Each copy has noise of its own, zero-mean Gaussian, and is then clipped and rounded
         to 8 bits: "blocky" adds to every pixel a number of deviation 25 and to every square of 2x2, 4x4 and 8x8
         pixels one of deviation 15 (0-255 scale); "white" adds to every pixel a number of deviation 25.
@@ -161,30 +161,28 @@ def _make(arguments: list[str]) -> None:
         Example: darkroom data make noisy-pairs --from bsd68 --targets clean --count 1000 -o val_data.pkl
 
         Args:
-            from_: A folder of pictures, or a known set: embedded, embedded-heldout, bsds500 (all but BSD68), bsd68 and the like.
+            from_: A folder of images, or a known set: embedded, embedded-heldout, bsds500 (all but BSD68), bsd68 and the like.
             output: The file to write.
             count: How many pairs.
-            size: Side of the small pictures.
+            size: Side of the small images.
             noise: The noise model; see above.
-            targets: noisy to learn from, clean to be judged by.
-            seed: Pair n depends on it and on n alone.
+            targets: noisy to learn from, clean to be evaluated by.
+            seed: Example n depends on it and on n alone.
         """
-        pictures = named(from_)
-        len(pictures)
+        images = named(from_)
+        len(images)
         model = Blocky(((1, 25.0), (2, 15.0), (4, 15.0), (8, 15.0))) if noise == "blocky" else Gaussian(25.0)
         pairs = pairing.noisy_pairs(
-            pictures,
+            images,
             model,
             count=count,
             size=size,
             targets=targets,
             seed=seed,
-            watched=lambda numbers: counted("pairs", numbers, count),
+            progress=lambda numbers: counted("pairs", numbers, count),
         )
         pairing.write(output, pairs)
-        print(
-            f"{output}: {count} pairs of {size}x{size} pixels from {len(pictures)} pictures, noise {noise}, targets {targets}"
-        )
+        print(f"{output}: {count} pairs of {size}x{size} pixels from {len(images)} images, noise {noise}, targets {targets}")
 
     _chosen(
         {"noisy-pairs": noisy_pairs, "scene": scene},

@@ -13,7 +13,7 @@ def command(arguments: list[str]) -> None:
     """Train a denoiser on embedded photographs, and report on it."""
 
     def show(out: Path = Path("runs"), fresh: bool = False, open_: Annotated[bool, tyro.conf.arg(name="open")] = False) -> None:
-        """Train DnCNN on photographs that come with the installation, judge it on others, write the report.
+        """Train DnCNN on photographs that come with the installation, evaluation it on others, write the report.
 
         Example: darkroom demo --open
 
@@ -25,6 +25,6 @@ def command(arguments: list[str]) -> None:
         train.command(["dncnn", "laptop", "--out", str(out), *(["--fresh"] if fresh else [])])
         folder = out / "dncnn" / "laptop"
         report.command([str(folder), *(["--open"] if open_ else [])])
-        print(f"denoise a picture of yours: darkroom apply PICTURE -o clean.png --weights {folder}")
+        print(f"denoise an image of yours: darkroom apply PICTURE -o clean.png --weights {folder}")
 
     parse(show, arguments, "demo")

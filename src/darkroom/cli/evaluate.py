@@ -14,10 +14,10 @@ from darkroom.cli.progress import counted
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_json_lines
 from darkroom.core.method import Predict
-from darkroom.data.photographs import judging
-from darkroom.data.pictures import Pictures
+from darkroom.data.image_set import ImageSet
+from darkroom.data.named_sets import evaluation_images
 from darkroom.engine.evaluate import Result, answers, summarise
-from darkroom.engine.run import Judge, spelled
+from darkroom.engine.run import Evaluation
 from darkroom.engine.train import device_name
 from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr
@@ -28,9 +28,9 @@ from darkroom.report.collect import Protocol
 
 
 def command(arguments: list[str]) -> None:
-    """Judge weights on pictures."""
+    """Evaluation weights on images."""
 
-    def judge(
+    def evaluation(
         weights: Annotated[tuple[Path, ...], tyro.conf.Positional],
         data: str | None = None,
         sigma: Annotated[tuple[float, ...], tyro.conf.arg(metavar="S [S ...]")] = (15.0, 25.0, 50.0),
@@ -40,9 +40,9 @@ def command(arguments: list[str]) -> None:
         accelerator: Accelerator = "auto",
         output: Path | None = None,
     ) -> None:
-        """Judge weights by the protocol of the published tables, several in one table.
+        """Evaluation weights by the protocol of the published tables, several in one table.
 
-        A network that enlarges is judged on reduced pictures (PSNR and SSIM on luma, border cropped), any other as a
+        A network that enlarges is evaluated on reduced images (PSNR and SSIM on luma, border cropped), any other as a
         denoiser (Gaussian noise, PSNR and SSIM over all channels).
 
         Example: darkroom evaluate runs/safmn/x2 their_esrgan_x2.pth --data set5
@@ -51,11 +51,11 @@ def command(arguments: list[str]) -> None:
 
         Args:
             weights: Runs' folders, weights files of Darkroom's, or other people's checkpoints (.pth, .safetensors).
-            data: Pictures: embedded, bsd68, set5 and the like, or a folder; by default bsd68, or set5 to be enlarged.
+            data: ImageSet: embedded, bsd68, set5 and the like, or a folder; by default bsd68, or set5 to be enlarged.
             sigma: Noise levels on the 0-255 scale.
-            quantised: Clip the noisy picture and round it to 8 bits.
-            reduction: How pictures are reduced; matlab is the published tables' bicubic.
-            baselines: Judge all classical denoisers too.
+            quantised: Clip the noisy image and round it to 8 bits.
+            reduction: How images are reduced; matlab is the published tables' bicubic.
+            baselines: Evaluation all classical denoisers too.
             accelerator: What to compute on.
             output: Also write the numbers, one JSON object a line.
         """
@@ -68,45 +68,45 @@ def command(arguments: list[str]) -> None:
             said = "; ".join(f"{name}: x{n.scale}, {n.channels} channel(s)" for name, n in networks.items())
             raise DarkroomError(f"these weights answer different questions and fit no table together: {said}")
         ((scale, channels),) = kinds
-        pictures = judging(data or ("bsd68" if scale == 1 else "set5"), grey=channels == 1)
-        len(pictures)
+        images = evaluation_images(data or ("bsd68" if scale == 1 else "set5"), grey=channels == 1)
+        len(images)
         device = chosen(accelerator)
         table = _Table()
         for name, network in networks.items():
             predict = Regression(network, half_squared_error).to(device).predict
-            judges = (
-                _enlarging(pictures, scale, reduction)
+            evaluations = (
+                _enlarging(images, scale, reduction)
                 if scale > 1
-                else denoising.judges(pictures, sigma, quantised=quantised, told=network.nonblind)
+                else denoising.evaluations(images, sigma, quantised=quantised, noise_conditional=network.noise_conditional)
             )
-            for judge_ in judges:
-                table.ask(name, predict, judge_, device)
-        for judge_ in judges:
-            for name, baseline in judge_.baselines.items():
+            for evaluation_ in evaluations:
+                table.ask(name, predict, evaluation_, device)
+        for evaluation_ in evaluations:
+            for name, baseline in evaluation_.baselines.items():
                 if scale > 1 or baselines or name == "noisy input":
-                    table.ask(name, baseline, judge_, torch.device("cpu"))
+                    table.ask(name, baseline, evaluation_, torch.device("cpu"))
         colours = "grey" if channels == 1 else "colour"
-        table.show(f"{pictures.name}, {len(pictures)} pictures, {colours}, on {device_name(device)}", list(networks))
-        for metric in judges[0].metrics:
+        table.show(f"{images.name}, {len(images)} images, {colours}, on {device_name(device)}", list(networks))
+        for metric in evaluations[0].metrics:
             print(metric.definition)
-        print(f"Question: {judges[0].degrade if scale > 1 else _spoken(quantised)}")
+        print(f"Question: {evaluations[0].degrade if scale > 1 else _spoken(quantised)}")
         if output:
             write_json_lines(output, table.lines)
 
-    parse(judge, arguments, "evaluate")
+    parse(evaluation, arguments, "evaluate")
 
 
-def _enlarging(pictures: Pictures, scale: int, reduction: Kernel) -> list[Judge]:
-    varied: dict[str, float | str] = {"scale": float(scale)}
+def _enlarging(images: ImageSet, scale: int, reduction: Kernel) -> list[Evaluation]:
+    variant: dict[str, float | str] = {"scale": float(scale)}
     if reduction != "matlab":
-        varied["reduction"] = reduction
+        variant["reduction"] = reduction
     metrics = (*super_resolution.metrics(scale), psnr)
-    return [Judge(pictures, ReducedPair(scale, reduction), metrics, varied, enlargements(scale))]
+    return [Evaluation(images, ReducedPair(scale, reduction), metrics, variant, enlargements(scale))]
 
 
 def _spoken(quantised: bool) -> str:
     how = "clipped and rounded to 8 bits" if quantised else "neither clipped nor rounded"
-    return f"Gaussian noise {how}; same seed for every picture."
+    return f"Gaussian noise {how}; same seed for every image."
 
 
 class _Table:
@@ -117,12 +117,12 @@ class _Table:
         self.cells: dict[str, dict[str, str]] = {}
         self.seconds: dict[str, float] = {}
 
-    def ask(self, name: str, predict: Predict, judge: Judge, device: torch.device) -> None:
-        said = " ".join([name, *spelled(judge.varied)])
-        results = summarise(name, judge, list(counted(said, answers(predict, judge, device), len(judge.pictures))))
-        for metric, result in zip(judge.metrics, results, strict=True):
+    def ask(self, name: str, predict: Predict, evaluation: Evaluation, device: torch.device) -> None:
+        said = " ".join([name, *spell_variant(evaluation.variant)])
+        results = summarise(name, evaluation, list(counted(said, answers(predict, evaluation, device), len(evaluation.images))))
+        for metric, result in zip(evaluation.metrics, results, strict=True):
             protocol = Protocol(**metric.described())
-            column = " · ".join([*spelled(judge.varied), protocol.heading])
+            column = " · ".join([*spell_variant(evaluation.variant), protocol.heading])
             self.cells.setdefault(name, {})[column] = protocol.format(result.value)
             self._keep(result, device)
 
@@ -132,7 +132,7 @@ class _Table:
 
     def show(self, title: str, mine: list[str]) -> None:
         columns = list(dict.fromkeys(column for cells in self.cells.values() for column in cells))
-        table = Table(Column("method", overflow="fold"), *columns, "seconds a picture", title=title)
+        table = Table(Column("method", overflow="fold"), *columns, "seconds an image", title=title)
         for name in sorted(self.cells, key=lambda name: name in mine):
             numbers = [self.cells[name].get(column, "") for column in columns]
             table.add_row(name, *numbers, f"{self.seconds[name]:.3f}", style="bold" if name in mine else None)

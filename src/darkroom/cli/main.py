@@ -12,10 +12,10 @@ USAGE = """usage: darkroom COMMAND [options]
 
   list        what can be trained, and what can be downloaded
   train       train a row of a recipe, or go on training it
-  evaluate    judge weights on pictures, by a named protocol
-  apply       restore a picture or a folder of pictures; render views of a scene
+  evaluate    evaluation weights on images, by a named protocol
+  apply       restore an image or a folder of images; render views of a scene
   view        walk around in a scene, in the browser
-  report      one page with tables, curves and pictures from runs
+  report      one page with tables, curves and images from runs
   data        datasets: list, get, check, make; poses of photographs
   demo        train a denoiser on embedded photographs and report on it
 

@@ -18,7 +18,7 @@ LINE_EVERY = 15.0
 
 
 class TrainingProgress:
-    """A bar with losses, pictures a second and time left on a terminal; a line now and then elsewhere.
+    """A bar with losses, images a second and time left on a terminal; a line now and then elsewhere.
 
     Args:
         run: what is trained.
@@ -29,7 +29,7 @@ class TrainingProgress:
         self.run, self.title = run, title
         self.console = Console(stderr=True)
         about = run.stream.describe()
-        self.count, self.unit = about["samples a step"], about.get("unit", "pictures")
+        self.count, self.unit = about["samples a step"], about.get("unit", "images")
         self.begun, self.first, self.said = time.monotonic(), -1, 0.0
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -57,7 +57,7 @@ class TrainingProgress:
         if self.first < 0:
             self.begun, self.first = now, record.step
         speed = (record.step - self.first) / max(now - self.begun, 1e-9)
-        losses = " ".join(f"{player} {loss:.4g}" for player, loss in record.losses.items())
+        losses = " ".join(f"{network} {loss:.4g}" for network, loss in record.losses.items())
         news = f"loss {losses} · {speed * self.count:.0f} {self.unit}/s"
         self.bar.update(self.task, completed=record.step, news=news)
         if not self.console.is_terminal and (now - self.said >= LINE_EVERY or record.step == self.run.steps):

@@ -22,7 +22,7 @@ def command(arguments: list[str]) -> None:
         ledger_file: Path | None = None,
         open_: Annotated[bool, tyro.conf.arg(name="open")] = False,
     ) -> None:
-        """Write one self-contained HTML page: ours beside published, curves, pictures, checklist.
+        """Write one self-contained HTML page: ours beside published, curves, images, checklist.
 
         Example: darkroom report basic_sr
 

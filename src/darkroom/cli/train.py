@@ -22,15 +22,15 @@ from darkroom.engine import sharding
 from darkroom.engine.fit import parameters
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.restore import has_fast_bf16
-from darkroom.engine.run import Run, spelled
-from darkroom.engine.train import Habits, device_name, prepared, train
+from darkroom.engine.run import Run
+from darkroom.engine.train import LoopOptions, device_name, prepared, train
 from darkroom.recipes import lookup
 from darkroom.report.collect import rows_below
 from darkroom.report.table import columns_of, lines_of, protocols_of
 
 
 @dataclass
-class Where:
+class RunOptions:
     """Where and how training runs; none of it belongs to the recipe."""
 
     out: Path = Path("runs")
@@ -90,14 +90,14 @@ def _every_row(rows: list[str], recipe: str, arguments: list[str]) -> None:
 def _one_row(recipe: str, row: str, arguments: list[str]) -> None:
     found = lookup.find(recipe)
     settings = with_defaults(found.recipe, lookup.row(recipe, row), "Settings")
-    both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", Where)])
+    both = dataclasses.make_dataclass("Train", [("settings", settings), ("where", RunOptions)])
     given = parse(both, arguments, f"train {recipe} {row}", description=found.__doc__)
     folder = run(recipe, row, dataclasses.asdict(given.settings), given.where)
     if is_first():
         _show_results(folder)
 
 
-def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFolder:
+def run(recipe: str, row: str, settings: dict[str, Any], where: RunOptions) -> RunFolder:
     """Train one row (or go on), in OUT/RECIPE/ROW."""
     built, left_out = prepared(lookup.build(recipe, settings))  # what is missing is to be known before training, not after
     fabric, precision = _fabric(where)
@@ -108,15 +108,17 @@ def run(recipe: str, row: str, settings: dict[str, Any], where: Where) -> RunFol
     fabric.launch()
     fabric.barrier()  # nobody looks into the folder before it has been claimed
     on_cuda = fabric.device.type == "cuda"
-    habits = Habits(workers=where.workers if where.workers is not None else 2 if on_cuda else 0, save_every=where.save_every)
+    options = LoopOptions(
+        workers=where.workers if where.workers is not None else 2 if on_cuda else 0, save_every=where.save_every
+    )
     with TrainingProgress(built, f"{recipe} {row}") if fabric.is_global_zero else Silence() as listener:
         for line in left_out:
             listener.say(line)
-        train(built, folder, fabric, config, habits, listener)
+        train(built, folder, fabric, config, options, listener)
     return folder
 
 
-def _fabric(where: Where) -> tuple[Fabric, str]:
+def _fabric(where: RunOptions) -> tuple[Fabric, str]:
     """Device, precision and processes; and the precision's name."""
     if where.devices < 1:
         raise DarkroomError(f"--devices {where.devices}: at least one is needed")
@@ -135,7 +137,7 @@ def _fabric(where: Where) -> tuple[Fabric, str]:
 
 
 def _description(
-    recipe: str, row: str, settings: dict[str, Any], built: Run, where: Where, fabric: Fabric, precision: str
+    recipe: str, row: str, settings: dict[str, Any], built: Run, where: RunOptions, fabric: Fabric, precision: str
 ) -> dict[str, Any]:
     """What `run.json` says beyond recipe, row and settings."""
     usual = lookup.row(recipe, row)
@@ -146,17 +148,17 @@ def _description(
         "device": device_name(fabric.device),
         "devices": where.devices,
         "precision": precision,
-        "parameters": {name: parameters(player) for name, player in built.method.players().items()},
+        "parameters": {name: parameters(network) for name, network in built.method.networks().items()},
         "training": built.stream.describe(),
-        "judged": [
+        "evaluated": [
             {
-                "set": judge.pictures.name,
-                "pictures": len(judge.pictures),
-                "degradation": str(judge.degrade),
-                "varied": dict(judge.varied),
-                "metrics": {metric.name: metric.described() for metric in judge.metrics},
+                "set": evaluation.images.name,
+                "images": len(evaluation.images),
+                "degradation": str(evaluation.degrade),
+                "variant": dict(evaluation.variant),
+                "metrics": {metric.name: metric.described() for metric in evaluation.metrics},
             }
-            for judge in built.judges
+            for evaluation in built.evaluations
         ],
         "versions": versions(),
     }
@@ -166,11 +168,11 @@ def _show_results(folder: RunFolder) -> None:
     """One small table for every set and every way of degrading it: methods down, metrics across."""
     rows = [dataclasses.replace(row, shared=row.changed) for row in rows_below([folder.path])]  # the command says it
     protocols, columns, console = protocols_of(rows), columns_of(rows), Console()
-    for what in dict.fromkeys((dataset, varied) for dataset, _, varied in columns):
+    for what in dict.fromkeys((dataset, variant) for dataset, _, variant in columns):
         mine = [column for column in columns if (column[0], column[2]) == what]
         headings = [protocols[column[1]].heading for column in mine]
-        table = Table("method", *headings, title=" · ".join([what[0], *spelled(dict(what[1]))]))
+        table = Table("method", *headings, title=" · ".join([what[0], *spell_variant(dict(what[1]))]))
         for line in lines_of(rows, mine):
             table.add_row(line.name, *line.numbers, style={"ours": "bold", "published": "italic"}.get(line.kind))
         console.print(table)
-    print(f"{folder.path}\nreport with pictures and curves: darkroom report {folder.path}")
+    print(f"{folder.path}\nreport with images and curves: darkroom report {folder.path}")

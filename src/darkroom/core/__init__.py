@@ -1,1 +1,1 @@
-"""What everything stands on: pictures, the method contract, errors, files, randomness, weights."""
+"""What everything stands on: images, the method contract, errors, files, randomness, weights."""

@@ -25,7 +25,7 @@ class Interrupted(DarkroomError):
 
 
 class Diverged(DarkroomError):
-    """A loss is not finite any more; the line names the player and the step."""
+    """A loss is not finite any more; the line names the network and the step."""
 
 
 @contextmanager

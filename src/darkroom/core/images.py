@@ -1,4 +1,4 @@
-"""Pictures at the door: the one place where files and integers meet float in [0, 1]."""
+"""Images at the door: the one place where files and integers meet float in [0, 1]."""
 
 import warnings
 from collections.abc import Callable
@@ -34,8 +34,8 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as a person keeps it: pixels, transparency, depth, and what the file said besides.
+class ImageFile:
+    """An image as a person keeps it: pixels, transparency, depth, and what the file said besides.
 
     Args:
         pixels: grey `(1, height, width)` or RGB `(3, height, width)`, float32 in [0, 1], upright.
@@ -66,7 +66,7 @@ def round_to_8_bits(pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 
 def to_grey(pixels: UInt8[Tensor, "3 height width"]) -> UInt8[Tensor, "1 height width"]:
-    """Luma of an 8-bit RGB picture, ITU-R BT.601: (299 R + 587 G + 114 B) / 1000, rounded to 8 bits.
+    """Luma of an 8-bit RGB image, ITU-R BT.601: (299 R + 587 G + 114 B) / 1000, rounded to 8 bits.
 
     The grey BSD68 of the denoising tables was made with these weights.
     """
@@ -74,8 +74,8 @@ def to_grey(pixels: UInt8[Tensor, "3 height width"]) -> UInt8[Tensor, "1 height 
     return ((299 * r + 587 * g + 114 * b + 500) // 1000).to(torch.uint8)[None]
 
 
-def read(path: Path) -> Picture:
-    """Read a picture file: 8 or 16 bits, grey or colour, with or without transparency, turned upright.
+def read(path: Path) -> ImageFile:
+    """Read an image file: 8 or 16 bits, grey or colour, with or without transparency, turned upright.
 
     Palettes and CMYK become RGB; of an animation, the first frame is taken.
 
@@ -97,12 +97,12 @@ def read(path: Path) -> Picture:
     tensor = to_float(_planes(array))
     bits = 16 if deep else 8
     if tensor.shape[0] in (2, 4):
-        return Picture(tensor[:-1], tensor[-1:], bits, metadata)
-    return Picture(tensor, None, bits, metadata)
+        return ImageFile(tensor[:-1], tensor[-1:], bits, metadata)
+    return ImageFile(tensor, None, bits, metadata)
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture, turned upright, from the head of its file.
+    """Width and height of an image, turned upright, from the head of its file.
 
     Raises:
         DarkroomError: the file is missing, broken, or of a kind that cannot be read.
@@ -113,7 +113,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def is_upright(path: Path) -> bool:
-    """Whether the first row of pixels in the file is the picture's uppermost; a camera held on its side only says so in EXIF.
+    """Whether the first row of pixels in the file is the image's uppermost; a camera held on its side only says so in EXIF.
 
     Raises:
         DarkroomError: the file is missing, broken, or of a kind that cannot be read.
@@ -129,7 +129,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def read_uint8(path: Path, *, grey: bool = False) -> UInt8[Tensor, "channel height width"]:
-    """Read a picture for training or judging: 8 bits, RGB (or grey), transparency dropped.
+    """Read an image for training or evaluating: 8 bits, RGB (or grey), transparency dropped.
 
     Raises:
         DarkroomError: the file is missing, broken, or of a kind that cannot be read.
@@ -143,35 +143,35 @@ def read_uint8(path: Path, *, grey: bool = False) -> UInt8[Tensor, "channel heig
     return pixels.expand(3, -1, -1).contiguous()
 
 
-def write(path: Path, picture: Picture) -> None:
-    """Write a picture in the format its name ends with, whole or not at all.
+def write(path: Path, image: ImageFile) -> None:
+    """Write an image in the format its name ends with, whole or not at all.
 
     16 bits and transparency are kept where the format can (PNG, TIFF; WebP keeps transparency).
 
     Raises:
-        DarkroomError: the ending is unknown, the format cannot hold the picture, or the disk is full.
+        DarkroomError: the ending is unknown, the format cannot hold the image, or the disk is full.
     """
     ending = path.suffix.lower()
     if ending not in WRITABLE:
         raise DarkroomError(f"cannot write {path}: {ending or 'no ending'!r} is not one of {', '.join(sorted(WRITABLE))}")
-    if picture.alpha is not None and ending in (".jpg", ".jpeg", ".bmp"):
+    if image.alpha is not None and ending in (".jpg", ".jpeg", ".bmp"):
         raise DarkroomError(f"cannot write {path}: this format holds no transparency; give a name ending in .png")
-    deep = picture.bits == 16 and ending in (".png", ".tif", ".tiff")
-    array = _array(picture, deep)
+    deep = image.bits == 16 and ending in (".png", ".tif", ".tiff")
+    array = _array(image, deep)
     with replacing(path) as temporary:
         if deep:
             _write_deep(temporary, array, ending)
         else:
             format_ = WRITABLE[ending]
-            image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-            options = {} if format_ == "BMP" else picture.metadata
-            image.save(temporary, format=format_, **_QUALITY.get(format_, {}), **options)
+            encoded = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+            options = {} if format_ == "BMP" else image.metadata
+            encoded.save(temporary, format=format_, **_QUALITY.get(format_, {}), **options)
 
 
-def _array(picture: Picture, deep: bool) -> np.ndarray:
-    """(height, width, channel) as the file holds it; made in strips, so that a large picture is not held twice more."""
-    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    height, width = picture.pixels.shape[1:]
+def _array(image: ImageFile, deep: bool) -> np.ndarray:
+    """(height, width, channel) as the file holds it; made in strips, so that a large image is not held twice more."""
+    planes = [image.pixels] if image.alpha is None else [image.pixels, image.alpha]
+    height, width = image.pixels.shape[1:]
     array = np.empty((height, width, sum(map(len, planes))), np.uint16 if deep else np.uint8)
     for top in range(0, height, 256):
         strip = torch.cat([plane[:, top : top + 256] for plane in planes]).permute(1, 2, 0)
@@ -256,7 +256,7 @@ class _said_in_one_line:  # noqa: N801  (reads as a phrase where it is used)
         if isinstance(error, DarkroomError) and str(self.path) not in str(error):
             raise DarkroomError(f"{self.path}: {error}") from error
         if isinstance(error, FileNotFoundError):
-            raise DarkroomError(f"no picture at {self.path}") from error
+            raise DarkroomError(f"no image at {self.path}") from error
         if isinstance(error, Exception) and not isinstance(error, DarkroomError):
-            reason = "not a picture, or a broken one" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+            reason = "not an image, or a broken one" if isinstance(error, Image.UnidentifiedImageError) else str(error)
             raise DarkroomError(f"{self.path} cannot be read: {reason}") from error

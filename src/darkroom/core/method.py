@@ -1,4 +1,4 @@
-"""The contract between a paper's training rule and the engine."""
+"""The contract between a paper's training rule and the training loop."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -7,55 +7,75 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 
-class Pair(NamedTuple):
-    """What a network is shown, and what it should have answered.
+class Example(NamedTuple):
+    """An input, the target that belongs to it, and what the network is conditioned on.
 
     Args:
-        source: what is known, for example a noisy picture, `(batch, channel, height, width)` in [0, 1].
-        target: what is wanted, same convention; a judge compares with it, a method may learn from it.
-        given: what else the network is told, in its argument order, for example the noise level `(batch,)`.
+        input: what the network is given, for example a noisy image `(batch, channel, height, width)` in [0, 1].
+        target: the ground truth, or whatever a loss compares with; same convention.
+        condition: further arguments of the network, in its order, for example the noise level `(batch,)`.
     """
 
-    source: Tensor
+    input: Tensor
     target: Tensor
-    given: tuple[Tensor, ...] = ()
+    condition: tuple[Tensor, ...] = ()
 
 
-Predict = Callable[[Pair], Tensor]
-"""Answers a batch: a method's `predict`, or something that was not trained."""
+Predict = Callable[[Example], Tensor]
+"""A batch to its prediction: a method's `predict`, or a baseline."""
 
-Walk = Callable[[Pair], Iterator[Tensor]]
-"""Approaches its answer: a method's `iterates`."""
+Iterate = Callable[[Example], Iterator[Tensor]]
+"""A batch to a sequence of improving predictions: a method's `iterates`, or a solver."""
 
 
 class Method(nn.Module, ABC):
-    """One paper's training rule: its players, and the losses they minimise in the order they move.
+    """One paper's training rule: its networks, and their losses in the order of their optimizer steps.
 
-    `fit` walks the generator returned by `turns`: it takes `(player, loss)`, clears that player's
-    gradients, back-propagates, steps its optimizer and resumes the generator. A network that moves
-    five times is a `for` loop; a picture made once and used by two players is a local variable.
+    `fit` takes `(network, loss)` from the generator that `losses` returns, back-propagates to the parameters of that network
+    alone, steps its optimizer, and resumes the generator. A discriminator that takes five steps is a `for` loop; an image
+    generated once and used by two losses is a local variable. Networks are the method's own modules: precision and
+    several processes are the affair of the loop.
+
+    Example:
+        >>> import torch
+        >>> class LeastSquares(Method):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.network = nn.Conv2d(3, 3, 3, padding=1)
+        ...     def networks(self):
+        ...         return {"network": self.network}
+        ...     def losses(self, batch, step):
+        ...         yield "network", (self.network(batch.input) - batch.target).square().mean()
+        ...     def predict(self, batch):
+        ...         return self.network(batch.input)
+        >>> batch = Example(torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8))
+        >>> [name for name, loss in LeastSquares().losses(batch, 0)]
+        ['network']
     """
 
+    batches_per_step: int = 1
+    """Batches that a step draws. With more than one, `losses` is given a list of them."""
+
     @abstractmethod
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         """The modules that an optimizer trains, by the name of the attribute that holds them."""
 
     @abstractmethod
-    def turns(self, batch: Any, step: int) -> Iterator[tuple[str, Tensor]]:
-        """Yield `(player, loss)` in the order the players move; `step` counts from 0."""
+    def losses(self, batch: Any, step: int) -> Iterator[tuple[str, Tensor]]:
+        """Yield `(name of a network, loss)` in the order of the optimizer steps; `step` counts from 0."""
 
     @abstractmethod
     def predict(self, batch: Any) -> Tensor:
-        """The method's answer for a batch, as it is judged."""
+        """The prediction for a batch, as it is evaluated."""
 
     def iterates(self, batch: Any) -> Iterator[Tensor]:
-        """The answer as it is approached, for a method that walks there; the last one is `predict`'s."""
+        """Predictions in the order in which an iterative method finds them; the last one is `predict`'s."""
         yield self.predict(batch)
 
     def after_step(self, step: int) -> Collection[str]:
-        """Move what no optimizer moves (targets, grids); return the names of players that were replaced."""
+        """Update what no optimizer updates (target networks, grids); return the names of networks that were replaced."""
         return ()
 
-    def news(self) -> Collection[str]:
-        """What a person should know of this step, a line each: a start that failed and was begun anew, a grid that grew."""
+    def messages(self) -> Collection[str]:
+        """Lines for the log about this step: a restart after a collapse, a grid that grew."""
         return ()

@@ -1,4 +1,4 @@
-"""Where things lie: the data root, and the pictures that come with installed packages."""
+"""Where things lie: the data root, and the images that come with installed packages."""
 
 import importlib.util
 import os

@@ -1,32 +1,33 @@
-"""The contract between what is learned from and the engine."""
+"""The contract between training data and the training loop."""
 
 from typing import Any, Protocol, runtime_checkable
+
+from darkroom.core.record import DataRecord
 
 
 @runtime_checkable
 class Stream(Protocol):
-    """An endless, stateless source of samples.
+    """An endless, stateless source of training samples.
 
-    `sample(step, index)` is a function: whoever asks, whenever and in whatever order, gets the same. So a
-    resumed run needs only the step, the number of workers changes nothing, and N processes that each
-    take a part of the batch see together what one process would.
+    `sample(step, index)` is a function of its arguments and the stream's seed. So a resumed run needs only the step, the number
+    of workers changes nothing, and N processes that each take a part of the batch see together what one process would.
     """
 
-    batch: int
+    batch_size: int
 
     def sample(self, step: int, index: int) -> Any:
-        """Sample `index` (below `batch`) of the batch that step `step` sees."""
+        """Sample `index` of step `step`; batch k of a step holds the indices from k · batch_size on."""
 
     def open(self) -> None:
-        """Check that the data is there and bring it into memory, before workers are started."""
+        """Check that the data is there and read it into memory, before workers are started."""
 
-    def arrived(self, batch: Any) -> Any:
-        """The batch, once it lies on the device; where a sample only names a part of something large that is held there, that part."""
+    def on_device(self, batch: Any) -> Any:
+        """Finish a batch on the training device, for samples that only index data held there."""
         return batch
 
-    def describe(self) -> dict[str, Any]:
-        """What a reader wants to know of the data, for the run's record.
+    def describe(self) -> DataRecord:
+        """What a run records of its training data; called after `open`."""
 
-        It has "set", "pictures", "samples a step", "sample" and "degradation", and may have "unit" (what samples are called),
-        "split" (how what is judged is kept apart) and "remarks".
-        """
+    def digests(self) -> dict[str, str]:
+        """A digest of the content of every training image by its name; empty where that cannot be compared."""
+        return {}

@@ -1,1 +1,1 @@
-"""Pictures in their official layouts, training streams, and the catalogue of downloads."""
+"""Images in their official layouts, training streams, and the catalogue of downloads."""

@@ -1,7 +1,7 @@
 """BSDS500 (Arbeláez, Maire, Fowlkes, Malik 2011) in its official layout, split as denoising and super-resolution do.
 
-Denoising keeps the classic BSD68 (Roth & Black 2009) for judging, the other 432 pictures are for training.
-Super-resolution keeps BSD100 for judging: the test pictures of BSDS300, which are `val` here; the other 400
+Denoising keeps the classic BSD68 (Roth & Black 2009) for evaluating, the other 432 images are for training.
+Super-resolution keeps BSD100 for evaluating: the test images of BSDS300, which are `val` here; the other 400
 are for training. All of BSD68 lies in BSD100.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import data_root
-from darkroom.data.pictures import Pictures, files_below
+from darkroom.data.image_set import ImageSet, files_below
 
 BSD68 = frozenset(
     [
@@ -85,16 +85,16 @@ BSD68 = frozenset(
         "351093",
     ]
 )
-"""The 68 pictures by number; all of them lie in `val`."""
+"""The 68 images by number; all of them lie in `val`."""
 
 
-def bsds500(split: Literal["432", "68", "400", "100"], *, grey: bool = False) -> Pictures:
+def bsds500(split: Literal["432", "68", "400", "100"], *, grey: bool = False) -> ImageSet:
     """BSDS500 without BSD68 ("432"), BSD68 ("68"), BSDS500 without BSD100 ("400"), or BSD100 ("100").
 
     Read from `BSDS500/data/images/{train,val,test}` below the data root.
     """
     names = {"432": "bsds432", "68": "bsd68" if grey else "cbsd68", "400": "bsds400", "100": "bsd100"}
-    return Pictures(names[split], lambda: _files(split), grey=grey)
+    return ImageSet(names[split], lambda: _files(split), grey=grey)
 
 
 def _files(split: str) -> Mapping[str, Path]:
@@ -105,10 +105,10 @@ def _files(split: str) -> Mapping[str, Path]:
         )
     parts = {part: {path.stem: path for path in files_below(root / part).values()} for part in ("train", "val", "test")}
     everything = parts["train"] | parts["val"] | parts["test"]
-    judged = parts["val"].keys() if split in ("400", "100") else BSD68
-    wanted = {name: path for name, path in everything.items() if (name in judged) == (split in ("68", "100"))}
+    evaluated = parts["val"].keys() if split in ("400", "100") else BSD68
+    wanted = {name: path for name, path in everything.items() if (name in evaluated) == (split in ("68", "100"))}
     if len(wanted) != int(split):
         raise DarkroomError(
-            f"BSDS500 at {root} has {len(everything)} pictures, 500 wanted: remove the folder and run `darkroom data get bsds500`"
+            f"BSDS500 at {root} has {len(everything)} images, 500 wanted: remove the folder and run `darkroom data get bsds500`"
         )
     return wanted

@@ -6,7 +6,7 @@ from pathlib import Path
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import read_uint8
 from darkroom.core.paths import data_root
-from darkroom.data.pictures import files_below
+from darkroom.data.image_set import files_below
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Entry:
         citation: whom to cite.
         folder: where it belongs, below the data root.
         inside: the folder in the archive whose content goes there.
-        pictures: number of pictures in each subfolder ("" for the folder itself).
+        images: number of images in each subfolder ("" for the folder itself).
     """
 
     name: str
@@ -35,7 +35,7 @@ class Entry:
     citation: str
     folder: str
     inside: str
-    pictures: dict[str, int]
+    images: dict[str, int]
 
     @property
     def minutes(self) -> float | None:
@@ -47,22 +47,22 @@ class Entry:
         return data_root() / self.folder
 
     def check(self) -> int:
-        """Count the pictures and decode every one; the number of pictures.
+        """Count the images and decode every one; the number of images.
 
         Raises:
-            DarkroomError: the dataset is missing, incomplete, or has a broken picture.
+            DarkroomError: the dataset is missing, incomplete, or has a broken image.
         """
         remedy = f"get it with `darkroom data get {self.name}`"
         if not self.place().is_dir():
             raise DarkroomError(f"{self.title} is not at {self.place()}: {remedy}")
-        for subfolder, wanted in self.pictures.items():
+        for subfolder, wanted in self.images.items():
             folder = self.place() / subfolder
             found = files_below(folder) if folder.is_dir() else {}
             if len(found) != wanted:
-                raise DarkroomError(f"{folder} has {len(found)} pictures, {wanted} wanted: remove {self.place()} and {remedy}")
+                raise DarkroomError(f"{folder} has {len(found)} images, {wanted} wanted: remove {self.place()} and {remedy}")
             for path in found.values():
                 read_uint8(path)
-        return sum(self.pictures.values())
+        return sum(self.images.values())
 
 
 # Public repositories that carry the small test sets, at commits that do not move.
@@ -82,7 +82,7 @@ CATALOGUE = {
             citation="Arbeláez, Maire, Fowlkes, Malik: Contour Detection and Hierarchical Image Segmentation. PAMI 2011",
             folder="BSDS500",
             inside="BSR/BSDS500",
-            pictures={"data/images/train": 200, "data/images/val": 100, "data/images/test": 200},
+            images={"data/images/train": 200, "data/images/val": 100, "data/images/test": 200},
         ),
         *(
             Entry(
@@ -91,11 +91,11 @@ CATALOGUE = {
                 address=f"https://github.com/{repository}/archive/{commit}.zip",
                 megabytes=None,
                 sha256=None,
-                licence="research; the pictures keep their owners' rights",
+                licence="research; the images keep their owners' rights",
                 citation=citation,
                 folder=title,
                 inside=f"{repository.split('/')[1]}-{commit}/testsets/{inside}",
-                pictures={"": count},
+                images={"": count},
             )
             for name, title, (repository, commit), inside, count, citation in (
                 ("set5", "Set5", _SWINIR, "Set5/HR", 5, "Bevilacqua, Roumy, Guillemot, Alberi-Morel. BMVC 2012"),

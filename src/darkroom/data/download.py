@@ -34,7 +34,7 @@ def get(entry: Entry, *, progress: ProgressBar | None = None, say: Callable[[str
 
     Raises:
         DarkroomError: the address does not answer, the connection breaks three times, the checksum is
-            wrong, the archive wants to write outside its folder, or it lacks pictures.
+            wrong, the archive wants to write outside its folder, or it lacks images.
     """
     if entry.place().exists():
         entry.check()

@@ -1,6 +1,6 @@
 """Real photographs that come with installed packages: nothing to download.
 
-The colour photographs of scikit-image and scikit-learn, split once, here, by name. Pictures that no camera
+The colour photographs of scikit-image and scikit-learn, split once, here, by name. ImageSet that no camera
 took (drawings, charts, logos), microscopy and astronomy are left out.
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import package_folder
-from darkroom.data.pictures import Pictures
+from darkroom.data.image_set import ImageSet
 
 TRAINING = ("chelsea.png", "china.jpg", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg")
 HELD_OUT = ("astronaut.png", "coffee.png", "flower.jpg")
@@ -18,10 +18,10 @@ HELD_OUT = ("astronaut.png", "coffee.png", "flower.jpg")
 _OF_SCIKIT_LEARN = {"china.jpg", "flower.jpg"}
 
 
-def embedded(split: Literal["train", "heldout"], *, grey: bool = False) -> Pictures:
+def embedded(split: Literal["train", "heldout"], *, grey: bool = False) -> ImageSet:
     """The embedded photographs: five to learn from, three that are never learned from."""
     names = TRAINING if split == "train" else HELD_OUT
-    return Pictures(f"embedded-{split}", lambda: _files(names), grey=grey)
+    return ImageSet(f"embedded-{split}", lambda: _files(names), grey=grey)
 
 
 def _files(names: tuple[str, ...]) -> Mapping[str, Path]:

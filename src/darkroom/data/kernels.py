@@ -18,7 +18,7 @@ from darkroom.operators.blur import BlurredPair, Boundary, Kernel, normalised
 def kernels(path: Path) -> dict[str, Kernel]:
     """Every kernel of a file, by name, each normalised.
 
-    `.npz` holds several; `.npy` one table; `.txt` and `.csv` one table of numbers; a picture is one kernel, black where it
+    `.npz` holds several; `.npy` one table; `.txt` and `.csv` one table of numbers; an image is one kernel, black where it
     is zero. Nothing in a file is executed.
 
     Raises:
@@ -80,7 +80,7 @@ def _tables(path: Path) -> dict[str, Any]:
         return readers[ending](path)
     if ending in images.READABLE:
         return {"kernel": images.read(path).pixels.mean(0).numpy()}
-    raise DarkroomError(f"{ending or 'no ending'!r} is none of {', '.join(readers)} or a picture")
+    raise DarkroomError(f"{ending or 'no ending'!r} is none of {', '.join(readers)} or an image")
 
 
 def _npz(file: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pairs of small noisy pictures in one file: two uint8 tensors, as a course hands them out."""
+"""Pairs of small noisy images in one file: two uint8 tensors, as a course hands them out."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.files import replacing
 from darkroom.core.images import to_float, to_uint8
 from darkroom.core.randomness import generator
-from darkroom.data.pictures import Pictures
+from darkroom.data.image_set import ImageSet
 from darkroom.data.streams import patch_of
 from darkroom.operators.noise import Noise
 from darkroom.operators.resample import resize
@@ -21,41 +21,41 @@ Small = UInt8[Tensor, "count 3 size size"]
 
 
 def noisy_pairs(
-    pictures: Pictures,
+    images: ImageSet,
     noise: Noise,
     *,
     count: int,
     size: int,
     targets: Literal["noisy", "clean"] = "noisy",
     seed: int = 0,
-    watched: Callable[[range], Iterable[int]] = iter,
+    progress: Callable[[range], Iterable[int]] = iter,
 ) -> tuple[Small, Small]:
-    """Two copies of each of `count` small pictures, their noise drawn independently: `(sources, targets)`.
+    """Two copies of each of `count` small images, their noise drawn independently: `(sources, targets)`.
 
-    A small picture is a random square of a large one, of any side from `size` up to the whole picture, flipped and
+    A small image is a random square of a large one, of any side from `size` up to the whole image, flipped and
     turned at random, and reduced so that every pixel is the mean of what it covers. Clipped and rounded to 8 bits.
 
     Args:
-        pictures: the large ones; every one is equally likely.
+        images: the large ones; every one is equally likely.
         noise: what is done to each copy.
         count: pairs.
-        size: side of the small pictures in pixels.
-        targets: whether the second copy is noisy too, to learn from, or clean, to be judged by.
+        size: side of the small images in pixels.
+        targets: whether the second copy is noisy too, to learn from, or clean, to be evaluated by.
         seed: pair n depends on it and on n alone.
-        watched: passes the numbers of the pairs through, for a bar.
+        progress: passes the numbers of the pairs through, for a bar.
 
     Raises:
-        DarkroomError: count or size is below 1, or a picture is broken.
+        DarkroomError: count or size is below 1, or an image is broken.
     """
     if count < 1 or size < 1:
         raise DarkroomError(f"count and size must be at least 1, given --count {count} --size {size}")
     first, second = (torch.empty(count, 3, size, size, dtype=torch.uint8) for _ in range(2))
-    for number in watched(range(count)):
+    for number in progress(range(count)):
         random = generator(seed, "noisy pair", number)
         which, side, *places = torch.randint(1 << 62, (5,), generator=random).tolist()
-        picture = pictures[which % len(pictures)]
-        side = size + side % (max(0, min(picture.shape[1:]) - size) + 1)
-        small = resize(to_float(patch_of(picture, side, *places))[None], size, size, "bilinear")[0]
+        image = images[which % len(images)]
+        side = size + side % (max(0, min(image.shape[1:]) - size) + 1)
+        small = resize(to_float(patch_of(image, side, *places))[None], size, size, "bilinear")[0]
         first[number] = to_uint8(noise(small, random)[0])
         second[number] = to_uint8(noise(small, random)[0] if targets == "noisy" else small)
     return first, second

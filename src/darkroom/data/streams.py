@@ -11,19 +11,19 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.core.randomness import generator
 from darkroom.core.stream import Stream
-from darkroom.data.pictures import Pictures
+from darkroom.data.image_set import ImageSet
 from darkroom.operators.turn import turned
 
-Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator], Pair]
-"""Makes a training pair from a clean picture: `(clean, generator) -> Pair`."""
+Degradation = Callable[[Float[Tensor, "channel height width"], torch.Generator], Example]
+"""Makes a training pair from a clean image: `(clean, generator) -> Example`."""
 
 
 @runtime_checkable
 class Ways(Protocol):
-    """Several degradations, each of which makes a question of every picture."""
+    """Several degradations, each of which makes a question of every image."""
 
     def ways(self) -> Sequence[Degradation]:
         """All of them."""
@@ -31,30 +31,30 @@ class Ways(Protocol):
 
 @runtime_checkable
 class ByName(Protocol):
-    """A degradation for every picture: a view is asked for by the camera that took it."""
+    """A degradation for every image: a view is asked for by the camera that took it."""
 
     def of(self, name: str) -> Degradation:
-        """That of the picture of this name."""
+        """That of the image of this name."""
 
 
 class PatchStream(Stream):
     """Random square patches, flipped and turned at random, degraded at random.
 
-    Every picture is equally likely, and every place in it. A picture smaller than the patch is continued
+    Every image is equally likely, and every place in it. An image smaller than the patch is continued
     by reflection.
 
     Args:
-        pictures: the clean pictures.
+        images: the clean images.
         degrade: makes the pair from a clean patch.
         patch: side of the patch in pixels.
         batch: samples a step, over all processes together.
         seed: the seed that everything depends on.
-        shuffle_colors: also exchange the colour channels at random, six ways; a remedy where pictures are few.
+        shuffle_colors: also exchange the colour channels at random, six ways; a remedy where images are few.
     """
 
     def __init__(
         self,
-        pictures: Pictures,
+        images: ImageSet,
         degrade: Degradation,
         *,
         patch: int,
@@ -64,26 +64,26 @@ class PatchStream(Stream):
     ) -> None:
         if patch < 1 or batch < 1:
             raise DarkroomError(f"patch and batch must be at least 1, given --patch {patch} --batch {batch}")
-        self.pictures, self.degrade, self.patch, self.batch, self.seed = pictures, degrade, patch, batch, seed
+        self.images, self.degrade, self.patch, self.batch, self.seed = images, degrade, patch, batch, seed
         self.shuffle_colors = shuffle_colors
 
     def open(self) -> None:
-        self.pictures.hold()
+        self.images.hold()
 
     def describe(self) -> dict[str, Any]:
         return {
-            "set": self.pictures.name,
-            "pictures": len(self.pictures),
+            "set": self.images.name,
+            "images": len(self.images),
             "samples a step": self.batch,
             "sample": f"random {self.patch}x{self.patch} patch, flipped and turned in eight ways"
             + (", colours exchanged in six" if self.shuffle_colors else ""),
             "degradation": str(self.degrade),
         }
 
-    def sample(self, step: int, index: int) -> Pair:
+    def sample(self, step: int, index: int) -> Example:
         random = generator(self.seed, "sample", step, index)
         which, *places = torch.randint(1 << 62, (4,), generator=random).tolist()
-        patch = patch_of(self.pictures[which % len(self.pictures)], self.patch, *places)
+        patch = patch_of(self.images[which % len(self.images)], self.patch, *places)
         if self.shuffle_colors:
             patch = patch[torch.randperm(len(patch), generator=random)]
         return self.degrade(to_float(patch).contiguous(), random)
@@ -98,22 +98,22 @@ class Nothing(Stream):
         pass
 
     def describe(self) -> dict[str, Any]:
-        return {"set": "none", "pictures": 0, "samples a step": 0, "sample": "nothing is trained", "degradation": "none"}
+        return {"set": "none", "images": 0, "samples a step": 0, "sample": "nothing is trained", "degradation": "none"}
 
-    def sample(self, step: int, index: int) -> Pair:
+    def sample(self, step: int, index: int) -> Example:
         raise LookupError("a row that learns nothing has no samples")
 
 
 def patch_of(
-    picture: Shaped[Tensor, "channel height width"], side: int, down: int, right: int, turn: int
+    image: Shaped[Tensor, "channel height width"], side: int, down: int, right: int, turn: int
 ) -> Shaped[Tensor, "channel side side"]:
     """A square patch by three large numbers: where it lies, and which of the eight ways it is flipped and turned.
 
-    A picture smaller than the patch is continued by reflection.
+    An image smaller than the patch is continued by reflection.
     """
-    picture = _at_least(picture, side)
-    top, left = down % (picture.shape[1] - side + 1), right % (picture.shape[2] - side + 1)
-    return turned(picture[:, top : top + side, left : left + side], turn % 8)
+    image = _at_least(image, side)
+    top, left = down % (image.shape[1] - side + 1), right % (image.shape[2] - side + 1)
+    return turned(image[:, top : top + side, left : left + side], turn % 8)
 
 
 def batches(
@@ -148,8 +148,8 @@ class _Steps(Dataset):
         return default_collate([self.stream.sample(step, index) for index in self.mine])
 
 
-def _at_least(picture: Shaped[Tensor, "channel height width"], side: int) -> Shaped[Tensor, "channel height2 width2"]:
-    missing = [max(0, side - length) for length in picture.shape[1:]]
+def _at_least(image: Shaped[Tensor, "channel height width"], side: int) -> Shaped[Tensor, "channel height2 width2"]:
+    missing = [max(0, side - length) for length in image.shape[1:]]
     if not any(missing):
-        return picture
-    return torch.from_numpy(np.pad(picture.numpy(), [(0, 0), *((0, more) for more in missing)], mode="symmetric"))
+        return image
+    return torch.from_numpy(np.pad(image.numpy(), [(0, 0), *((0, more) for more in missing)], mode="symmetric"))

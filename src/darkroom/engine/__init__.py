@@ -1,1 +1,1 @@
-"""The one training loop and what stands around it: checkpoints, judging, run folders, applying."""
+"""The one training loop and what stands around it: checkpoints, evaluating, run folders, applying."""

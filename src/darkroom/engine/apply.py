@@ -1,4 +1,4 @@
-"""Pictures in, pictures out: a file or a folder through a restorer, one broken file not stopping the rest."""
+"""ImageSet in, images out: a file or a folder through a restorer, one broken file not stopping the rest."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from torch import nn
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.data.pictures import files_below
+from darkroom.data.image_set import files_below
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.restore import Restorer
 
 
 @dataclass(frozen=True)
 class Applied:
-    """One picture that was asked for: written to `output`, or not, and then why.
+    """One image that was asked for: written to `output`, or not, and then why.
 
     Args:
         source: the file.
@@ -47,7 +47,7 @@ def plan(source: Path, output: Path) -> list[tuple[Path, Path]]:
         into_folder = output.is_dir() or not output.suffix
         pairs = [(source, _writable(output / source.name) if into_folder else output)]
     else:
-        raise DarkroomError(f"no picture or folder at {source}")
+        raise DarkroomError(f"no image or folder at {source}")
     for path, target in pairs:
         if path.resolve() == target.resolve():
             raise DarkroomError(f"{path} would be overwritten by its own restoration: choose another output")
@@ -59,19 +59,19 @@ def apply(
     pairs: list[tuple[Path, Path]],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Applied]:
-    """Restore every pair of `plan`; a picture that fails is reported and the others go on."""
+    """Restore every pair of `plan`; an image that fails is reported and the others go on."""
     for source, output in pairs:
         try:
-            picture = images.read(source)
-            alpha = picture.alpha
+            image = images.read(source)
+            alpha = image.alpha
             if alpha is not None and restorer.scale > 1:
                 alpha = nn.functional.interpolate(alpha[None], scale_factor=restorer.scale, mode="bicubic", antialias=True)[
                     0
                 ].clamp(0, 1)
-            restored = restorer(picture.pixels, progress)
-            bits, metadata = picture.bits, picture.metadata
-            del picture
-            images.write(output, images.Picture(restored, alpha, bits, metadata))
+            restored = restorer(image.pixels, progress)
+            bits, metadata = image.bits, image.metadata
+            del image
+            images.write(output, images.ImageFile(restored, alpha, bits, metadata))
             yield Applied(source, output, remark=restorer.remark)
         except DarkroomError as error:
             yield Applied(source, output, str(error))

@@ -11,7 +11,7 @@ from darkroom.engine.restore import Restorer
 from darkroom.operators.blur import Blur, Kernel
 from darkroom.solvers.deblur import Solver, iterates
 from darkroom.solvers.denoiser import Denoiser
-from darkroom.solvers.iterate import Iterate, walked
+from darkroom.solvers.iterate import Iterate, solve
 from darkroom.solvers.noise_level import noise_level
 
 LEAST = 0.5
@@ -28,14 +28,14 @@ def as_prior(restorer: Restorer) -> Denoiser:
 
 
 class Deblurrer:
-    """Deblurs pictures of any size and kind with a restorer's network for a prior; called as a `Restorer` is.
+    """Deblurs images of any size and kind with a restorer's network for a prior; called as a `Restorer` is.
 
-    A walk that diverges leaves its best picture, and a `remark`. The answer has the size of what was given: along the border, where less than half the kernel is seen, it is extrapolated.
+    A walk that diverges leaves its best image, and a `remark`. The answer has the size of what was given: along the border, where less than half the kernel is seen, it is extrapolated.
 
     Args:
         restorer: a denoiser, made ready.
         kernel: k.
-        sigma: deviation of the noise on the 0–255 scale, above 0; None to estimate it for every picture.
+        sigma: deviation of the noise on the 0–255 scale, above 0; None to estimate it for every image.
         solver, steps: see `iterates`.
     """
 
@@ -50,20 +50,20 @@ class Deblurrer:
 
     @torch.inference_mode()
     def __call__(
-        self, picture: Float[Tensor, "channel height width"], progress: Callable[[int, int], None] = lambda done, total: None
+        self, image: Float[Tensor, "channel height width"], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> Float[Tensor, "channel height width"]:
-        """Deblur one picture in [0, 1].
+        """Deblur one image in [0, 1].
 
         Raises:
-            DarkroomError: the kernel is larger than the picture.
+            DarkroomError: the kernel is larger than the image.
         """
         down, right = (side // 2 for side in self.kernel.shape)
-        Blur(self.kernel, picture.shape[1], picture.shape[2])  # says so if the kernel is larger than the picture
-        sigma = self.sigma / 255 if self.sigma is not None else max(noise_level(picture), LEAST / 255)
-        walk = iterates(as_prior(self.restorer), picture, self.kernel, sigma, solver=self.solver, steps=self.steps)
-        solution = walked(self._watched(walk, progress))
+        Blur(self.kernel, image.shape[1], image.shape[2])  # says so if the kernel is larger than the image
+        sigma = self.sigma / 255 if self.sigma is not None else max(noise_level(image), LEAST / 255)
+        walk = iterates(as_prior(self.restorer), image, self.kernel, sigma, solver=self.solver, steps=self.steps)
+        solution = solve(self._watched(walk, progress))
         self.remark = f"the solver diverged; this is its best, step {solution.steps}" if solution.ended == "diverged" else ""
-        return solution.u[:, down : down + picture.shape[1], right : right + picture.shape[2]]
+        return solution.u[:, down : down + image.shape[1], right : right + image.shape[2]]
 
     def _watched(self, walk: Iterator[Iterate], progress: Callable[[int, int], None]) -> Iterator[Iterate]:
         for iterate in walk:

@@ -15,7 +15,7 @@ from darkroom.core.errors import Diverged
 from darkroom.core.method import Method
 from darkroom.core.randomness import seed_of
 from darkroom.data.streams import batches
-from darkroom.engine.averaging import Average
+from darkroom.engine.ema import EMA
 from darkroom.engine.run import Run
 from darkroom.engine.sharding import gathered, is_sharded, parts_of
 
@@ -26,15 +26,15 @@ class Record:
 
     Args:
         step: steps finished, this one included.
-        losses: the last loss of each player that moved, averaged over processes.
-        rates: the learning rate of each player.
-        news: what the method has to tell.
+        losses: the last loss of each network that moved, averaged over processes.
+        rates: the learning rate of each network.
+        messages: what the method has to tell.
     """
 
     step: int
     losses: dict[str, float]
     rates: dict[str, float]
-    news: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
 class Training:
@@ -52,17 +52,17 @@ class Training:
         self.seconds: float = state["seconds"] if state else 0.0
         self.best: float | None = state["best"] if state else None
         self.method: Method = run.method
-        self.bare_players = dict(run.method.players())
-        if set(self.bare_players) != set(run.optimizers):
-            raise ValueError(f"players {sorted(self.bare_players)} but optimizers for {sorted(run.optimizers)}")
+        self.bare_networks = dict(run.method.networks())
+        if set(self.bare_networks) != set(run.optimizers):
+            raise ValueError(f"networks {sorted(self.bare_networks)} but optimizers for {sorted(run.optimizers)}")
         if state:
             self.method.load_state_dict(state["method"])
-        self.average = Average(self.bare_players, run.averaging) if run.averaging else None
+        self.average = EMA(self.bare_networks, run.ema) if run.ema else None
         if self.average:
             if state:
                 self.average.load_state_dict(state["average"])
             self.average.to(fabric.device)
-        # Where players are shared out, the first process judges a whole copy.
+        # Where networks are shared out, the first process evaluations a whole copy.
         self.whole = copy.deepcopy(self.method) if is_sharded(fabric) and fabric.is_global_zero else None
         self.method.to(fabric.device)
         if not is_sharded(fabric):
@@ -70,20 +70,20 @@ class Training:
         elif self.average:
             self.average.share_out(fabric)
         self.optimizers: dict[str, Any] = {}
-        for name in self.bare_players:
+        for name in self.bare_networks:
             self.set_up(name)
             if state:
                 bare = self.optimizers[name].optimizer
-                parameters = self.bare_players[name].parameters()
+                parameters = self.bare_networks[name].parameters()
                 bare.load_state_dict(parts_of(state["optimizers"][name], parameters))
 
     def set_up(self, name: str) -> None:
-        """Hand a player to Fabric (precision, processes) with an optimizer of its own."""
-        player = self.method.players()[name]
-        self.bare_players[name] = player
-        wrapped = self.fabric.setup_module(player)
+        """Hand a network to Fabric (precision, processes) with an optimizer of its own."""
+        network = self.method.networks()[name]
+        self.bare_networks[name] = network
+        wrapped = self.fabric.setup_module(network)
         # Built now, since parameters that are shared out are others than before.
-        self.optimizers[name] = self.fabric.setup_optimizers(self.run.optimizers[name].build(player))
+        self.optimizers[name] = self.fabric.setup_optimizers(self.run.optimizers[name].build(network))
         setattr(self.method, name, wrapped)
 
     def state_dict(self) -> dict[str, Any]:
@@ -100,17 +100,17 @@ class Training:
         )
 
     @contextmanager
-    def judged(self) -> Iterator[Method | None]:
-        """The method as it is judged: evaluation mode, averaged weights, float32, no process group.
+    def evaluating(self) -> Iterator[Method | None]:
+        """The method as it is evaluated: evaluation mode, averaged weights, float32, no process group.
 
         Every process has to ask at the same time; only the first is given the method.
         """
-        with self._judged_whole() if is_sharded(self.fabric) else self._judged_in_place() as method:
+        with self._evaluating_whole() if is_sharded(self.fabric) else self._evaluating_in_place() as method:
             yield method if self.fabric.is_global_zero else None
 
     @contextmanager
-    def _judged_whole(self) -> Iterator[Method | None]:
-        averaged = self.average.of_players() if self.average else {}
+    def _evaluating_whole(self) -> Iterator[Method | None]:
+        averaged = self.average.of_networks() if self.average else {}
         state = gathered({**self.method.state_dict(), **averaged})
         if self.whole:
             self.whole.load_state_dict(state)
@@ -120,21 +120,21 @@ class Training:
             self.whole.to("cpu")  # its place on the device is for training
 
     @contextmanager
-    def _judged_in_place(self) -> Iterator[Method]:
-        wrapped = {name: getattr(self.method, name) for name in self.bare_players}
+    def _evaluating_in_place(self) -> Iterator[Method]:
+        wrapped = {name: getattr(self.method, name) for name in self.bare_networks}
         was_training = self.method.training
         try:
-            for name, player in self.bare_players.items():
-                setattr(self.method, name, player)
+            for name, network in self.bare_networks.items():
+                setattr(self.method, name, network)
             if self.average:
-                self.average.exchange(self.bare_players)
+                self.average.exchange(self.bare_networks)
             self.method.eval()
             yield self.method
         finally:
             if self.average:
-                self.average.exchange(self.bare_players)
-            for name, player in wrapped.items():
-                setattr(self.method, name, player)
+                self.average.exchange(self.bare_networks)
+            for name, network in wrapped.items():
+                setattr(self.method, name, network)
             self.method.train(was_training)
 
 
@@ -163,32 +163,32 @@ def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
         torch.manual_seed(seed_of(run.seed, "method", step, fabric.global_rank))
         batch = run.stream.arrived(apply_to_collection(fabric.to_device(batch), Tensor, _channels_last))
         losses, rates = {}, {}
-        for player, loss in method.turns(batch, step):
-            optimizer, optimization = training.optimizers[player], run.optimizers[player]
-            losses[player] = _finite(fabric, loss, player, step)
-            rates[player] = optimization.rate * optimization.schedule(step / run.steps)
+        for network, loss in method.losses(batch, step):
+            optimizer, optimization = training.optimizers[network], run.optimizers[network]
+            losses[network] = _finite(fabric, loss, network, step)
+            rates[network] = optimization.rate * optimization.schedule(step / run.steps)
             for group in optimizer.param_groups:
-                group["lr"] = rates[player] * group.get("factor", 1.0)
+                group["lr"] = rates[network] * group.get("factor", 1.0)
             optimizer.zero_grad()
             fabric.backward(loss)
             if optimization.clip is not None:
-                fabric.clip_gradients(getattr(method, player), optimizer, max_norm=optimization.clip)
+                fabric.clip_gradients(getattr(method, network), optimizer, max_norm=optimization.clip)
             optimizer.step()
         for replaced in method.after_step(step):
             training.set_up(replaced)
         training.step = step + 1
         if training.average:
-            training.average.update(training.bare_players)
-        yield Record(training.step, losses, rates, tuple(method.news()))
+            training.average.update(training.bare_networks)
+        yield Record(training.step, losses, rates, tuple(method.messages()))
 
 
-def _finite(fabric: Fabric, loss: Tensor, player: str, step: int) -> float:
+def _finite(fabric: Fabric, loss: Tensor, network: str, step: int) -> float:
     value = loss.detach()
     if fabric.world_size > 1:
         value = fabric.all_reduce(value, reduce_op="mean")  # type: ignore[assignment]
     number = float(value)
     if not torch.isfinite(value):
-        raise Diverged(f"the loss of {player} is {number} at step {step + 1}")
+        raise Diverged(f"the loss of {network} is {number} at step {step + 1}")
     return number
 
 

@@ -27,7 +27,7 @@ class RunFolder:
         self.best = path / "checkpoints" / "best.safetensors"
         self.final = path / "checkpoints" / "final.safetensors"
         self.samples = path / "samples"
-        self.pictures = path / "pictures"
+        self.images = path / "images"
         self.report = path / "report.html"
         self._lock: IO[str] | None = None
 
@@ -89,7 +89,7 @@ class RunFolder:
         return json.loads(self.description.read_text(encoding="utf-8"))
 
     def read_results(self) -> list[dict[str, Any]]:
-        """The judged numbers, tidy."""
+        """The evaluated numbers, tidy."""
         return read_json_lines(self.results)
 
     def training_seconds(self) -> float | None:

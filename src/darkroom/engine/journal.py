@@ -1,4 +1,4 @@
-"""What training writes down as it goes on: `metrics.jsonl`, TensorBoard events, sample pictures."""
+"""What training writes down as it goes on: `metrics.jsonl`, TensorBoard events, sample images."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.core.files import read_json_lines, write_json_lines
-from darkroom.core.images import Picture, write
+from darkroom.core.images import ImageFile, write
 from darkroom.engine.fit import Record
 from darkroom.engine.folder import RunFolder
 
@@ -35,13 +35,13 @@ class Journal:
 
     def record(self, record: Record) -> None:
         """Take in one step's losses; the mean is written every so many steps."""
-        for player, loss in record.losses.items():
-            self.pending.setdefault(f"loss/{player}", []).append(loss)
+        for network, loss in record.losses.items():
+            self.pending.setdefault(f"loss/{network}", []).append(loss)
         if record.step % self.every == 0:
             for name, values in self.pending.items():
                 self.number(record.step, "train", name, sum(values) / len(values))
-            for player, rate in record.rates.items():
-                self.number(record.step, "train", f"rate/{player}", rate)
+            for network, rate in record.rates.items():
+                self.number(record.step, "train", f"rate/{network}", rate)
             self.pending = {}
 
     def number(self, step: int, split: str, name: str, value: float) -> None:
@@ -52,8 +52,8 @@ class Journal:
         self._events.add_scalar(f"{split}/{name}", value, step)
 
     def sample(self, step: int, name: str, strip: Tensor) -> None:
-        """Write a picture `(channel, height, width)` to `samples/` and to TensorBoard."""
-        write(self.folder.samples / f"{name}-{step:07d}.png", Picture(strip))
+        """Write an image `(channel, height, width)` to `samples/` and to TensorBoard."""
+        write(self.folder.samples / f"{name}-{step:07d}.png", ImageFile(strip))
         self._events.add_image(f"samples/{name}", strip.clamp(0, 1), step)
 
     def close(self) -> None:
@@ -62,30 +62,30 @@ class Journal:
         self._events.close()
 
 
-def middles(*pictures: Tensor, side: int) -> list[Tensor]:
-    """The same middle of several pictures `(channel, height, width)` of one scene, clipped to [0, 1].
+def middles(*images: Tensor, side: int) -> list[Tensor]:
+    """The same middle of several images `(channel, height, width)` of one scene, clipped to [0, 1].
 
-    Pictures may differ in resolution by whole factors (a reduced picture and its enlargement): what is
+    Images may differ in resolution by whole factors (a reduced image and its enlargement): what is
     returned shows the same part of the scene in all of them, at most `side` pixels a side in the largest.
     """
-    widths = [picture.shape[-1] for picture in pictures]
+    widths = [image.shape[-1] for image in images]
     within = side // (max(widths) // min(widths))  # in pixels of the smallest
     shown = []
-    for picture in pictures:
-        zoom = round(picture.shape[-1] / min(widths))
-        cut = picture
+    for image in images:
+        zoom = round(image.shape[-1] / min(widths))
+        cut = image
         for axis in (1, 2):
-            length = picture.shape[axis] // zoom
+            length = image.shape[axis] // zoom
             kept = min(length, within)
             cut = cut.narrow(axis, (length - kept) // 2 * zoom, kept * zoom)
         shown.append(cut.clamp(0, 1))
     return shown
 
 
-def beside_each_other(pictures: Sequence[Tensor]) -> Tensor:
-    """One strip of pictures `(channel, height, width)`; smaller ones are enlarged by repeating pixels."""
-    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (1, 2))
-    return torch.cat([nn.functional.interpolate(picture[None], (height, width))[0] for picture in pictures], dim=2)
+def beside_each_other(images: Sequence[Tensor]) -> Tensor:
+    """One strip of images `(channel, height, width)`; smaller ones are enlarged by repeating pixels."""
+    height, width = (max(image.shape[axis] for image in images) for axis in (1, 2))
+    return torch.cat([nn.functional.interpolate(image[None], (height, width))[0] for image in images], dim=2)
 
 
 def file_name(words: str) -> str:

@@ -1,4 +1,4 @@
-"""A trained network made ready for pictures of any size: fused, fast where that is safe, and tiled."""
+"""A trained network made ready for images of any size: fused, fast where that is safe, and tiled."""
 
 import copy
 import itertools
@@ -40,18 +40,18 @@ FARTHEST = 64
 
 
 class Restorer:
-    """Runs a network over pictures of any size within a memory budget.
+    """Runs a network over images of any size within a memory budget.
 
     The network is copied, batch normalisations are folded into the convolutions before them, weights and
-    pictures are laid out channels-last, and bfloat16 arithmetic is used where the hardware has it and a
-    self-check on these very weights finds the PSNR moved by less than `TOLERANCE_DB`. A picture is cut
+    images are laid out channels-last, and bfloat16 arithmetic is used where the hardware has it and a
+    self-check on these very weights finds the PSNR moved by less than `TOLERANCE_DB`. An image is cut
     into tiles with a margin as wide as the receptive field reaches (`network.halo`), so that a
-    convolutional network gives exactly what it would give for the whole picture at once. The projection of a network that
-    is told the level (`networks.projected`) is done once, over the whole picture.
+    convolutional network gives exactly what it would give for the whole image at once. The projection of a network that
+    is told the level (`networks.projected`) is done once, over the whole image.
 
     A network that reaches farther than `FARTHEST` pixels is given that margin, and then its tiles differ a little
-    from the whole picture; where they meet, neighbours fade into each other over the inner half of their margins. One
-    that looks at pictures in cells (`network.grid`) is given whole cells, the picture being continued by reflection, and
+    from the whole image; where they meet, neighbours fade into each other over the inner half of their margins. One
+    that looks at images in cells (`network.grid`) is given whole cells, the image being continued by reflection, and
     tiles begin on them.
 
     Args:
@@ -59,7 +59,7 @@ class Restorer:
         device: where to run.
         memory: bytes that the network's activations may take.
         precision: "32", "bf16", or "auto" for bf16 after the self-check.
-        sigma: the noise level (0–255 scale) that a non-blind network is told; by default it is estimated for every picture.
+        sigma: the noise level (0–255 scale) that a non-blind network is told; by default it is estimated for every image.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Restorer:
         self.channels, self.scale, self.grid = network.channels, network.scale, network.grid
         self.halo = -(-min(network.halo, FARTHEST) // self.grid) * self.grid
         self.feather = self.halo // 2 if network.halo > self.halo else 0
-        self.nonblind, self.sigma = network.nonblind, sigma
+        self.noise_conditional, self.sigma = network.noise_conditional, sigma
         self.projection: Projection | None = None
-        if isinstance(network, Projected):  # its norm is the whole picture's, and no tile's
+        if isinstance(network, Projected):  # its norm is the whole image's, and no tile's
             self.projection = copy.deepcopy(network.projection).requires_grad_(False)
             network = network.network
-        self.told = network.nonblind
+        self.noise_conditional = network.noise_conditional
         self.network = fused(network).to(device=self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.bf16, self.difference, self.remark = False, 0.0, ""
         if precision == "bf16" or (precision == "auto" and has_fast_bf16(self.device)):
@@ -90,39 +90,39 @@ class Restorer:
 
     def __call__(
         self,
-        picture: Float[Tensor, "channel height width"],
+        image: Float[Tensor, "channel height width"],
         progress: Callable[[int, int], None] = lambda done, total: None,
         *,
         sigma: float | None = None,
     ) -> Float[Tensor, "channel height2 width2"]:
-        """Restore one picture, grey or RGB, in [0, 1]; grey stays grey. `sigma` is told in place of the restorer's own.
+        """Restore one image, grey or RGB, in [0, 1]; grey stays grey. `sigma` is told in place of the restorer's own.
 
-        A grey picture is shown to a colour network as three equal channels and the answers are averaged;
-        a colour picture is shown to a grey network one channel at a time.
+        A grey image is shown to a colour network as three equal channels and the answers are averaged;
+        a colour image is shown to a grey network one channel at a time.
         """
-        given, wanted = len(picture), self.channels
-        level = sigma if sigma is not None and self.nonblind else self.level_of(picture)
+        given, wanted = len(image), self.channels
+        level = sigma if sigma is not None and self.noise_conditional else self.level_of(image)
         if given == wanted:
-            return self._tiled(picture, level, progress)
+            return self._tiled(image, level, progress)
         if given == 1:
-            return self._tiled(picture.expand(wanted, -1, -1), level, progress).mean(0, keepdim=True)
-        return torch.cat([self._tiled(channel[None], level, progress) for channel in picture])
+            return self._tiled(image.expand(wanted, -1, -1), level, progress).mean(0, keepdim=True)
+        return torch.cat([self._tiled(channel[None], level, progress) for channel in image])
 
-    def level_of(self, picture: Float[Tensor, "channel height width"]) -> float | None:
-        """What a non-blind network is told of this picture, 0–255 scale; None for one that is told nothing."""
-        if not self.nonblind:
+    def level_of(self, image: Float[Tensor, "channel height width"]) -> float | None:
+        """What a non-blind network is told of this image, 0–255 scale; None for one that is told nothing."""
+        if not self.noise_conditional:
             return None
-        return self.sigma if self.sigma is not None else 255 * noise_level(picture)
+        return self.sigma if self.sigma is not None else 255 * noise_level(image)
 
-    def _tiled(self, picture: Tensor, level: float | None, progress: Callable[[int, int], None]) -> Tensor:
-        asked_height, asked_width = picture.shape[1:]
-        picture = whole_cells(picture[None], self.grid)[0]
-        height, width = picture.shape[1:]
+    def _tiled(self, image: Tensor, level: float | None, progress: Callable[[int, int], None]) -> Tensor:
+        asked_height, asked_width = image.shape[1:]
+        image = whole_cells(image[None], self.grid)[0]
+        height, width = image.shape[1:]
         answer = torch.zeros(self.channels, height * self.scale, width * self.scale)
         cuts = list(tiles(height, width, self.tile, self.halo, self.grid))
         s, f = self.scale, self.feather
         for done, cut in enumerate(cuts, 1):
-            seen = picture[:, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
+            seen = image[:, cut.top - cut.above : cut.bottom + cut.below, cut.left - cut.before : cut.right + cut.after]
             restored = self._run(seen[None], level)[0]
             above, below, before, after = (min(f, margin) for margin in cut[4:])
             inner = restored[
@@ -136,13 +136,17 @@ class Restorer:
             place += _ramp(inner.shape[1], above * s, below * s)[:, None] * _ramp(inner.shape[2], before * s, after * s) * inner
             progress(done, len(cuts))
         if self.projection is not None and level is not None:
-            answer = self.projection.cpu()(answer[None], picture[None], torch.tensor([level / 255]))[0]
+            answer = self.projection.cpu()(answer[None], image[None], torch.tensor([level / 255]))[0]
         return answer[:, : asked_height * s, : asked_width * s]
 
     @torch.inference_mode()
     def _run(self, batch: Tensor, level: float | None) -> Tensor:
         batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
-        told = (torch.full((len(batch),), level / 255, device=self.device),) if self.told and level is not None else ()
+        told = (
+            (torch.full((len(batch),), level / 255, device=self.device),)
+            if self.noise_conditional and level is not None
+            else ()
+        )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             answer = self.network(batch, *told)
         return answer.float().cpu()
@@ -174,7 +178,7 @@ class Restorer:
         return side
 
     def _bytes_per_pixel(self) -> float:
-        """Measured on a small picture: the most that is held at one time, and a quarter more for the work itself."""
+        """Measured on a small image: the most that is held at one time, and a quarter more for the work itself."""
         side = -(-(64 + self.halo) // self.grid) * self.grid
         with _PeakMemory() as watch:
             self._run(torch.zeros(1, self.channels, side, side), 25.0)
@@ -221,7 +225,7 @@ class Cut(NamedTuple):
 
 
 def tiles(height: int, width: int, tile: int, halo: int, grid: int = 1) -> Iterator[Cut]:
-    """Cut a picture into near-equal tiles of at most `tile` pixels a side, with margins inside the picture.
+    """Cut an image into near-equal tiles of at most `tile` pixels a side, with margins inside the image.
 
     Tiles begin on multiples of `grid`, which must divide `tile` and `halo`.
     """

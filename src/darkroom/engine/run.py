@@ -1,4 +1,4 @@
-"""What a recipe returns: everything that `fit` and the judges need, as built objects."""
+"""What a recipe returns: everything that `fit` and the evaluations need, as built objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from darkroom.core.method import Method, Predict
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.stream import Stream
-from darkroom.data.pictures import Pictures
+from darkroom.data.image_set import ImageSet
 from darkroom.data.streams import ByName, Degradation, Ways
 from darkroom.metrics.fidelity import Metric
 
@@ -25,13 +25,13 @@ def constant(progress: float) -> float:
 
 @dataclass(frozen=True)
 class Optimization:
-    """How one player is trained.
+    """How one network is trained.
 
     Args:
-        build: makes the player's optimizer. A group of parameters with a "factor" moves at that many times the rate.
+        build: makes the network's optimizer. A group of parameters with a "factor" moves at that many times the rate.
         rate: the learning rate before the schedule.
         schedule: factor on the rate by progress (step / steps).
-        clip: largest norm of the player's gradient, or None.
+        clip: largest norm of the network's gradient, or None.
     """
 
     build: Callable[[nn.Module], Optimizer]
@@ -48,7 +48,7 @@ def adam(
     clip: float | None = None,
 ) -> Optimization:
     """Adam (Kingma & Ba 2015)."""
-    return Optimization(lambda player: torch.optim.Adam(player.parameters(), lr=rate, betas=betas), rate, schedule, clip)
+    return Optimization(lambda network: torch.optim.Adam(network.parameters(), lr=rate, betas=betas), rate, schedule, clip)
 
 
 def tenth_after(*milestones: float) -> Schedule:
@@ -76,41 +76,41 @@ def cosine(progress: float) -> float:
     return 0.5 * (1 + float(torch.cos(torch.tensor(progress * torch.pi))))
 
 
-Varied = Mapping[str, float | str]
-"""What distinguishes columns of a table on the same pictures, for example `{"sigma": 25.0}`."""
+Variant = Mapping[str, float | str]
+"""What distinguishes columns of a table on the same images, for example `{"sigma": 25.0}`."""
 
 
-def spelled(varied: Varied) -> list[str]:
-    """Each varied thing as words, for example `["sigma 25"]`."""
-    return [f"{key} {value:g}" if isinstance(value, float | int) else f"{key} {value}" for key, value in varied.items()]
+def spell_variant(variant: Variant) -> list[str]:
+    """Each variant thing as words, for example `["sigma 25"]`."""
+    return [f"{key} {value:g}" if isinstance(value, float | int) else f"{key} {value}" for key, value in variant.items()]
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A set of pictures, what is done to them, and how answers are scored.
+class Evaluation:
+    """A set of images, what is done to them, and how answers are scored.
 
-    The generator is seeded anew before every picture, as the published denoising tables do.
+    The generator is seeded anew before every image, as the published denoising tables do.
 
     Args:
-        pictures: the clean pictures; their name is the column's name.
-        degrade: makes the question from a clean picture, or several questions, or one that depends on which picture it is.
+        images: the clean images; their name is the column's name.
+        degrade: makes the question from a clean image, or several questions, or one that depends on which image it is.
         metrics: the protocols.
-        varied: what distinguishes this judge from others on the same pictures, for example `{"sigma": 25}`.
+        variant: what distinguishes this evaluation from others on the same images, for example `{"sigma": 25}`.
         baselines: what else answers the same questions and stands in the table, by name.
         seed: of the degradation.
-        where_present: leave this judge out, and say so, where its pictures are not there.
+        optional: leave this evaluation out, and say so, where its images are not there.
     """
 
-    pictures: Pictures
+    images: ImageSet
     degrade: Degradation | Ways | ByName
     metrics: Sequence[Metric]
-    varied: Varied = field(default_factory=dict)
+    variant: Variant = field(default_factory=dict)
     baselines: Mapping[str, Predict] = field(default_factory=dict)
     seed: int = 0
-    where_present: bool = False
+    optional: bool = False
 
     def degradations(self, name: str) -> Sequence[Degradation]:
-        """All that are done to the picture of this name."""
+        """All that are done to the image of this name."""
         if isinstance(self.degrade, Ways):
             return self.degrade.ways()
         return (self.degrade.of(name) if isinstance(self.degrade, ByName) else self.degrade,)
@@ -121,7 +121,7 @@ class Published:
     """A number as printed in a paper.
 
     Args:
-        metric, dataset, varied: the column it belongs in.
+        metric, dataset, variant: the column it belongs in.
         value: as printed.
         source: paper and table.
         method: whose number it is: "ours" for the row's own, the name of a baseline, or somebody else's
@@ -132,7 +132,7 @@ class Published:
     dataset: str
     value: float
     source: str
-    varied: Varied = field(default_factory=dict)
+    variant: Variant = field(default_factory=dict)
     method: str = "ours"
 
 
@@ -154,18 +154,18 @@ class Study:
 
 @dataclass(frozen=True)
 class Run:
-    """One row of a paper's table, ready to be trained and judged.
+    """One row of a paper's table, ready to be trained and evaluated.
 
     Args:
         method: the training rule with its networks.
         stream: what it learns from.
-        optimizers: how each player is trained, by the player's name.
+        optimizers: how each network is trained, by the network's name.
         steps: length of the training.
-        validation: judged as training goes on; its first metric chooses `best.safetensors`.
+        validation: evaluated as training goes on; its first metric chooses `best.safetensors`.
         validate_every: steps between validations.
-        judges: judged once, at the end, with the final weights.
-        averaging: decay of the exponential average of weights that is judged in their place, or None.
-        restorer: the network that `darkroom apply` runs over pictures, or None.
+        evaluations: evaluated once, at the end, with the final weights.
+        ema: decay of the exponential average of weights that is evaluated in their place, or None.
+        restorer: the network that `darkroom apply` runs over images, or None.
         needs: looks up, before training begins, what else has to be there (features of another network).
         remarks: what a person should know of the data, once it has been looked up.
         seed: the seed that the run depends on.
@@ -175,10 +175,10 @@ class Run:
     stream: Stream
     optimizers: Mapping[str, Optimization]
     steps: int
-    validation: Judge
+    validation: Evaluation
     validate_every: int
-    judges: Sequence[Judge]
-    averaging: float | None = None
+    evaluations: Sequence[Evaluation]
+    ema: float | None = None
     restorer: RestorationNetwork | None = None
     needs: Sequence[Callable[[], object]] = ()
     remarks: Callable[[], Sequence[str]] = tuple

@@ -22,12 +22,12 @@ def strategy(devices: int) -> ModelParallelStrategy:
 
 
 def is_sharded(fabric: Fabric) -> bool:
-    """Whether players are shared out among processes."""
+    """Whether networks are shared out among processes."""
     return isinstance(fabric.strategy, ModelParallelStrategy)
 
 
 def share_out(module: nn.Module, fabric: Fabric) -> None:
-    """Leave this process its part of a module's parameters, as Fabric does with players."""
+    """Leave this process its part of a module's parameters, as Fabric does with networks."""
     assert isinstance(fabric.strategy, ModelParallelStrategy)
     _share_out(module, fabric.strategy.device_mesh)
 

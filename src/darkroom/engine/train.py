@@ -14,20 +14,20 @@ from lightning_fabric import Fabric
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError, Diverged, Interrupted
 from darkroom.core.files import read_json_lines, write_json_lines
-from darkroom.core.images import Picture, write
+from darkroom.core.images import ImageFile, write
 from darkroom.core.method import Method, Predict, Walk
 from darkroom.engine import checkpoint
 from darkroom.engine.evaluate import Answer, answers, summarise, traced
 from darkroom.engine.fit import Record, Training, fit
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.journal import Journal, beside_each_other, file_name, middles
-from darkroom.engine.run import Judge, Run, spelled
+from darkroom.engine.run import Evaluation, Run
 
 SHOWN = 3
-"""Pictures of every judge that are kept for the report."""
+"""Images of every evaluation that are kept for the report."""
 
 STRIPS = 2
-"""Validated pictures that are shown as training goes on."""
+"""Validated images that are shown as training goes on."""
 
 
 @runtime_checkable
@@ -40,7 +40,7 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True)
-class Habits:
+class LoopOptions:
     """How training is looked after; none of it changes the weights.
 
     Args:
@@ -55,32 +55,34 @@ class Habits:
 
 
 def prepared(run: Run) -> tuple[Run, list[str]]:
-    """The run with everything it learns from and is judged on looked up; and what is to be said of that.
+    """The run with everything it learns from and is evaluated on looked up; and what is to be said of that.
 
     Raises:
         DarkroomError: something that it cannot do without is missing.
     """
     run.stream.open()
-    len(run.validation.pictures)
+    len(run.validation.images)
     for look_up in run.needs:
         look_up()
-    judges, left_out = [], {}
-    for judge in run.judges:
+    evaluations, left_out = [], {}
+    for evaluation in run.evaluations:
         try:
-            len(judge.pictures)
+            len(evaluation.images)
         except DarkroomError as error:
-            if not judge.where_present:
+            if not evaluation.optional:
                 raise
-            left_out[judge.pictures.name] = f"not judged on {judge.pictures.name}: {error}"
+            left_out[evaluation.images.name] = f"not evaluated on {evaluation.images.name}: {error}"
             continue
-        without = {metric: reason for metric in judge.metrics if (reason := metric.missing())}
-        left_out |= {metric.name: f"not judged by {metric.title}: {reason}" for metric, reason in without.items()}
-        judges.append(replace(judge, metrics=[metric for metric in judge.metrics if metric not in without]))
-    return replace(run, judges=judges), [*run.remarks(), *left_out.values()]
+        without = {metric: reason for metric in evaluation.metrics if (reason := metric.missing())}
+        left_out |= {metric.name: f"not evaluated by {metric.title}: {reason}" for metric, reason in without.items()}
+        evaluations.append(replace(evaluation, metrics=[metric for metric in evaluation.metrics if metric not in without]))
+    return replace(run, evaluations=evaluations), [*run.remarks(), *left_out.values()]
 
 
-def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], habits: Habits, listener: Listener) -> None:
-    """Train (or go on training) in a folder that has been claimed, its stream open, and judge the final weights.
+def train(
+    run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], options: LoopOptions, listener: Listener
+) -> None:
+    """Train (or go on training) in a folder that has been claimed, its stream open, and evaluation the final weights.
 
     Args:
         config: goes into the header of every weights file, so that the network can be built again.
@@ -95,18 +97,18 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
         listener.say(f"going on from step {training.step} of {run.steps}")
     pending = state["pending"] if state else None
     # Of several processes, the first one writes.
-    journal = Journal(folder, training.step, every=habits.log_every, pending=pending) if fabric.is_global_zero else None
-    keeper = _Keeper(training, folder, journal, habits.save_every)
+    journal = Journal(folder, training.step, every=options.log_every, pending=pending) if fabric.is_global_zero else None
+    keeper = _Keeper(training, folder, journal, options.save_every)
     try:
         with _asked_to_stop() as asked:
-            for record in fit(training, workers=habits.workers):
+            for record in fit(training, workers=options.workers):
                 if journal:
                     journal.record(record)
                     listener.record(record)
-                    for line in record.news:
+                    for line in record.messages:
                         listener.say(f"step {record.step}: {line}")
                 if record.step % run.validate_every == 0 or record.step == run.steps:
-                    with training.judged() as method:
+                    with training.evaluating() as method:
                         if journal and method:
                             journal.number(record.step, "time", "seconds", keeper.seconds)
                             _validate(training, method, folder, journal, config, listener)
@@ -123,7 +125,7 @@ def train(run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], h
     finally:
         if journal:
             journal.close()
-    with training.judged() as method:
+    with training.evaluating() as method:
         if method:
             _finish(training, method, folder, config, listener)
 
@@ -161,15 +163,15 @@ class _Keeper:
 def _validate(
     training: Training, method: Method, folder: RunFolder, journal: Journal, config: dict[str, Any], listener: Listener
 ) -> None:
-    judge, step = training.run.validation, training.step
-    answered = list(answers(method.predict, judge, training.fabric.device))
-    results = summarise("ours", judge, answered)
+    evaluation, step = training.run.validation, training.step
+    answered = list(answers(method.predict, evaluation, training.fabric.device))
+    results = summarise("ours", evaluation, answered)
     for result in results:
         journal.number(step, "validation", f"{result.metric}@{result.dataset}", result.value)
     for shown in answered[:STRIPS]:
-        trio = middles(shown.pair.source, shown.prediction, shown.pair.target, side=256)
+        trio = middles(shown.pair.input, shown.prediction, shown.pair.target, side=256)
         journal.sample(step, file_name(shown.name), beside_each_other(trio))
-    score = results[0].value if judge.metrics[0].higher_is_better else -results[0].value
+    score = results[0].value if evaluation.metrics[0].higher_is_better else -results[0].value
     if training.best is None or score > training.best:
         training.best = score
         weights.save(folder.best, method.state_dict(), {**config, "step": step})
@@ -177,59 +179,61 @@ def _validate(
 
 
 def _finish(training: Training, method: Method, folder: RunFolder, config: dict[str, Any], listener: Listener) -> None:
-    """Judge the final weights, and the baselines beside them; what was judged before is kept."""
+    """Evaluation the final weights, and the baselines beside them; what was evaluated before is kept."""
     run, device = training.run, training.fabric.device
     weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
     done = folder.read_results()
-    for judge in run.judges:
-        methods: dict[str, Predict | Walk] = {"ours": method.iterates, **judge.baselines}
+    for evaluation in run.evaluations:
+        methods: dict[str, Predict | Walk] = {"ours": method.iterates, **evaluation.baselines}
         for name, predict in methods.items():
-            if any(_same(line, name, judge) for line in done):
+            if any(_same(line, name, evaluation) for line in done):
                 continue
-            listener.say(", ".join([f"judging {name} on {judge.pictures.name}", *spelled(judge.varied)]))
+            listener.say(", ".join([f"evaluating {name} on {evaluation.images.name}", *spell_variant(evaluation.variant)]))
             answered: list[Answer] = []
             where = device if name == "ours" else torch.device("cpu")
-            for answer in answers(predict, judge, where):
+            for answer in answers(predict, evaluation, where):
                 if len(answered) < SHOWN:
-                    keep_pictures(folder.pictures, name, judge, answer)
+                    keep_images(folder.images, name, evaluation, answer)
                 answered.append(answer)
             seconds = training.seconds if name == "ours" else 0.0
             made = {"device": device_name(where), "step": training.step, "seconds_trained": seconds}
-            done += [{**result.line(), **made} for result in summarise(name, judge, answered)]
+            done += [{**result.line(), **made} for result in summarise(name, evaluation, answered)]
             write_json_lines(folder.results, done)
             if any(answer.trace for answer in answered):
-                _write_walk(folder, judge, answered)
+                _write_walk(folder, evaluation, answered)
 
 
-def _write_walk(folder: RunFolder, judge: Judge, answered: list[Answer]) -> None:
+def _write_walk(folder: RunFolder, evaluation: Evaluation, answered: list[Answer]) -> None:
     """Scores against the steps of a solver, among the other curves; written again, they replace what was there."""
-    new = [{"step": step, "split": "solver", "name": name, "value": value} for step, name, value in traced(judge, answered)]
+    new = [
+        {"step": step, "split": "solver", "name": name, "value": value} for step, name, value in traced(evaluation, answered)
+    ]
     names = {line["name"] for line in new}
     old = [line for line in read_json_lines(folder.metrics) if line["split"] != "solver" or line["name"] not in names]
     write_json_lines(folder.metrics, [*old, *new])
 
 
-def keep_pictures(folder: Path, method: str, judge: Judge, answer: Answer) -> None:
-    """Write question, answer and truth of one judged picture (its middle, if it is large) as PNG files.
+def keep_images(folder: Path, method: str, evaluation: Evaluation, answer: Answer) -> None:
+    """Write question, answer and truth of one evaluated image (its middle, if it is large) as PNG files.
 
-    They lie in `<folder>/<dataset>/<what was varied>/<picture>/{source,<method>,target}.png`.
+    They lie in `<folder>/<dataset>/<what was variant>/<image>/{source,<method>,target}.png`.
     """
     place = (
         folder
-        / file_name(judge.pictures.name)
-        / (file_name("-".join(spelled(judge.varied))) or "plain")
+        / file_name(evaluation.images.name)
+        / (file_name("-".join(spell_variant(evaluation.variant))) or "plain")
         / file_name(answer.name)
     )
-    source, prediction, target = middles(answer.pair.source, answer.prediction, answer.pair.target, side=512)
+    source, prediction, target = middles(answer.pair.input, answer.prediction, answer.pair.target, side=512)
     for kind, pixels in (("source", source), (method, prediction), ("target", target)):
-        write(place / f"{file_name(kind)}.png", Picture(pixels))
+        write(place / f"{file_name(kind)}.png", ImageFile(pixels))
 
 
-def _same(line: dict[str, Any], method: str, judge: Judge) -> bool:
+def _same(line: dict[str, Any], method: str, evaluation: Evaluation) -> bool:
     return (
         line["method"] == method
-        and line["dataset"] == judge.pictures.name
-        and all(line.get(key) == value for key, value in judge.varied.items())
+        and line["dataset"] == evaluation.images.name
+        and all(line.get(key) == value for key, value in evaluation.variant.items())
     )
 
 

@@ -9,7 +9,7 @@ class Projection(nn.Module):
     """Π(x) = y + ε (x − y) / max(‖x − y‖, ε) with ε = e^α σ √(HWC − 1): onto the ball around y that the truth lies on.
 
     White noise of deviation σ has a norm of σ √(HWC − 1), nearly surely; so an estimate that lies farther from y took
-    more than noise away, and is drawn back. The norm is over the whole picture, each by itself; α is learned, from 0.
+    more than noise away, and is drawn back. The norm is over the whole image, each by itself; α is learned, from 0.
 
     Source: Lefkimmiatis 2018 (UDNet), section 3.4.
     """
@@ -24,7 +24,7 @@ class Projection(nn.Module):
         y: Float[Tensor, "batch channel height width"],
         sigma: Float[Tensor, " batch"],
     ) -> Float[Tensor, "batch channel height width"]:
-        """Project the estimate x of the noisy picture y; σ in the picture's units."""
+        """Project the estimate x of the noisy image y; σ in the image's units."""
         radius = self.alpha.exp() * sigma.to(x) * max(x[0].numel() - 1, 1) ** 0.5
         apart = x - y
         norm = apart.flatten(1).float().norm(dim=1).to(x)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.core.method import Method, Pair
+from darkroom.core.method import Example, Method
 
 
 class AnnealedL0(Method):
@@ -26,12 +26,12 @@ class AnnealedL0(Method):
         super().__init__()
         self.network, self.steps, self.epsilon = network, steps, epsilon
 
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         return {"network": self.network}
 
-    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Example, step: int) -> Iterator[tuple[str, Tensor]]:
         gamma = 2 * (1 - step / self.steps)
         yield "network", ((self.predict(batch).float() - batch.target).abs() + self.epsilon).pow(gamma).mean()
 
-    def predict(self, batch: Pair) -> Float[Tensor, "batch channel height width"]:
-        return self.network(batch.source, *batch.given)
+    def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
+        return self.network(batch.input, *batch.condition)

@@ -73,8 +73,8 @@ class DirectVoxelGrid(RadianceMethod):
         step: length of a step along a ray, in voxels.
         background: 1 white, 0 black.
         seed: of the network's weights.
-        look_every: steps between looks for free space, in the fine stage.
-        free: where the opacity of a voxel and its neighbours stays below this, space is free.
+        occupancy_interval: steps between looks for free space, in the fine stage.
+        occupancy_threshold: where the opacity of a voxel and its neighbours stays below this, space is free.
 
     Source: sections 4 and 5 of the paper.
     """
@@ -88,16 +88,16 @@ class DirectVoxelGrid(RadianceMethod):
         step: float = 0.5,
         background: float = 1.0,
         seed: int = 0,
-        look_every: int = 1000,
-        free: float = 1e-3,
+        occupancy_interval: int = 1000,
+        occupancy_threshold: float = 1e-3,
     ) -> None:
         super().__init__(space, background)
         self.stages = (coarse, fine) if coarse.steps else (fine,)
-        self.step, self.seed, self.look_every, self.free = step, seed, look_every, free
+        self.step, self.seed, self.occupancy_interval, self.occupancy_threshold = step, seed, occupancy_interval, free
         self.register_buffer("stage", torch.tensor(0))
         self.stage: Tensor
         self.field = Rendered(self._field(self.stages[0], -torch.ones(3), torch.ones(3)))
-        self._news: list[str] = []
+        self._messages: list[str] = []
 
     def _field(self, stage: Stage, low: Tensor, high: Tensor) -> VoxelField:
         field = VoxelField(
@@ -118,9 +118,9 @@ class DirectVoxelGrid(RadianceMethod):
         self.field = Rendered(self._field(stage, low, high))
         return super().load_state_dict(state, *rest, **more)
 
-    def look_at(self, scene: Scene) -> None:
+    def prepare(self, scene: Scene) -> None:
         """The box that the training cameras see, and how many of them see each voxel."""
-        super().look_at(scene)
+        super().prepare(scene)
         cameras = [view.camera for view in scene.views["train"]]
         low, high = self.space.corners(cameras)
         field = self._field(self.stages[0], low, high)
@@ -136,7 +136,7 @@ class DirectVoxelGrid(RadianceMethod):
                 field.density_rows[near] = HIDDEN
         self.field = Rendered(field)
 
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         return {"field": self.field}
 
     @property
@@ -162,13 +162,13 @@ class DirectVoxelGrid(RadianceMethod):
         inside[there] = field.occupied(points)
         return found._replace(inside=inside.view_as(found.t))
 
-    def see(self, rays: Rays) -> Rendering:
+    def render(self, rays: Rays) -> Rendering:
         return self._before(rays, self.background)
 
     def _before(self, rays: Rays, background: Background) -> Rendering:
         return self.field(rays, self.samples(rays), background, LEAST)  # type: ignore[no-any-return]
 
-    def turns(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
         rays, seen, behind = batch
         stage, answer = self.stages[int(self.stage)], self._before(rays, behind)
         loss = (answer.colour - seen).square().mean()
@@ -183,14 +183,14 @@ class DirectVoxelGrid(RadianceMethod):
 
     @torch.no_grad()
     def after_step(self, step: int) -> Collection[str]:
-        self._news = []
+        self._messages = []
         before = sum(stage.steps for stage in self.stages[: int(self.stage)])
         stage, done = self.stages[int(self.stage)], step + 1 - before
         field = self.grids
         if done == stage.steps and int(self.stage) + 1 < len(self.stages):
             self._look_closely(field)
             return ("field",)
-        if int(self.stage) + 1 == len(self.stages) and done % self.look_every == 0:
+        if int(self.stage) + 1 == len(self.stages) and done % self.occupancy_interval == 0:
             self._look(field)
         voxels = stage.grows_to(done)
         if voxels is None:
@@ -198,39 +198,39 @@ class DirectVoxelGrid(RadianceMethod):
         field.grown(voxels)
         field.shift -= 1.0
         self._look(field)
-        self._news.append(f"the grid grows to {' x '.join(map(str, field.size.tolist()))}")
+        self._messages.append(f"the grid grows to {' x '.join(map(str, field.size.tolist()))}")
         self.field = Rendered(field)
         return ("field",)
 
     def _look(self, field: VoxelField) -> None:
-        field.look_again(self.free)
+        field.update_occupancy(self.occupancy_threshold)
         if not field.mask.any():
             field.mask = torch.ones_like(field.mask)
-            self._news.append("everything has become transparent; no space is passed over until something is there again")
+            self._messages.append("everything has become transparent; no space is passed over until something is there again")
 
     def _look_closely(self, coarse: VoxelField) -> None:
         """Go on with the fine stage, in the box around what the coarse one found."""
-        low, high = coarse.box_of(self.free)
-        coarse.look_again(self.free)
+        low, high = coarse.box_of(self.occupancy_threshold)
+        coarse.update_occupancy(self.occupancy_threshold)
         fine = self._field(self.stages[int(self.stage) + 1], low.cpu(), high.cpu()).to(low.device)
         fine.mask = coarse.occupied(fine.centres()).view(*fine.size.tolist())
         if not fine.mask.any():
             fine.mask = torch.ones_like(fine.mask)
-            self._news.append("the coarse stage found nothing: is the background right, are the poses?")
+            self._messages.append("the coarse stage found nothing: is the background right, are the poses?")
         self.stage += 1
         share = float(fine.mask.float().mean())
         box = " x ".join(f"{side:.2f}" for side in (high - low).tolist())
-        self._news.append(f"fine stage in a box of {box}, {share:.0%} of it not free")
+        self._messages.append(f"fine stage in a box of {box}, {share:.0%} of it not free")
         self.field = Rendered(fine)
 
-    def news(self) -> Collection[str]:
-        return self._news
+    def messages(self) -> Collection[str]:
+        return self._messages
 
 
 def _seen(
     points: Float[Tensor, "points 3"], cameras: list[Camera], near: float
 ) -> tuple[Int[Tensor, " points"], Bool[Tensor, " points"]]:
-    """How many cameras have each point in their picture, beyond the near plane; and which are nearer to one than that."""
+    """How many cameras have each point in their image, beyond the near plane; and which are nearer to one than that."""
     count = torch.zeros(len(points), dtype=torch.int32)
     close = torch.zeros(len(points), dtype=torch.bool)
     for camera in cameras:

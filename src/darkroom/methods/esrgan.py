@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from darkroom.core.method import Method, Pair
+from darkroom.core.method import Example, Method
 from darkroom.layers.normalization import mean_over_processes
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -28,7 +28,7 @@ class ESRGAN(Method):
         generator: G, from low to high resolution.
         discriminator: C, gives logits.
         adversary: `plain` (SRGAN) or `relativistic` (ESRGAN).
-        perceptual: a distance between pictures, or None to go without.
+        perceptual: a distance between images, or None to go without.
         pretraining: steps before the discriminator enters.
         fidelity: η.
         perception: w.
@@ -54,11 +54,11 @@ class ESRGAN(Method):
         self.adversary, self.perceptual, self.pretraining = adversary, perceptual, pretraining
         self.fidelity, self.perception, self.adversarial = fidelity, perception, adversarial
 
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
-    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
-        fake = self.generator(batch.source)
+    def losses(self, batch: Example, step: int) -> Iterator[tuple[str, Tensor]]:
+        fake = self.generator(batch.input)
         error = (fake - batch.target).abs().mean()
         if step < self.pretraining:
             yield "generator", error
@@ -71,8 +71,8 @@ class ESRGAN(Method):
             loss = loss + self.perception * self.perceptual(fake, batch.target)
         yield "generator", loss
 
-    def predict(self, batch: Pair) -> Float[Tensor, "batch channel height width"]:
-        return self.generator(batch.source)
+    def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
+        return self.generator(batch.input)
 
 
 def relativistic(high: Tensor, low: Tensor) -> Float[Tensor, ""]:

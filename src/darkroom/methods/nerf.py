@@ -20,7 +20,7 @@ EMPTY = 1e-3
 class NeuralRadianceField(RadianceMethod):
     """Squared error of both networks' colours; each learns from its own.
 
-    A field may collapse: everything becomes transparent, the picture white, and no gradient is left. At step `looked_at` the
+    A field may collapse: everything becomes transparent, the image white, and no gradient is left. At step `looked_at` the
     mean opacity of the rays tells; then both networks begin anew with another seed.
 
     Args:
@@ -52,13 +52,13 @@ class NeuralRadianceField(RadianceMethod):
         self.samples, self.noise, self.seed, self.looked_at = samples, noise, seed, looked_at
         self.register_buffer("starts", torch.tensor(1))
         self.starts: Tensor
-        self.opacity, self._news = 1.0, ""
+        self.opacity, self._messages = 1.0, ""
         coarse.noise = fine.noise = noise
 
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         return {"coarse": self.coarse, "fine": self.fine}
 
-    def turns(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
         rays, seen, behind = batch
         t, first = self._coarse(rays, behind, jitter=True)
         yield "coarse", (first.colour - seen).square().mean()
@@ -66,7 +66,7 @@ class NeuralRadianceField(RadianceMethod):
         self.opacity = float(second.opacity.detach().mean())
         yield "fine", (second.colour - seen).square().mean()
 
-    def see(self, rays: Rays) -> Rendering:
+    def render(self, rays: Rays) -> Rendering:
         t, first = self._coarse(rays, self.background, jitter=False)
         return self._fine(rays, self.background, t, first, jitter=False)
 
@@ -80,18 +80,18 @@ class NeuralRadianceField(RadianceMethod):
         return self.fine(rays, pieces(both, rays), background)
 
     def after_step(self, step: int) -> Collection[str]:
-        self._news = ""
+        self._messages = ""
         if step + 1 != self.looked_at * int(self.starts) or self.opacity > EMPTY:
             return ()
         random = generator(self.seed, "restart", int(self.starts))
         self.starts += 1
-        self._news = (
+        self._messages = (
             f"all had become transparent (mean opacity {self.opacity:.1e}); both networks begin anew, start {int(self.starts)}"
         )
-        self.coarse, self.fine = (bare(player) for player in (self.coarse, self.fine))
-        for player in (self.coarse, self.fine):
-            player.field.initialise(random)  # type: ignore[operator]
+        self.coarse, self.fine = (bare(network) for network in (self.coarse, self.fine))
+        for network in (self.coarse, self.fine):
+            network.field.initialise(random)  # type: ignore[operator]
         return ("coarse", "fine")
 
-    def news(self) -> Collection[str]:
-        return (self._news,) if self._news else ()
+    def messages(self) -> Collection[str]:
+        return (self._messages,) if self._messages else ()

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.core.method import Method, Pair, Walk
+from darkroom.core.method import Example, Method, Walk
 
 
 class PlugAndPlay(Method):
-    """A method without players: it answers by walking.
+    """A method without networks: it answers by walking.
 
     Args:
         walk: approaches the answer to a question.
@@ -21,15 +21,15 @@ class PlugAndPlay(Method):
         super().__init__()
         self.walk = walk
 
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         return {}
 
-    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Example, step: int) -> Iterator[tuple[str, Tensor]]:
         return iter(())
 
-    def iterates(self, batch: Pair) -> Iterator[Tensor]:
+    def iterates(self, batch: Example) -> Iterator[Tensor]:
         return self.walk(batch)
 
-    def predict(self, batch: Pair) -> Float[Tensor, "batch channel height width"]:
+    def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
         *_, answer = self.walk(batch)
         return answer

@@ -1,4 +1,4 @@
-"""What the methods that learn a radiance field have in common: they answer a camera with a picture."""
+"""What the methods that learn a radiance field have in common: they answer a camera with an image."""
 
 from abc import abstractmethod
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.core.method import Method, Pair
+from darkroom.core.method import Example, Method
 from darkroom.radiance.cameras import Camera, Rays
 from darkroom.radiance.rendering import Background, Rendering, Samples, render
 from darkroom.radiance.scenes import Scene
@@ -15,7 +15,7 @@ from darkroom.radiance.space import Space
 
 
 class Rendered(nn.Module):
-    """A field as a player: called with rays and samples, it answers with what is seen.
+    """A field as a network: called with rays and samples, it answers with what is seen.
 
     One call holds all that is computed with its weights, which is what mixed precision and several processes need.
     """
@@ -29,9 +29,9 @@ class Rendered(nn.Module):
         return render(self.field, rays, samples, background, least=least)  # type: ignore[arg-type]
 
 
-def bare(player: nn.Module) -> Any:
-    """A player without what training has wrapped around it."""
-    return getattr(player, "module", player)
+def bare(network: nn.Module) -> Any:
+    """A network without what training has wrapped around it."""
+    return getattr(network, "module", network)
 
 
 class RadianceMethod(Method):
@@ -47,13 +47,13 @@ class RadianceMethod(Method):
         super().__init__()
         self.space, self.background, self.chunk = space, background, chunk
 
-    def look_at(self, scene: Scene) -> None:
+    def prepare(self, scene: Scene) -> None:
         """Learn from a scene what has to be known before training."""
         self.space.fill(scene)
 
     @abstractmethod
-    def see(self, rays: Rays) -> Rendering:
-        """What is seen along rays, as it is judged."""
+    def render(self, rays: Rays) -> Rendering:
+        """What is seen along rays, as it is evaluated."""
 
     @torch.no_grad()
     def view(self, camera: Camera) -> tuple[Float[Tensor, "3 height width"], Float[Tensor, "1 height width"], Tensor]:
@@ -61,14 +61,14 @@ class RadianceMethod(Method):
         device, size = self.space.depths.device, (camera.height, camera.width)
         rays = self.space.rays(camera.intrinsics.to(device), camera.pose.float().to(device), camera.width, camera.height)
         some = max(1, self.chunk // camera.width) * camera.width
-        parts = [self.see(rays.at(slice(begin, begin + some))) for begin in range(0, camera.width * camera.height, some)]
+        parts = [self.render(rays.at(slice(begin, begin + some))) for begin in range(0, camera.width * camera.height, some)]
         colour = torch.cat([part.colour for part in parts]).T.reshape(3, *size)
         depth, opacity = (torch.cat(each).view(1, *size) for each in zip(*((p.depth, p.opacity) for p in parts), strict=True))
         return colour, depth, opacity
 
-    def predict(self, batch: Pair) -> Float[Tensor, "1 3 height width"]:
-        """The view that a camera is asked for; `batch.given` is its intrinsics and its pose."""
-        (intrinsics,), (pose,) = batch.given
+    def predict(self, batch: Example) -> Float[Tensor, "1 3 height width"]:
+        """The view that a camera is asked for; `batch.condition` is its intrinsics and its pose."""
+        (intrinsics,), (pose,) = batch.condition
         height, width = batch.target.shape[-2:]
         fx, fy, cx, cy = intrinsics.tolist()
         return self.view(Camera(width, height, fx, fy, cx, cy, pose))[0][None]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.core.method import Method, Pair
+from darkroom.core.method import Example, Method
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -14,8 +14,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Regression(Method):
     """Minimise E ℓ(f(source, given), target) over the network f.
 
-    With source a noisy picture, target the clean one and ℓ the squared error this is how DnCNN is trained
-    (Zhang et al. 2017, eq. 1); with a second noisy picture as target it is Noise2Noise.
+    With source a noisy image, target the clean one and ℓ the squared error this is how DnCNN is trained
+    (Zhang et al. 2017, eq. 1); with a second noisy image as target it is Noise2Noise.
 
     Args:
         network: f, called with the source and whatever else is given.
@@ -27,18 +27,18 @@ class Regression(Method):
         self.network = network
         self.loss = loss
 
-    def players(self) -> Mapping[str, nn.Module]:
+    def networks(self) -> Mapping[str, nn.Module]:
         return {"network": self.network}
 
-    def turns(self, batch: Pair, step: int) -> Iterator[tuple[str, Tensor]]:
+    def losses(self, batch: Example, step: int) -> Iterator[tuple[str, Tensor]]:
         yield "network", self.loss(self.predict(batch), batch.target)
 
-    def predict(self, batch: Pair) -> Float[Tensor, "batch channel height width"]:
-        return self.network(batch.source, *batch.given)
+    def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
+        return self.network(batch.input, *batch.condition)
 
 
 def half_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """1/(2N) Σ ‖prediction − target‖², summed over the pixels of each of N pictures (Zhang et al. 2017, eq. 1)."""
+    """1/(2N) Σ ‖prediction − target‖², summed over the pixels of each of N images (Zhang et al. 2017, eq. 1)."""
     return (prediction - target).square().sum() / (2 * len(target))
 
 

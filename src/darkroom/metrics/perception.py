@@ -9,7 +9,7 @@ from torch import Tensor
 
 from darkroom.core.images import round_to_8_bits
 from darkroom.core.pretrained import ALEXNET, VGG16
-from darkroom.metrics.fidelity import Metric, Pictures
+from darkroom.metrics.fidelity import Images, Metric
 
 Backbone = Literal["alex", "vgg"]
 
@@ -19,7 +19,7 @@ _BACKBONES = {"alex": ALEXNET, "vgg": VGG16}
 def lpips(backbone: Backbone = "alex") -> Metric:
     """Learned perceptual image patch similarity (Zhang et al. 2018), version 0.1, through torchmetrics."""
 
-    def compute(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+    def compute(prediction: Images, target: Images) -> Float[Tensor, " batch"]:
         network = _network(backbone, str(target.device))
         pairs = zip(round_to_8_bits(prediction), target.float(), strict=True)
         with torch.no_grad():
@@ -29,8 +29,8 @@ def lpips(backbone: Backbone = "alex") -> Metric:
         f"lpips_{backbone}",
         f"LPIPS {backbone}",
         "",
-        f"LPIPS 0.1 with {_BACKBONES[backbone].title} features, pictures in [-1, 1]; output clipped and rounded to 8 "
-        "bits; mean over pictures; lower is closer.",
+        f"LPIPS 0.1 with {_BACKBONES[backbone].title} features, images in [-1, 1]; output clipped and rounded to 8 "
+        "bits; mean over images; lower is closer.",
         compute,
         higher_is_better=False,
         about="perception",
@@ -55,12 +55,12 @@ def _network(backbone: Backbone, device: str) -> Any:
     return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).to(device).eval()
 
 
-def _gradients(pictures: Pictures) -> Float[Tensor, "batch many"]:
-    grey = round_to_8_bits(pictures).mean(1)
+def _gradients(images: Images) -> Float[Tensor, "batch many"]:
+    grey = round_to_8_bits(images).mean(1)
     return torch.cat([grey.diff(dim=-1).flatten(1), grey.diff(dim=-2).flatten(1)], 1)
 
 
-def _gradient_distance(prediction: Pictures, target: Pictures) -> Float[Tensor, " batch"]:
+def _gradient_distance(prediction: Images, target: Images) -> Float[Tensor, " batch"]:
     mine, truth = (_gradients(x).sort(dim=1).values for x in (prediction, target))
     return (mine - truth).abs().mean(1).double()
 
@@ -69,9 +69,9 @@ gradient_distance = Metric(
     "gradient_w1",
     "gradients W1",
     "",
-    "Wasserstein-1 distance between the distributions of the picture's and the truth's differences of neighbouring "
-    "pixels (mean of channels, horizontal and vertical); 0 if the picture is as sharp and as rough as the truth, "
-    "wherever; output clipped and rounded to 8 bits; mean over pictures; lower is closer.",
+    "Wasserstein-1 distance between the distributions of the image's and the truth's differences of neighbouring "
+    "pixels (mean of channels, horizontal and vertical); 0 if the image is as sharp and as rough as the truth, "
+    "wherever; output clipped and rounded to 8 bits; mean over images; lower is closer.",
     _gradient_distance,
     higher_is_better=False,
     about="perception",

@@ -15,13 +15,13 @@ class BasicSRModel(RestorationNetwork):
     """Bilinear enlargement, then 3×3 convolutions with LeakyReLU (0.01) between them, at full resolution.
 
     One convolution 3 → `channels`, `blocks` of `channels` → `channels`, one `channels` → 3: 372,803 trained numbers
-    with the defaults. With `residual`, what they give is added to the enlarged picture.
+    with the defaults. With `residual`, what they give is added to the enlarged image.
 
     Args:
         blocks: convolutions in the middle.
         channels: features of the hidden layers.
-        residual: predict what the enlarged picture lacks.
-        factor: how many times the picture is enlarged.
+        residual: predict what the enlarged image lacks.
+        factor: how many times the image is enlarged.
 
     Source: the design of SRCNN (Dong, Loy, He, Tang 2016), made deeper; the residual is VDSR's (Kim, Lee, Lee 2016).
     """

@@ -25,7 +25,7 @@ class DnCNN(RestorationNetwork):
         depth: number of convolutions; 17 for a known noise level, 20 for an unknown one.
         batch_norm: batch normalisation between the first and the last layer.
         bias: a bias in the hidden convolutions; batch normalisation makes it idle.
-        nonblind: also take the noise level, as a constant map behind the picture's channels.
+        noise_conditional: also take the noise level, as a constant map behind the image's channels.
 
     Source: Zhang et al. 2017; the level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A.
     """
@@ -38,13 +38,13 @@ class DnCNN(RestorationNetwork):
         *,
         batch_norm: bool = True,
         bias: bool = False,
-        nonblind: bool = False,
+        noise_conditional: bool = False,
     ) -> None:
         super().__init__()
         if depth < 2:
             raise DarkroomError(f"DnCNN needs a first and a last layer: depth {depth} is below 2")
-        self.channels, self.nonblind, self.halo = channels, nonblind, depth
-        layers: list[nn.Module] = [nn.Conv2d(channels + nonblind, width, 3, padding=1), nn.ReLU(inplace=True)]
+        self.channels, self.noise_conditional, self.halo = channels, noise_conditional, depth
+        layers: list[nn.Module] = [nn.Conv2d(channels + noise_conditional, width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
             layers.append(nn.Conv2d(width, width, 3, padding=1, bias=bias or not batch_norm))
             if batch_norm:
@@ -71,7 +71,7 @@ class DnCNN(RestorationNetwork):
 
         Args:
             noisy: y in [0, 1] plus noise.
-            sigma: the noise's standard deviation in the picture's units (σ/255), for a non-blind network.
+            sigma: the noise's standard deviation in the image's units (σ/255), for a non-blind network.
 
         Returns:
             x̂, not clipped.
@@ -80,8 +80,8 @@ class DnCNN(RestorationNetwork):
             DarkroomError: the channels do not fit, or a non-blind network is not told sigma.
         """
         if noisy.shape[1] != self.channels:
-            raise DarkroomError(f"this DnCNN takes {self.channels} channel(s), the picture has {noisy.shape[1]}")
-        if not self.nonblind:
+            raise DarkroomError(f"this DnCNN takes {self.channels} channel(s), the image has {noisy.shape[1]}")
+        if not self.noise_conditional:
             return noisy - self.layers(noisy)
         if sigma is None:
             raise DarkroomError("this DnCNN is non-blind: give it the noise level (--sigma)")
@@ -113,7 +113,7 @@ class DnCNN(RestorationNetwork):
             depth=len(convolutions),
             batch_norm=bool(norms),
             bias=any("bias" in layer for layer in convolutions[1:-1]),
-            nonblind=bool(extra),
+            noise_conditional=bool(extra),
         )
         own = [module for module in network.layers if not isinstance(module, nn.ReLU)]
         for module, layer in zip(own, layers, strict=True):

@@ -15,16 +15,16 @@ from darkroom.networks.safmn import SAFMN
 from darkroom.networks.swinir import SwinIR
 
 FAR = 1 << 20
-"""The halo of a network of which nothing is known: farther than any picture is wide."""
+"""The halo of a network of which nothing is known: farther than any image is wide."""
 
 
 class Foreign(RestorationNetwork):
     """Somebody else's network, as spandrel builds it from a checkpoint's tensors.
 
-    Pictures are padded to what the network asks for, and the answer is cropped and clipped to [0, 1].
+    Images are padded to what the network asks for, and the answer is cropped and clipped to [0, 1].
 
     Args:
-        descriptor: what spandrel returned: a picture in, a picture out, as many channels as came in.
+        descriptor: what spandrel returned: an image in, an image out, as many channels as came in.
     """
 
     def __init__(self, descriptor: "spandrel.ImageModelDescriptor") -> None:  # type: ignore[name-defined]
@@ -36,9 +36,9 @@ class Foreign(RestorationNetwork):
         self.model = descriptor.model
         self.descriptor = descriptor
 
-    def forward(self, picture: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height2 width2"]:
+    def forward(self, image: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height2 width2"]:
         """Restore; in [0, 1]."""
-        return torch.cat([self.descriptor(one[None]) for one in picture])
+        return torch.cat([self.descriptor(one[None]) for one in image])
 
 
 def read(path: Path) -> RestorationNetwork:
@@ -48,7 +48,7 @@ def read(path: Path) -> RestorationNetwork:
     forty more. Nothing in the file is executed.
 
     Raises:
-        DarkroomError: the file cannot be read, no known network has these tensors, or it takes more than a picture.
+        DarkroomError: the file cannot be read, no known network has these tensors, or it takes more than an image.
     """
     state = weights.load(path)[0] if path.suffix == ".safetensors" else weights.load_pickled(path)
     ours = DnCNN.from_foreign(state) or SAFMN.from_foreign(state) or SwinIR.from_foreign(state)
@@ -70,10 +70,10 @@ def _by_spandrel(path: Path, state: dict[str, Tensor]) -> RestorationNetwork:
             f"{path} looks like a known network, but its tensors do not fit: {str(error).splitlines()[0]}"
         ) from error
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
-        raise DarkroomError(f"{path} holds {descriptor.architecture.name}, which needs a mask beside the picture")
+        raise DarkroomError(f"{path} holds {descriptor.architecture.name}, which needs a mask beside the image")
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3):
         raise DarkroomError(
             f"{path} holds {descriptor.architecture.name} with {descriptor.input_channels} channels in and "
-            f"{descriptor.output_channels} out; pictures have 1 or 3"
+            f"{descriptor.output_channels} out; images have 1 or 3"
         )
     return Foreign(descriptor)

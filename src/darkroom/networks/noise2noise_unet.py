@@ -17,13 +17,13 @@ class Noise2NoiseUNet(RestorationNetwork):
 
     Down: two convolutions of `width` features, a halving, then convolution and halving four times, and a convolution at the
     bottom. Up: doubling, concatenation with what was there at that size (the input itself at full size), and two
-    convolutions of 2·width features, 64 and 32 at full size; one more gives the picture, without a rectifier. LeakyReLU
-    0.1 elsewhere. 991,203 trained numbers in the paper's form. Pictures of any size: they are continued to multiples of 32.
+    convolutions of 2·width features, 64 and 32 at full size; one more gives the image, without a rectifier. LeakyReLU
+    0.1 elsewhere. 991,203 trained numbers in the paper's form. Images of any size: they are continued to multiples of 32.
 
     Args:
         channels: 1 for grey, 3 for RGB.
         width: features on the way down; 48 in the paper.
-        residual: the network answers what is to be added to the picture, rather than the picture; False in the paper.
+        residual: the network answers what is to be added to the image, rather than the image; False in the paper.
 
     Source: Lehtinen et al. 2018, appendix A.1 and Table 2; Ronneberger et al. 2015.
     """
@@ -60,7 +60,7 @@ class Noise2NoiseUNet(RestorationNetwork):
             DarkroomError: the channels do not fit.
         """
         if noisy.shape[1] != self.channels:
-            raise DarkroomError(f"this U-Net takes {self.channels} channel(s), the picture has {noisy.shape[1]}")
+            raise DarkroomError(f"this U-Net takes {self.channels} channel(s), the image has {noisy.shape[1]}")
         height, width = noisy.shape[-2:]
         x = nn.functional.pad(noisy, (0, -width % self.grid, 0, -height % self.grid), mode="replicate")
         skips = [x]

@@ -10,19 +10,19 @@ from darkroom.layers.projection import Projection
 class Projected(RestorationNetwork):
     """Π_{y,σ}(f(y)): a blind network f, and `layers.projection` behind it.
 
-    The norm is the whole picture's, so that whoever runs f in tiles projects after they were put together.
+    The norm is the whole image's, so that whoever runs f in tiles projects after they were put together.
 
     Args:
-        network: f; pictures keep their size.
+        network: f; images keep their size.
     """
 
     def __init__(self, network: RestorationNetwork) -> None:
         super().__init__()
         self.network, self.projection = network, Projection()
-        self.channels, self.halo, self.grid, self.nonblind = network.channels, network.halo, network.grid, True
+        self.channels, self.halo, self.grid, self.noise_conditional = network.channels, network.halo, network.grid, True
 
     def forward(
         self, noisy: Float[Tensor, "batch channel height width"], sigma: Float[Tensor, " batch"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Denoise; σ is the noise's deviation in the picture's units."""
+        """Denoise; σ is the noise's deviation in the image's units."""
         return self.projection(self.network(noisy), noisy, sigma)

@@ -17,7 +17,7 @@ from darkroom.layers.cells import whole_cells
 Head = Literal["denoising", "classical", "lightweight"]
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
-"""Subtracted from colour pictures: the mean of DIV2K."""
+"""Subtracted from colour images: the mean of DIV2K."""
 
 WINDOWS_AT_ONCE = 32
 """How many windows a layer works on at a time where no gradient is wanted."""
@@ -35,11 +35,11 @@ class SwinIR(RestorationNetwork):
         z ← z + MSA(LN(z)),   z ← z + MLP(LN(z))                        a layer, in windows of 8×8
         attention(Q, K, V) = softmax(QKᵀ/√d + B) V,  B by relative position
 
-    Parameters bear the names of the public checkpoints, which load as they are. Pictures of any size: they are continued
-    by reflection to whole windows (a picture too small for that, by repetition).
+    Parameters bear the names of the public checkpoints, which load as they are. Images of any size: they are continued
+    by reflection to whole windows (an image too small for that, by repetition).
 
     Pixels stay in memory window by window through a whole group, so that a shift is one gathering of rows and nothing else
-    is moved; windows that a shift has put together from both ends of the picture come last, and they alone are masked.
+    is moved; windows that a shift has put together from both ends of the image come last, and they alone are masked.
 
     Args:
         channels: 1 for grey, 3 for RGB.
@@ -50,7 +50,7 @@ class SwinIR(RestorationNetwork):
         heads: of the attention, in every group.
         window: its side in pixels; 7 in the public networks for JPEG.
         growth: features of the MLP over `width`.
-        value_range: pictures are multiplied by it on the way in and divided on the way out; 255 for JPEG.
+        value_range: images are multiplied by it on the way in and divided on the way out; 255 for JPEG.
 
     Source: Liang et al. 2021, sections 3.1–3.2; Liu et al. 2021 (Swin).
     """
@@ -115,18 +115,18 @@ class SwinIR(RestorationNetwork):
         return self
 
     def forward(
-        self, picture: Float[Tensor, "batch channel height width"]
+        self, image: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch channel out_height out_width"]:
-        """Restore; `picture` in [0, 1], the answer not clipped.
+        """Restore; `image` in [0, 1], the answer not clipped.
 
         Raises:
             DarkroomError: the channels do not fit.
         """
-        if picture.shape[1] != self.channels:
-            raise DarkroomError(f"this SwinIR takes {self.channels} channel(s), the picture has {picture.shape[1]}")
-        height, width = picture.shape[-2:]
+        if image.shape[1] != self.channels:
+            raise DarkroomError(f"this SwinIR takes {self.channels} channel(s), the image has {image.shape[1]}")
+        height, width = image.shape[-2:]
         mean = self.mean.view(-1, 1, 1)
-        x = (whole_cells(picture, self.grid) - mean) * self.value_range
+        x = (whole_cells(image, self.grid) - mean) * self.value_range
         shallow = self.conv_first(x.contiguous(memory_format=torch.channels_last))
         features = self.conv_after_body(self._body(shallow)) + shallow
         if self.head == "denoising":
@@ -144,7 +144,7 @@ class SwinIR(RestorationNetwork):
         tokens = self.patch_embed["norm"](x.permute(0, 2, 3, 1).reshape(-1, width))
         for group in self.layers:
             tokens = group(tokens, order, (batch, rows, columns))
-        return _as_picture(self.norm(tokens), (batch, rows, columns))
+        return _as_image(self.norm(tokens), (batch, rows, columns))
 
     @classmethod
     def from_foreign(cls, state: Mapping[str, Tensor]) -> "SwinIR | None":
@@ -199,13 +199,13 @@ class ResidualGroup(nn.Module):
         return self.residual_group["blocks"]  # type: ignore[return-value]
 
     def forward(self, tokens: Tensor, order: "Orders", size: tuple[int, int, int]) -> Tensor:
-        """Tokens `(batch · height · width, features)`, row by row of the picture; so is the answer."""
+        """Tokens `(batch · height · width, features)`, row by row of the image; so is the answer."""
         x = tokens
         for number in range(len(self.blocks)):
             gather = order.windows if number == 0 else order.shift if number % 2 else order.unshift
             x = _by_pieces(self.blocks[number], x, gather, order, shifted=bool(number % 2))
         x = _gathered(x if len(self.blocks) % 2 else _gathered(x, order.unshift), order.rows)
-        convolved = self.conv(_as_picture(x, size))
+        convolved = self.conv(_as_image(x, size))
         return convolved.permute(0, 2, 3, 1).reshape(tokens.shape) + tokens
 
 
@@ -252,9 +252,9 @@ class Orders(NamedTuple):
     """How pixels are gathered for windows; the first four number the rows of `(batch · height · width, …)`.
 
     Args:
-        windows: from rows of the picture to windows.
+        windows: from rows of the image to windows.
         rows: and back.
-        shift: from windows to shifted windows, those that were put together from two ends of the picture last.
+        shift: from windows to shifted windows, those that were put together from two ends of the image last.
         unshift: and back.
         mask: −100 between pixels that are no neighbours, for each of the last shifted windows, `(windows, pixels, pixels)`.
         unmasked: number of shifted windows before them.
@@ -282,7 +282,7 @@ class Permutation(NamedTuple):
 
 @lru_cache(maxsize=8)
 def orders(batch: int, height: int, width: int, window: int, device: str) -> Orders:
-    """The orders of pixels for a batch of pictures of this size; computed once for each size, not at every call."""
+    """The orders of pixels for a batch of images of this size; computed once for each size, not at every call."""
     half = window // 2
     numbers = torch.arange(batch * height * width).view(batch, height, width)
     regions = torch.zeros(height, width, dtype=torch.long)
@@ -302,10 +302,10 @@ def orders(batch: int, height: int, width: int, window: int, device: str) -> Ord
     return Orders(on[0], on[0].inverse(), on[1], on[1].inverse(), mask.to(device), int((~split).sum()), window**2)
 
 
-def _partitioned(pictures: Tensor, window: int) -> Tensor:
+def _partitioned(images: Tensor, window: int) -> Tensor:
     """`(batch, height, width)` to `(batch · windows, pixels of a window)`."""
-    batch, height, width = pictures.shape
-    cells = pictures.view(batch, height // window, window, width // window, window).transpose(2, 3)
+    batch, height, width = images.shape
+    cells = images.view(batch, height // window, window, width // window, window).transpose(2, 3)
     return cells.reshape(-1, window**2)
 
 
@@ -352,7 +352,7 @@ def _linear(layer: nn.Module, x: Tensor) -> Tensor:
     return (x @ layer.weight.t()).add_(layer.bias)  # type: ignore[operator,arg-type]
 
 
-def _as_picture(tokens: Tensor, size: tuple[int, int, int]) -> Tensor:
+def _as_image(tokens: Tensor, size: tuple[int, int, int]) -> Tensor:
     """Tokens row by row as `(batch, features, height, width)`, without moving anything."""
     return tokens.view(*size, tokens.shape[-1]).permute(0, 3, 1, 2)
 

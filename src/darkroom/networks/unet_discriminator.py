@@ -8,14 +8,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from darkroom.layers.initialization import initialise_convolutions
 
 SETTLING = 15
-"""Steps of the power method before the first picture is seen."""
+"""Steps of the power method before the first image is seen."""
 
 
 class UNetDiscriminator(nn.Module):
-    """A U-Net with spectral normalisation that judges every pixel, by what is around it and by the whole.
+    """A U-Net with spectral normalisation that evaluations every pixel, by what is around it and by the whole.
 
     Three halvings and three doublings (bilinear) with additive skips; LeakyReLU 0.2; spectral normalisation everywhere
-    but in the first and the last layer. 4,376,897 trained numbers with 64 features. Pictures of any size.
+    but in the first and the last layer. 4,376,897 trained numbers with 64 features. Images of any size.
 
     Args:
         width: features of the first layer.
@@ -47,9 +47,9 @@ class UNetDiscriminator(nn.Module):
                 layer.weight  # noqa: B018  (every look is one step of the power method)
         return self
 
-    def forward(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """C(x): a logit for every pixel, high for photographs."""
-        levels = [_leaky(self.first(picture))]
+        levels = [_leaky(self.first(image))]
         for convolution in self.down:
             levels.append(_leaky(convolution(levels[-1])))
         x = levels.pop()

@@ -11,7 +11,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.pretrained import VGG19
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures, by which VGG's inputs are standardised."""
+"""Of ImageNet's images, by which VGG's inputs are standardised."""
 
 
 class VGGDistance:

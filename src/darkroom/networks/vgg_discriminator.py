@@ -1,4 +1,4 @@
-"""The discriminator of SRGAN and ESRGAN: VGG-style, one number a picture (Ledig et al. 2017)."""
+"""The discriminator of SRGAN and ESRGAN: VGG-style, one number an image (Ledig et al. 2017)."""
 
 import torch
 from jaxtyping import Float
@@ -10,14 +10,14 @@ from darkroom.layers.normalization import BatchNorm2d
 
 
 class VGGDiscriminator(nn.Module):
-    """Pairs of convolutions, the second of each halving the picture, then two linear layers to one logit.
+    """Pairs of convolutions, the second of each halving the image, then two linear layers to one logit.
 
     Features double from `width` to 8·`width` and stay there; LeakyReLU 0.2, batch normalisation but in the first layer
     (Ledig et al. 2017, Figure 4). SRGAN has 4 stages on 96×96 and a hidden layer of 1024; ESRGAN 5 on 128×128 and 100.
 
     Args:
-        size: side of the pictures it takes.
-        stages: times the picture is halved.
+        size: side of the images it takes.
+        stages: times the image is halved.
         width: features of the first layer.
         hidden: of the linear layers.
 
@@ -28,7 +28,7 @@ class VGGDiscriminator(nn.Module):
     def __init__(self, size: int = 128, stages: int = 5, width: int = 64, hidden: int = 100) -> None:
         super().__init__()
         if size % 2**stages:
-            raise DarkroomError(f"a picture of {size}x{size} cannot be halved {stages} times; choose a multiple of {2**stages}")
+            raise DarkroomError(f"an image of {size}x{size} cannot be halved {stages} times; choose a multiple of {2**stages}")
         layers: list[nn.Module] = []
         before = 3
         for stage in range(stages):
@@ -54,13 +54,13 @@ class VGGDiscriminator(nn.Module):
                 nn.init.zeros_(module.bias)
         return self
 
-    def forward(self, picture: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1"]:
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1"]:
         """C(x): a logit, high for photographs.
 
         Raises:
-            DarkroomError: the picture is of another size.
+            DarkroomError: the image is of another size.
         """
-        if picture.shape[-2:] != (self.size, self.size):
-            height, width = picture.shape[-2:]
-            raise DarkroomError(f"this discriminator takes pictures of {self.size}x{self.size}, given {width}x{height}")
-        return self.classifier(self.features(picture))
+        if image.shape[-2:] != (self.size, self.size):
+            height, width = image.shape[-2:]
+            raise DarkroomError(f"this discriminator takes images of {self.size}x{self.size}, given {width}x{height}")
+        return self.classifier(self.features(image))

@@ -157,7 +157,7 @@ class VoxelField(Growing):
         return self.low + unit * (self.high - self.low)
 
     @torch.no_grad()
-    def look_again(self, threshold: float) -> None:
+    def update_occupancy(self, threshold: float) -> None:
         """Narrow the mask to where the opacity of a voxel or of a neighbour reaches the threshold."""
         dense = nn.functional.max_pool3d(self.opacities()[None, None], 3, 1, 1)[0, 0] >= threshold
         self.mask = dense & self.occupied(self.centres()).view(dense.shape)

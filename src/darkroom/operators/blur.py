@@ -1,4 +1,4 @@
-"""Uniform blur: y = k ⊗ x + σ n with a known kernel, its adjoint, and what happens at the picture's border."""
+"""Uniform blur: y = k ⊗ x + σ n with a known kernel, its adjoint, and what happens at the image's border."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,12 +10,12 @@ from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import round_to_8_bits
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 
 Boundary = Literal["valid", "circular", "reflect", "tapered"]
 
 Kernel = Float[Tensor, "kernel_height kernel_width"]
-Pictures = Float[Tensor, "*batch height width"]
+Images = Float[Tensor, "*batch height width"]
 Blurred = Float[Tensor, "*batch blurred_height blurred_width"]
 
 
@@ -35,20 +35,20 @@ def normalised(kernel: Tensor) -> Kernel:
     if kernel.min() < 0:
         raise DarkroomError(f"a blur kernel has no number below zero, this one goes down to {float(kernel.min()):.3g}")
     if not kernel.sum() > 0:
-        raise DarkroomError("a blur kernel that is zero everywhere leaves no picture")
+        raise DarkroomError("a blur kernel that is zero everywhere leaves no image")
     return kernel / kernel.sum()
 
 
 @dataclass(frozen=True)
 class Blur:
-    """H: convolution with a kernel, (Hx)(i) = Σ_j k(j) x(i − j), for pictures of one size.
+    """H: convolution with a kernel, (Hx)(i) = Σ_j k(j) x(i − j), for images of one size.
 
-    The border decides what lies outside the picture:
+    The border decides what lies outside the image:
 
     - "valid": nothing is assumed, and the answer is smaller by the kernel's size less one; how cameras blur;
-    - "circular": the picture repeats itself; H is then diagonal under the Fourier transform;
-    - "reflect": the picture is mirrored about the middle of its outermost pixels;
-    - "tapered": the picture's border is blended into its circularly blurred copy first, H = C (A + (1 − A) C) with C the
+    - "circular": the image repeats itself; H is then diagonal under the Fourier transform;
+    - "reflect": the image is mirrored about the middle of its outermost pixels;
+    - "tapered": the image's border is blended into its circularly blurred copy first, H = C (A + (1 − A) C) with C the
       circular blur and A the weights of `taper`, so that its opposite ends meet without a step.
 
     Args:
@@ -57,7 +57,7 @@ class Blur:
         boundary: see above.
 
     Raises:
-        DarkroomError: the kernel is no blur kernel, or larger than the picture.
+        DarkroomError: the kernel is no blur kernel, or larger than the image.
     """
 
     kernel: Kernel
@@ -69,7 +69,7 @@ class Blur:
         object.__setattr__(self, "kernel", normalised(self.kernel))
         down, right = self.kernel.shape
         if down > self.height or right > self.width:
-            raise DarkroomError(f"a kernel of {right}x{down} is larger than the picture of {self.width}x{self.height}")
+            raise DarkroomError(f"a kernel of {right}x{down} is larger than the image of {self.width}x{self.height}")
 
     @property
     def margins(self) -> tuple[int, int]:
@@ -78,12 +78,12 @@ class Blur:
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Size on which convolution is circular: the picture's, or the mirrored one's."""
+        """Size on which convolution is circular: the image's, or the mirrored one's."""
         if self.boundary != "reflect":
             return self.height, self.width
         return self.height + 2 * self.margins[0], self.width + 2 * self.margins[1]
 
-    def __call__(self, x: Pictures) -> Blurred:
+    def __call__(self, x: Images) -> Blurred:
         """H x.
 
         Raises:
@@ -98,7 +98,7 @@ class Blur:
             x = weights * x + (1 - weights) * self._convolved(x)
         return self._inner(self._convolved(x))
 
-    def adjoint(self, y: Blurred) -> Pictures:
+    def adjoint(self, y: Blurred) -> Images:
         """Hᵀ y, for which ⟨H x, y⟩ = ⟨x, Hᵀ y⟩.
 
         Raises:
@@ -132,7 +132,7 @@ class Blur:
         """‖HᵀH‖, the Lipschitz constant of the gradient of ½‖Hx − y‖².
 
         Exact where H is circular (the largest |k̂|², 1 for a blur kernel); elsewhere by forty steps of the power method
-        from a constant picture, on which a blur is strongest.
+        from a constant image, on which a blur is strongest.
         """
         if self.boundary == "circular":
             return float(self.spectrum(torch.float64).abs().square().max())
@@ -145,7 +145,7 @@ class Blur:
 
     @cached_property
     def circular(self) -> "Blur":
-        """The same kernel on a picture whose ends meet."""
+        """The same kernel on an image whose ends meet."""
         return replace(self, boundary="circular")
 
     @cached_property
@@ -153,12 +153,12 @@ class Blur:
         """A: 1 inside, falling to 0 at the border over the kernel's width.
 
         A(i, j) = (1 − r(i)) (1 − c(j)), r and c being the normalised autocorrelations of the kernel's sums over columns and
-        over rows, placed at the picture's ends (the documentation of MATLAB's `edgetaper`).
+        over rows, placed at the image's ends (the documentation of MATLAB's `edgetaper`).
         """
         weights = []
         for axis, length in ((1, self.height), (0, self.width)):
             profile = self.kernel.double().sum(axis)
-            period = length - 1  # both ends of the picture are the same place
+            period = length - 1  # both ends of the image are the same place
             spectrum = torch.fft.rfft(profile, max(period, 1)).abs().square()
             correlation = torch.fft.irfft(spectrum, max(period, 1))
             correlation = torch.cat([correlation, correlation[:1]])[:length]
@@ -179,7 +179,7 @@ class Blur:
 
     @cached_property
     def _mirrored(self) -> tuple[Tensor, Tensor]:
-        """Which rows and columns of the picture the padded one is made of."""
+        """Which rows and columns of the image the padded one is made of."""
         down, right = self.margins
         return _reflected(self.height, down), _reflected(self.width, right)
 
@@ -192,7 +192,7 @@ class Blur:
     def _fitting(self, x: Tensor, size: tuple[int, int], who: str) -> None:
         if tuple(x.shape[-2:]) != size:
             raise DarkroomError(
-                f"{who} takes pictures of {size[1]}x{size[0]}, given {x.shape[-1]}x{x.shape[-2]} (boundary {self.boundary})"
+                f"{who} takes images of {size[1]}x{size[0]}, given {x.shape[-1]}x{x.shape[-2]} (boundary {self.boundary})"
             )
 
 
@@ -212,13 +212,13 @@ def _reflected(length: int, margin: int) -> Tensor:
 
 @dataclass(frozen=True)
 class BlurredPair:
-    """A picture and its blurred, noisy copy: what deblurring is judged on; the kernel and σ are given.
+    """An image and its blurred, noisy copy: what deblurring is evaluated on; the kernel and σ are given.
 
     Args:
         kernel: k.
         sigma: deviation of the noise on the 0–255 scale.
         boundary: see `Blur`.
-        quantised: clip the blurred picture and round it to 8 bits, after the noise.
+        quantised: clip the blurred image and round it to 8 bits, after the noise.
     """
 
     kernel: Kernel
@@ -226,12 +226,12 @@ class BlurredPair:
     boundary: Boundary = "valid"
     quantised: bool = False
 
-    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Pair:
+    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Example:
         _, height, width = clean.shape
         blurred = Blur(self.kernel, height, width, self.boundary)(clean)
         noisy = blurred + self.sigma / 255 * torch.randn(blurred.shape, generator=generator)
         noisy = round_to_8_bits(noisy) if self.quantised else noisy
-        return Pair(noisy, clean, (self.kernel, torch.tensor(self.sigma / 255)))
+        return Example(noisy, clean, (self.kernel, torch.tensor(self.sigma / 255)))
 
     def __str__(self) -> str:
         height, width = self.kernel.shape

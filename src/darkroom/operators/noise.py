@@ -1,7 +1,7 @@
 """Noise: y = x + n, or what takes its place, drawn from a generator and nothing else.
 
-Every noise is a small immutable object. Called with a clean picture and a generator it returns the
-noisy picture and the level that was drawn (in the picture's own units), so that a network may be told.
+Every noise is a small immutable object. Called with a clean image and a generator it returns the
+noisy image and the level that was drawn (in the image's own units), so that a network may be told.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from darkroom.core.images import round_to_8_bits
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 
 Interval = tuple[float, float]
-"""A level that is drawn anew for every picture, uniformly between two bounds."""
+"""A level that is drawn anew for every image, uniformly between two bounds."""
 
 
 @runtime_checkable
@@ -58,8 +58,8 @@ class Gaussian:
 class Blocky:
     """Gaussian noise in squares of several sizes: y = x + Σ_s σ_s n_s, n_s ~ N(0, 1) constant on every s×s square.
 
-    Zero-mean, and not white: what is left of blotches and compression once a picture was reduced. The squares of a size
-    lie side by side from the picture's upper left corner; every channel has its own.
+    Zero-mean, and not white: what is left of blotches and compression once an image was reduced. The squares of a size
+    lie side by side from the image's upper left corner; every channel has its own.
 
     Args:
         sigmas: pairs (s, σ_s), the deviations on the 0–255 scale.
@@ -155,7 +155,7 @@ class TextOverlay:
 
 @dataclass(frozen=True)
 class NoisyPair:
-    """A clean picture and its noisy copy: what a denoiser is trained and judged on.
+    """A clean image and its noisy copy: what a denoiser is trained and evaluated on.
 
     Args:
         noise: the noise.
@@ -163,16 +163,16 @@ class NoisyPair:
     """
 
     noise: Noise
-    told: bool = False
+    noise_conditional: bool = False
 
-    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Pair:
+    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Example:
         noisy, level = self.noise(clean, generator)
-        return Pair(noisy, clean, (level,) if self.told else ())
+        return Example(noisy, clean, (level,) if self.noise_conditional else ())
 
 
 @dataclass(frozen=True)
 class TwoNoisy:
-    """Two noisy copies of a picture, their noise independent: what Noise2Noise learns from.
+    """Two noisy copies of an image, their noise independent: what Noise2Noise learns from.
 
     Args:
         noise: the noise of both; a level that is drawn is drawn for each.
@@ -180,10 +180,10 @@ class TwoNoisy:
 
     noise: Noise
 
-    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Pair:
+    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Example:
         source, _ = self.noise(clean, generator)
         target, _ = self.noise(clean, generator)
-        return Pair(source, target)
+        return Example(source, target)
 
 
 def draw(level: float | Interval, generator: torch.Generator) -> float:

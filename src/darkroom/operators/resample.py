@@ -9,20 +9,20 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import round_to_8_bits
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 
 Kernel = Literal["nearest", "bilinear", "bicubic", "matlab"]
 """`matlab` is the antialiased bicubic of MATLAB's `imresize`, which the super-resolution tables rest on."""
 
-Pictures = Float[Tensor, "batch channel height width"]
+Images = Float[Tensor, "batch channel height width"]
 Resized = Float[Tensor, "batch channel new_height new_width"]
 
 
-def resize(pictures: Pictures, height: int, width: int, kernel: Kernel = "bicubic", *, antialias: bool = True) -> Resized:
+def resize(images: Images, height: int, width: int, kernel: Kernel = "bicubic", *, antialias: bool = True) -> Resized:
     """Resample to `height` × `width`.
 
     Args:
-        pictures: in any range; bicubic kernels may leave it.
+        images: in any range; bicubic kernels may leave it.
         height, width: of the answer.
         kernel: "nearest" takes the pixel at floor(i · scale); "bilinear" and "bicubic" are torch's; for
             "matlab" see `matlab_bicubic`.
@@ -31,51 +31,51 @@ def resize(pictures: Pictures, height: int, width: int, kernel: Kernel = "bicubi
             always does.
     """
     if kernel == "matlab":
-        return matlab_bicubic(pictures, height, width)
+        return matlab_bicubic(images, height, width)
     if kernel == "nearest":
-        return nn.functional.interpolate(pictures, (height, width), mode="nearest")
-    return nn.functional.interpolate(pictures, (height, width), mode=kernel, align_corners=False, antialias=antialias)
+        return nn.functional.interpolate(images, (height, width), mode="nearest")
+    return nn.functional.interpolate(images, (height, width), mode=kernel, align_corners=False, antialias=antialias)
 
 
-def reduce(pictures: Pictures, factor: int, kernel: Kernel = "bicubic", *, antialias: bool = True) -> Resized:
+def reduce(images: Images, factor: int, kernel: Kernel = "bicubic", *, antialias: bool = True) -> Resized:
     """Reduce by a whole factor.
 
     Raises:
         DarkroomError: the factor does not divide height and width.
     """
-    height, width = pictures.shape[-2:]
+    height, width = images.shape[-2:]
     if height % factor or width % factor:
-        raise DarkroomError(f"a picture of {width}x{height} cannot be reduced {factor} times: {factor} must divide its sides")
-    return resize(pictures, height // factor, width // factor, kernel, antialias=antialias)
+        raise DarkroomError(f"an image of {width}x{height} cannot be reduced {factor} times: {factor} must divide its sides")
+    return resize(images, height // factor, width // factor, kernel, antialias=antialias)
 
 
-def enlarge(pictures: Pictures, factor: int, kernel: Kernel = "bicubic") -> Resized:
+def enlarge(images: Images, factor: int, kernel: Kernel = "bicubic") -> Resized:
     """Enlarge by a whole factor."""
-    return resize(pictures, pictures.shape[-2] * factor, pictures.shape[-1] * factor, kernel, antialias=False)
+    return resize(images, images.shape[-2] * factor, images.shape[-1] * factor, kernel, antialias=False)
 
 
-def matlab_bicubic(pictures: Pictures, height: int, width: int) -> Resized:
+def matlab_bicubic(images: Images, height: int, width: int) -> Resized:
     """Resample as MATLAB's `imresize(…, 'bicubic')` does.
 
     y_i = Σ_j w_ij x_j with w_ij ∝ κ(s (u_i − j)), u_i = (i + ½) / s − ½, where s is the scale where it reduces and 1
-    elsewhere, κ is Keys' cubic kernel with a = −½, the weights of every y_i add up to 1, and the picture is continued
+    elsewhere, κ is Keys' cubic kernel with a = −½, the weights of every y_i add up to 1, and the image is continued
     by reflection with its edge repeated. The axis that shrinks most goes first.
 
     Source: Keys 1981, eq. 15; the documentation of `imresize`.
     """
-    order = sorted(((height / pictures.shape[-2], -2, height), (width / pictures.shape[-1], -1, width)))
+    order = sorted(((height / images.shape[-2], -2, height), (width / images.shape[-1], -1, width)))
     for _, axis, length in order:
-        pictures = _along(pictures, axis, length)
-    return pictures
+        images = _along(images, axis, length)
+    return images
 
 
-def _along(pictures: Tensor, axis: int, length: int) -> Tensor:
-    indices, weights = _taps(pictures.shape[axis], length)
-    shape = [1] * pictures.ndim
+def _along(images: Tensor, axis: int, length: int) -> Tensor:
+    indices, weights = _taps(images.shape[axis], length)
+    shape = [1] * images.ndim
     shape[axis] = length
-    answer = torch.zeros(1, dtype=pictures.dtype, device=pictures.device)
+    answer = torch.zeros(1, dtype=images.dtype, device=images.device)
     for index, weight in zip(indices.T, weights.T, strict=True):
-        answer = answer + pictures.index_select(axis, index.to(pictures.device)) * weight.to(pictures).view(shape)
+        answer = answer + images.index_select(axis, index.to(images.device)) * weight.to(images).view(shape)
     return answer
 
 
@@ -102,9 +102,9 @@ def keys_cubic(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 @dataclass(frozen=True)
 class ReducedPair:
-    """A picture and its reduced copy: what super-resolution is trained and judged on.
+    """An image and its reduced copy: what super-resolution is trained and evaluated on.
 
-    The picture's sides are cropped to multiples of the factor, right and below.
+    The image's sides are cropped to multiples of the factor, right and below.
 
     Args:
         factor: how many times smaller the reduced copy is.
@@ -118,20 +118,20 @@ class ReducedPair:
     antialias: bool = True
     quantised: bool = True
 
-    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Pair:
-        """The pair (reduced, picture); nothing is drawn.
+    def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Example:
+        """The pair (reduced, image); nothing is drawn.
 
         Raises:
-            DarkroomError: the picture is smaller than the factor.
+            DarkroomError: the image is smaller than the factor.
         """
         height, width = (length // self.factor * self.factor for length in clean.shape[1:])
         if not height or not width:
             raise DarkroomError(
-                f"a picture of {clean.shape[2]}x{clean.shape[1]} pixels is too small to be reduced {self.factor} times"
+                f"an image of {clean.shape[2]}x{clean.shape[1]} pixels is too small to be reduced {self.factor} times"
             )
         target = clean[:, :height, :width]
         low = reduce(target[None], self.factor, self.kernel, antialias=self.antialias)[0]
-        return Pair(round_to_8_bits(low) if self.quantised else low, target)
+        return Example(round_to_8_bits(low) if self.quantised else low, target)
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,13 @@ class Enlargement:
     factor: int
     kernel: Kernel
 
-    def __call__(self, batch: Pair) -> Resized:
-        return enlarge(batch.source, self.factor, self.kernel)
+    def __call__(self, batch: Example) -> Resized:
+        return enlarge(batch.input, self.factor, self.kernel)
 
 
 def enlargements(factor: int) -> dict[str, Enlargement]:
     """Bilinear and bicubic enlargement, by the name that tables give them.
 
-    Bicubic is MATLAB's, as in the published tables; reduced pictures of any kernel are enlarged by it.
+    Bicubic is MATLAB's, as in the published tables; reduced images of any kernel are enlarged by it.
     """
     return {"bilinear": Enlargement(factor, "bilinear"), "bicubic": Enlargement(factor, "matlab")}

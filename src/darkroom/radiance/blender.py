@@ -25,7 +25,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
 
     Args:
         folder: of the files; paths in them are relative to it.
-        size: reduce pictures to this width; 0 for as they are.
+        size: reduce images to this width; 0 for as they are.
 
     Frames without a file are left out, and that is remarked; a split without any is not there.
 
@@ -45,7 +45,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
         remarks += said
     found = numbered_split(views["all"]) if "all" in views else {split: some for split, some in views.items() if some}
     if not found.get("train"):
-        raise DarkroomError(f"no training picture of {folder} is there; {' '.join(remarks)}")
+        raise DarkroomError(f"no training image of {folder} is there; {' '.join(remarks)}")
     near, far = depths(next(iter(present.values())))
     return Scene(folder.resolve().name, found, near, far, remarks=tuple(remarks))
 
@@ -67,10 +67,10 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
         path: the file.
         size: reduce cameras to this width; 0 for as they are.
         prefix: put before names.
-        needed: leave out frames whose picture is not there; otherwise only cameras are asked for.
+        needed: leave out frames whose image is not there; otherwise only cameras are asked for.
 
     Raises:
-        DarkroomError: the file is broken, or nothing says how large pictures are.
+        DarkroomError: the file is broken, or nothing says how large images are.
     """
     described, root = _read(path), path.parent
     listed = [(_file(root, frame), frame) for frame in described["frames"]]
@@ -85,8 +85,8 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
     remarks += _remarks_on_lens(path, described)
     poses = torch.stack([_pose(path, file, frame) for file, frame in used])
     remarks += remarks_on(poses, str(path))
-    pictured = _size(path, described, [file for file, _ in there])
-    cameras = [_camera(path, described, frame, pictured, pose) for (_, frame), pose in zip(used, poses, strict=True)]
+    image_size = _size(path, described, [file for file, _ in there])
+    cameras = [_camera(path, described, frame, image_size, pose) for (_, frame), pose in zip(used, poses, strict=True)]
     if size:
         cameras = [camera.of_width(size) for camera in cameras]
     names = [prefix + Path(frame["file_path"]).stem for _, frame in used]
@@ -95,10 +95,10 @@ def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) 
     return [View(name, file, camera) for name, (file, _), camera in zip(names, used, cameras, strict=True)], remarks
 
 
-def _size(path: Path, described: Mapping[str, Any], pictures: Sequence[Path]) -> tuple[int, int]:
-    """Width and height of the pictures, or what the file states where there are none."""
-    if pictures:
-        return size_of_all(pictures)
+def _size(path: Path, described: Mapping[str, Any], images: Sequence[Path]) -> tuple[int, int]:
+    """Width and height of the images, or what the file states where there are none."""
+    if images:
+        return size_of_all(images)
     if "w" in described and "h" in described:
         return int(described["w"]), int(described["h"])
     return 800, 800  # the paper's
@@ -124,7 +124,7 @@ def _remarks_on_lens(path: Path, described: Mapping[str, Any]) -> list[str]:
     if not bends:
         return []
     return [
-        f"{path} describes a lens that distorts ({', '.join(bends)}), which is passed over: pictures should be those of a pinhole, "
+        f"{path} describes a lens that distorts ({', '.join(bends)}), which is passed over: images should be those of a pinhole, "
         "as darkroom data poses makes them"
     ]
 

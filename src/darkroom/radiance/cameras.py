@@ -45,9 +45,9 @@ class Camera:
     """A pinhole camera somewhere in the world.
 
     Args:
-        width, height: of its pictures, in pixels.
+        width, height: of its images, in pixels.
         fx, fy: focal lengths in pixels.
-        cx, cy: where the optical axis meets the picture, in pixels from its upper left corner.
+        cx, cy: where the optical axis meets the image, in pixels from its upper left corner.
         pose: camera to world, `(3, 4)`, rotation and centre, axes as in opengl: x right, y up, looking along -z.
     """
 
@@ -70,7 +70,7 @@ class Camera:
         return self.pose[:, 3]
 
     def resized(self, width: int, height: int) -> "Camera":
-        """The same camera with pictures of another size."""
+        """The same camera with images of another size."""
         across, down = width / self.width, height / self.height
         return replace(
             self,
@@ -83,12 +83,12 @@ class Camera:
         )
 
     def of_width(self, width: int) -> "Camera":
-        """The same camera with pictures of another width, and the height that goes with it."""
+        """The same camera with images of another width, and the height that goes with it."""
         return self.resized(width, max(1, round(self.height * width / self.width)))
 
     def rays(self, pixel_centre: float = PIXEL_CENTRE) -> Rays:
         """The ray of every pixel, row by row, `(height * width, 3)`."""
-        return rays_of_picture(self.intrinsics, self.pose, self.width, self.height, pixel_centre)
+        return rays_of_image(self.intrinsics, self.pose, self.width, self.height, pixel_centre)
 
 
 def rays_of(
@@ -97,7 +97,7 @@ def rays_of(
     x: Float[Tensor, "*#rays"],
     y: Float[Tensor, "*#rays"],
 ) -> Rays:
-    """Rays through points of a picture: `d = R ((x - cx)/fx, -(y - cy)/fy, -1)`, `o` the camera's centre.
+    """Rays through points of an image: `d = R ((x - cx)/fx, -(y - cy)/fy, -1)`, `o` the camera's centre.
 
     Args:
         intrinsics: fx, fy, cx, cy.
@@ -113,7 +113,7 @@ def rays_of(
     return Rays(origins, directions, torch.nn.functional.normalize(directions, dim=-1))
 
 
-def rays_of_picture(
+def rays_of_image(
     intrinsics: Float[Tensor, "4"], pose: Float[Tensor, "3 4"], width: int, height: int, pixel_centre: float = PIXEL_CENTRE
 ) -> Rays:
     """The ray of every pixel, row by row."""
@@ -137,7 +137,7 @@ def handedness(poses: Float[Tensor, "*n 3 4"]) -> Float[Tensor, "*n"]:
 
 
 def looking_at(eye: Float[Tensor, "3"], target: Float[Tensor, "3"], up: Float[Tensor, "3"]) -> Float[Tensor, "3 4"]:
-    """Pose of a camera that stands at `eye`, looks at `target`, and has `up` upwards in its picture."""
+    """Pose of a camera that stands at `eye`, looks at `target`, and has `up` upwards in its image."""
     back = torch.nn.functional.normalize(eye - target, dim=0)
     right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=0)
     return torch.stack([right, torch.linalg.cross(back, right), back, eye], 1)

@@ -22,19 +22,19 @@ def scene(folder: Path, size: int = 0) -> Scene:
     """Read a scene: poses reordered to right, up, back, scaled by 1/(0.75 nearest bound), and recentred on their average.
 
     Args:
-        folder: that holds `poses_bounds.npy` and pictures in `images_8`, `images_4`, `images_2` or `images`, the smallest there is.
-        size: reduce pictures to this width; 0 for as they are.
+        folder: that holds `poses_bounds.npy` and images in `images_8`, `images_4`, `images_2` or `images`, the smallest there is.
+        size: reduce images to this width; 0 for as they are.
 
     Raises:
-        DarkroomError: a file is missing or broken, or poses and pictures differ in number.
+        DarkroomError: a file is missing or broken, or poses and images differ in number.
 
     Source: Mildenhall et al. 2019 and their code.
     """
     table = _read(folder / POSES)
-    pictures = _pictures(folder)
-    if len(pictures) != len(table):
-        raise DarkroomError(f"{folder / POSES} has {len(table)} poses, but {pictures[0].parent} {len(pictures)} pictures")
-    width, height = size_of_all(pictures)
+    images = _images(folder)
+    if len(images) != len(table):
+        raise DarkroomError(f"{folder / POSES} has {len(table)} poses, but {images[0].parent} {len(images)} images")
+    width, height = size_of_all(images)
     given, bounds = table[:, :15].reshape(-1, 3, 5), table[:, 15:]
     _, full_width, focal = given[0, :, 4].tolist()
     scale = 1 / (_NEARER * float(bounds.min()))
@@ -44,7 +44,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
     focal *= width / full_width
     views = [
         View(path.stem, path, Camera(width, height, focal, focal, width / 2, height / 2, pose.float()))
-        for path, pose in zip(pictures, poses, strict=True)
+        for path, pose in zip(images, poses, strict=True)
     ]
     if size:
         views = [View(view.name, view.path, view.camera.of_width(size)) for view in views]
@@ -78,14 +78,14 @@ def _read(path: Path) -> Float[Tensor, "views 17"]:
     except (OSError, ValueError, EOFError) as error:
         raise DarkroomError(f"{path} cannot be read as a NumPy array ({error})") from error
     if table.ndim != 2 or table.shape[1] != 17 or not len(table):
-        raise DarkroomError(f"{path} has shape {table.shape}; LLFF's has 17 numbers a picture")
+        raise DarkroomError(f"{path} has shape {table.shape}; LLFF's has 17 numbers an image")
     return torch.from_numpy(table.astype(np.float64))
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     for name in ("images_8", "images_4", "images_2", "images"):
         if (folder / name).is_dir():
             found = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in images.READABLE)
             if found:
                 return found
-    raise DarkroomError(f"no pictures in images_8, images_4, images_2 or images of {folder}")
+    raise DarkroomError(f"no images in images_8, images_4, images_2 or images of {folder}")

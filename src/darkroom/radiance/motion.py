@@ -16,15 +16,15 @@ from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance import blender
 from darkroom.radiance.cameras import Camera, converted
-from darkroom.radiance.lens import LEAST, displacement, pinhole, straightened
+from darkroom.radiance.lens import LEAST, displacement, pinhole, undistorted
 from darkroom.radiance.scenes import View, size_of_all
 
 Matching = Literal["auto", "exhaustive", "sequential"]
 
 Lens = Literal["auto", "pinhole", "radial"]
 
-STRAIGHTENED = "straightened"
-"""The folder of the pictures that a pinhole would have taken."""
+UNDISTORTED = "undistorted"
+"""The folder of the images that a pinhole would have taken."""
 
 MANY = 80
 """With more photographs than this, numbered in order, only neighbours are matched."""
@@ -56,7 +56,7 @@ class Motion:
 
 
 def photographs_of(folder: Path) -> list[Path]:
-    """The pictures of a folder, or of its `images` or `train`, whichever it has.
+    """The images of a folder, or of its `images` or `train`, whichever it has.
 
     Raises:
         DarkroomError: fewer than three, or two of one name.
@@ -67,7 +67,7 @@ def photographs_of(folder: Path) -> list[Path]:
             if found:
                 break
     else:
-        raise DarkroomError(f"no pictures in {folder}")
+        raise DarkroomError(f"no images in {folder}")
     stems = {path.stem: path for path in found}
     for path in found:
         if stems[path.stem] != path:
@@ -92,7 +92,7 @@ def structure_from_motion(
     Args:
         photographs: files.
         matching: exhaustive compares all with all; sequential neighbours by name. auto: sequential for more than 80.
-        lens: pinhole, or radial, whose distortion is estimated (one coefficient). auto: pinhole for pictures with transparent
+        lens: pinhole, or radial, whose distortion is estimated (one coefficient). auto: pinhole for images with transparent
             parts, which nobody photographed.
         say: told of each phase.
         seed: of the sampling; results still vary a little from run to run.
@@ -139,16 +139,16 @@ def _prepared(photographs: Sequence[Path], work: Path) -> tuple[Path, Path | Non
     shown, masks = work / "images", work / "masks"
     shown.mkdir(parents=True)
     for path in photographs:
-        picture = images.read(path)
-        if picture.alpha is not None:
+        image = images.read(path)
+        if image.alpha is not None:
             masks.mkdir(exist_ok=True)
-            over = picture.pixels * picture.alpha + 1 - picture.alpha
-            images.write(shown / f"{path.stem}.png", images.Picture(over.expand(3, -1, -1)))
-            images.write(masks / f"{path.stem}.png.png", images.Picture((picture.alpha > 0.5).float()))
+            over = image.pixels * image.alpha + 1 - image.alpha
+            images.write(shown / f"{path.stem}.png", images.ImageFile(over.expand(3, -1, -1)))
+            images.write(masks / f"{path.stem}.png.png", images.ImageFile((image.alpha > 0.5).float()))
         elif images.is_upright(path):
             shutil.copyfile(path, shown / path.name)
         else:
-            images.write(shown / f"{path.stem}.jpg", picture)  # keeps EXIF, which knows the focal length
+            images.write(shown / f"{path.stem}.jpg", image)  # keeps EXIF, which knows the focal length
     return shown, masks if masks.exists() else None
 
 
@@ -187,11 +187,11 @@ def _pose(image: Any) -> Float[Tensor, "3 4"]:
     return converted(torch.from_numpy(world.inverse().matrix())[:3].double(), "opencv")
 
 
-def write(folder: Path, found: Motion, watched: Callable[[Sequence[View]], Iterable[View]] = iter) -> Path:
+def write(folder: Path, found: Motion, progress: Callable[[Sequence[View]], Iterable[View]] = iter) -> Path:
     """Write `transforms.json` beside the photographs; other files stay as they are.
 
-    Where the lens moves a corner by more than half a pixel, the file names pictures without distortion, made in a folder of
-    their own, of which `watched` is given every one.
+    Where the lens moves a corner by more than half a pixel, the file names images without distortion, made in a folder of
+    their own, of which `progress` is given every one.
 
     Raises:
         DarkroomError: the disk is full; `transforms.json` is written last.
@@ -200,24 +200,24 @@ def write(folder: Path, found: Motion, watched: Callable[[Sequence[View]], Itera
     if displacement(views[0].camera, found.distortion) > LEAST:
         seen = pinhole(views[0].camera, found.distortion)  # one lens took them all
         views = [
-            _straightened(view, found.distortion, replace(seen, pose=view.camera.pose), folder / STRAIGHTENED)
-            for view in watched(views)
+            _undistorted(view, found.distortion, replace(seen, pose=view.camera.pose), folder / UNDISTORTED)
+            for view in progress(views)
         ]
     named = [view.path.relative_to(folder).as_posix() for view in views]
     blender.write(target, views, named, near=found.near, far=found.far)
     return target
 
 
-def _straightened(view: View, k: float, seen: Camera, folder: Path) -> View:
-    picture = images.read(view.path)
-    pixels, alpha = picture.pixels, picture.alpha
+def _undistorted(view: View, k: float, seen: Camera, folder: Path) -> View:
+    image = images.read(view.path)
+    pixels, alpha = image.pixels, image.alpha
     if alpha is None:
-        pixels = straightened(pixels, view.camera, k, seen)
+        pixels = undistorted(pixels, view.camera, k, seen)
     else:
-        pixels, alpha = straightened(torch.cat([pixels * alpha, alpha]), view.camera, k, seen).split([len(pixels), 1])
+        pixels, alpha = undistorted(torch.cat([pixels * alpha, alpha]), view.camera, k, seen).split([len(pixels), 1])
         pixels = (pixels / alpha.clamp(min=1 / 255)).clamp(max=1)
     path = folder / f"{view.name}.png"
-    images.write(path, images.Picture(pixels, alpha, picture.bits))
+    images.write(path, images.ImageFile(pixels, alpha, image.bits))
     return View(view.name, path, seen)
 
 

@@ -19,7 +19,7 @@ SYNTHETIC = ("chair", "drums", "ficus", "hotdog", "lego", "materials", "mic", "s
 FORWARD_FACING = ("fern", "flower", "fortress", "horns", "leaves", "orchids", "room", "trex")
 
 EMBEDDED = {"embedded": 100, "embedded-large": 256}
-"""Sides of the embedded scene's pictures, by its name; structure from motion needs the larger ones."""
+"""Sides of the embedded scene's images, by its name; structure from motion needs the larger ones."""
 
 EMBEDDED_VIEWS = 30
 
@@ -29,9 +29,9 @@ def scene(name: str, size: int = 0) -> Scene:
     """A scene: "embedded", one of the NeRF paper's by its name below the data root, or a folder.
 
     Args:
-        name: of it ("embedded-large" has pictures of 256x256 pixels). A folder holds `transforms_train.json`,
+        name: of it ("embedded-large" has images of 256x256 pixels). A folder holds `transforms_train.json`,
             `transforms.json` or `poses_bounds.npy`.
-        size: reduce pictures to this width; 0 for as they are.
+        size: reduce images to this width; 0 for as they are.
 
     Raises:
         DarkroomError: it is not there, or broken.
@@ -79,14 +79,14 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
     }
     if not split.get("train") or not split.get("test"):
         raise DarkroomError(
-            f"structure from motion placed {len(placed)} of {len(views)} photographs, too few to train and judge"
+            f"structure from motion placed {len(placed)} of {len(views)} photographs, too few to train and evaluation"
         )
     said = f"{len(placed)} of {len(views)} photographs placed by structure from motion; {errors}"
     return Scene(f"{known.name}, estimated poses", split, *blender.depths(kept), remarks=(said,))
 
 
 def _by_unique_name(photographs: list[Path]) -> list[Path]:
-    """Links with unique names: splits number their pictures alike."""
+    """Links with unique names: splits number their images alike."""
     folder = Path(tempfile.mkdtemp(prefix="photographs-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     links = []

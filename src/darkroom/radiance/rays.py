@@ -1,4 +1,4 @@
-"""Rays with the colours that photographs saw along them, as a training stream; and views, as questions of a judge."""
+"""Rays with the colours that photographs saw along them, as a training stream; and views, as questions of a evaluation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
-from darkroom.core.method import Pair
+from darkroom.core.method import Example
 from darkroom.core.randomness import generator
 from darkroom.core.stream import Stream
 from darkroom.radiance.cameras import PIXEL_CENTRE, Rays, rays_of, to_ndc
@@ -50,7 +50,7 @@ class RayStream(Stream):
         find: the scene, looked up when the stream is opened.
         background: behind transparent pixels: 1 white, 0 black, None another colour at random every time.
         rays: a step, over all processes together; a multiple of 256.
-        centre_crop: for so many steps rays are drawn from the middle half of the pictures, lest all turns white.
+        centre_crop: for so many steps rays are drawn from the middle half of the images, lest all turns white.
         seed: the seed that everything depends on.
         pixel_centre: where in a pixel its ray goes through.
     """
@@ -75,8 +75,8 @@ class RayStream(Stream):
         scene = self.find()
         scene.files("train")  # says it if there are none
         views = scene.views["train"]
-        pictures = [self._read(view) for view in views]
-        self._pixels = torch.stack(pictures).permute(0, 2, 3, 1).contiguous()
+        images = [self._read(view) for view in views]
+        self._pixels = torch.stack(images).permute(0, 2, 3, 1).contiguous()
         self._intrinsics = torch.stack([view.camera.intrinsics for view in views])
         self._poses = torch.stack([view.camera.pose for view in views])
         self._forward_facing, self._views = scene.forward_facing, views
@@ -90,7 +90,7 @@ class RayStream(Stream):
         camera = self._views[0].camera
         return {
             "set": f"{self.find().name}, training views",
-            "pictures": len(self._views),
+            "images": len(self._views),
             "samples a step": self.batch * BUNDLE,
             "unit": "rays",
             "split": "Test views are held out; sets that are called training views were learned from.",
@@ -126,7 +126,7 @@ class RayStream(Stream):
         return SeenRays(rays, seen, behind)
 
 
-class AskedViews:
+class QueriedViews:
     """Makes of a view the question: what does this camera see? The nearest training photograph is shown beside it.
 
     Args:
@@ -140,15 +140,15 @@ class AskedViews:
     def __str__(self) -> str:
         return "the view of a camera"
 
-    def of(self, name: str) -> Callable[[Float[Tensor, "3 height width"], torch.Generator], Pair]:
-        """The question of one view: `Pair(nearest photograph, photograph, (intrinsics, pose))`."""
+    def of(self, name: str) -> Callable[[Float[Tensor, "3 height width"], torch.Generator], Example]:
+        """The question of one view: `Example(nearest photograph, photograph, (intrinsics, pose))`."""
         scene = self.find()
         camera = scene.cameras[name]
         others = [view for view in scene.views["train"] if view.name != name]
         nearest = min(others, key=lambda view: float((view.camera.centre - camera.centre).norm()))
 
-        def ask(photograph: Tensor, _: torch.Generator) -> Pair:
+        def ask(photograph: Tensor, _: torch.Generator) -> Example:
             shown = to_float(read_view(nearest.path, nearest.camera, self.background))
-            return Pair(shown, photograph, (camera.intrinsics, camera.pose))
+            return Example(shown, photograph, (camera.intrinsics, camera.pose))
 
         return ask

@@ -25,7 +25,7 @@ class View:
     Args:
         name: unique in the scene.
         path: the file, which need not be there for a camera that only asks to be rendered.
-        camera: at the size of the pictures that are trained on.
+        camera: at the size of the images that are trained on.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Scene:
         return {view.name: view.camera for views in self.views.values() for view in views}
 
     def files(self, split: str) -> dict[str, Path]:
-        """The pictures of a split by their names.
+        """The images of a split by their names.
 
         Raises:
             DarkroomError: it has none.
@@ -72,7 +72,7 @@ class Scene:
 def read_view(path: Path, camera: Camera, background: float) -> UInt8[Tensor, "3 height width"]:
     """A photograph at its camera's size, over a background (1 white, 0 black) where it is transparent.
 
-    It is reduced by averaging, colours weighted with opacity.
+    It is reduced by ema, colours weighted with opacity.
 
     Raises:
         DarkroomError: the file is missing, broken, or of another shape than the camera's.
@@ -91,12 +91,12 @@ def read_layers(path: Path, camera: Camera) -> UInt8[Tensor, "4 height width"]:
 
 
 def _layers(path: Path, camera: Camera) -> Float[Tensor, "4 height width"]:
-    picture = images.read(path)
-    pixels = picture.pixels.expand(3, -1, -1)
+    image = images.read(path)
+    pixels = image.pixels.expand(3, -1, -1)
     height, width = pixels.shape[1:]
     if abs(width * camera.height - height * camera.width) > max(width, height):
         raise DarkroomError(f"{path} has {width}x{height} pixels, but its camera sees {camera.width}x{camera.height}")
-    alpha = torch.ones_like(pixels[:1]) if picture.alpha is None else picture.alpha
+    alpha = torch.ones_like(pixels[:1]) if image.alpha is None else image.alpha
     return torch.cat([pixels * alpha, alpha])
 
 
@@ -120,7 +120,7 @@ def remarks_on(poses: Float[Tensor, "views 3 4"], source: str) -> list[str]:
 
 
 def size_of_all(paths: Sequence[Path]) -> tuple[int, int]:
-    """The width and height that all pictures have.
+    """The width and height that all images have.
 
     Raises:
         DarkroomError: they differ, or one cannot be read.
@@ -131,13 +131,13 @@ def size_of_all(paths: Sequence[Path]) -> tuple[int, int]:
         if other != size:
             raise DarkroomError(
                 f"{path} has {other[0]}x{other[1]} pixels and {paths[0]} {size[0]}x{size[1]}: "
-                "one scene's pictures must have one size; scale or sort them"
+                "one scene's images must have one size; scale or sort them"
             )
     return size
 
 
 def numbered_split(views: Sequence[View], every: int = HELD_OUT) -> dict[str, list[View]]:
-    """Every eighth view from the first on to judge by, the others to learn from."""
+    """Every eighth view from the first on to evaluation by, the others to learn from."""
     return {
         "train": [view for number, view in enumerate(views) if number % every],
         "test": [view for number, view in enumerate(views) if not number % every],

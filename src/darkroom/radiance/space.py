@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.layers.growth import Growing
-from darkroom.radiance.cameras import PIXEL_CENTRE, Camera, Rays, from_ndc, rays_of_picture, to_ndc
+from darkroom.radiance.cameras import PIXEL_CENTRE, Camera, Rays, from_ndc, rays_of_image, to_ndc
 from darkroom.radiance.scenes import Scene
 
 
@@ -75,7 +75,7 @@ class Space(Growing):
 
     def rays(self, intrinsics: Float[Tensor, "4"], pose: Float[Tensor, "3 4"], width: int, height: int) -> Rays:
         """The ray of every pixel, warped where the scene asks for it."""
-        rays = rays_of_picture(intrinsics, pose, width, height, self.pixel_centre)
+        rays = rays_of_image(intrinsics, pose, width, height, self.pixel_centre)
         fx, fy = intrinsics[:2].tolist()
         return to_ndc(rays, (fx, fy), width, height) if self.forward_facing else rays
 

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import Picture
-from darkroom.core.images import write as write_picture
+from darkroom.core.images import ImageFile
+from darkroom.core.images import write as write_image
 from darkroom.radiance import blender
 from darkroom.radiance.cameras import Camera, looking_at, rays_of
 from darkroom.radiance.scenes import View
@@ -181,7 +181,7 @@ def trace(
     return shaded, seen, t
 
 
-def photograph(camera: Camera, samples: int = 3) -> Picture:
+def photograph(camera: Camera, samples: int = 3) -> ImageFile:
     """What a camera sees: RGB and opacity, each pixel the mean of `samples` x `samples` rays."""
     height, width = camera.height, camera.width
     places = (torch.arange(samples) + 0.5) / samples
@@ -194,7 +194,7 @@ def photograph(camera: Camera, samples: int = 3) -> Picture:
             colour, cover = colour + shaded, cover + seen
     pixels = torch.where(cover[:, None] > 0, colour / cover[:, None].clamp(min=1), torch.zeros_like(colour))
     alpha = (cover / samples**2).view(1, height, width)
-    return Picture(pixels.T.reshape(3, height, width).contiguous(), alpha)
+    return ImageFile(pixels.T.reshape(3, height, width).contiguous(), alpha)
 
 
 def cameras(count: int, size: int, *, turns: float = 2.0, begin: float = 0.0, lowest: float = 0.2) -> list[Camera]:
@@ -216,9 +216,9 @@ def write(
     views: int = 30,
     size: int = 100,
     held_out: int = 8,
-    watched: Callable[[Iterable[Camera]], Iterable[Camera]] = iter,
+    progress: Callable[[Iterable[Camera]], Iterable[Camera]] = iter,
 ) -> None:
-    """Write the scene in the Blender layout: `views` to learn from, `held_out` to validate and as many to judge by.
+    """Write the scene in the Blender layout: `views` to learn from, `held_out` to validate and as many to evaluation by.
 
     A folder that is begun and not finished has no transforms files.
 
@@ -237,9 +237,9 @@ def write(
     ways = {"train": (views, 2.0, 0.0), "val": (held_out, -1.0, 1.0), "test": (held_out, -1.0, 2.0)}
     splits = {split: cameras(count, size, turns=turns, begin=begin) for split, (count, turns, begin) in ways.items()}
     every = [(split, number, camera) for split, some in splits.items() for number, camera in enumerate(some)]
-    for (split, number, _), camera in zip(every, watched([camera for *_, camera in every]), strict=True):
-        write_picture(folder / split / f"r_{number:03}.png", photograph(camera))
+    for (split, number, _), camera in zip(every, progress([camera for *_, camera in every]), strict=True):
+        write_image(folder / split / f"r_{number:03}.png", photograph(camera))
     for split, some in splits.items():
         named = [f"./{split}/r_{number:03}" for number in range(len(some))]
-        pictured = [View(name, folder / f"{name}.png", camera) for name, camera in zip(named, some, strict=True)]
-        blender.write(folder / f"transforms_{split}.json", pictured, named)
+        image_size = [View(name, folder / f"{name}.png", camera) for name, camera in zip(named, some, strict=True)]
+        blender.write(folder / f"transforms_{split}.json", image_size, named)

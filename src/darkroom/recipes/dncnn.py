@@ -4,15 +4,15 @@
     darkroom train dncnn s25        Table II, DnCNN-S: grey BSD68 at sigma 25; hours on one GPU (estimated)
     darkroom train dncnn color      CDnCNN-B: one colour network for every sigma up to 55; a night on one GPU (estimated)
 
-The paper trains on 400 pictures of 180x180 (or 432 for the blind and colour networks); here the 432
-pictures of BSDS500 that are not in BSD68 serve for all rows. `photo` is for photographs: its noise is
+The paper trains on 400 images of 180x180 (or 432 for the blind and colour networks); here the 432
+images of BSDS500 that are not in BSD68 serve for all rows. `photo` is for photographs: its noise is
 clipped and rounded to 8 bits, as in every file a camera wrote.
 """
 
 from typing import Literal
 
 from darkroom.core.randomness import generator
-from darkroom.data.photographs import judging, training
+from darkroom.data.named_sets import evaluation_images
 from darkroom.data.streams import PatchStream
 from darkroom.engine.run import Published, Run, adam, linear, tenth_after
 from darkroom.methods.regression import Regression, half_squared_error
@@ -21,35 +21,35 @@ from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.recipes.protocols import denoising
 
 _ALL = (15.0, 25.0, 50.0)
-_BLIND = dict(sigma=(0.0, 55.0), judged_at=_ALL, depth=20, patch=50, steps=150_000)
+_BLIND = dict(sigma=(0.0, 55.0), test_sigmas=_ALL, depth=20, patch_size=50, steps=150_000)
 _LAPTOP = dict(
     color=True,
     width=32,
     depth=9,
     batch_norm=False,  # in so short a training its statistics cost more than they bring
-    photos="embedded",
-    judged_on="embedded",
-    shuffle_colors=True,  # five pictures are few
-    patch=48,
-    batch=4,
+    train_set="embedded",
+    test_set="embedded",
+    shuffle_colors=True,  # five images are few
+    patch_size=48,
+    batch_size=4,
     steps=9000,
     schedule="linear",
     clip=5.0,
 )
 
 ROWS = {
-    "s15": dict(sigma=15.0, judged_at=(15.0,)),
-    "s25": dict(sigma=25.0, judged_at=(25.0,)),
-    "s50": dict(sigma=50.0, judged_at=(50.0,)),
+    "s15": dict(sigma=15.0, test_sigmas=(15.0,)),
+    "s25": dict(sigma=25.0, test_sigmas=(25.0,)),
+    "s50": dict(sigma=50.0, test_sigmas=(50.0,)),
     "blind": _BLIND,
     "color": {**_BLIND, "color": True},
-    "nonblind": {**_BLIND, "color": True, "sigma": (10.0, 55.0), "told": True},
+    "noise_conditional": {**_BLIND, "color": True, "sigma": (10.0, 55.0), "noise_conditional": True},
     "photo": {**_BLIND, "color": True, "quantised": True},
-    "laptop": {**_LAPTOP, "sigma": 25.0, "judged_at": (25.0,)},
-    "laptop_photo": {**_LAPTOP, "sigma": (0.0, 55.0), "judged_at": _ALL, "quantised": True},
+    "laptop": {**_LAPTOP, "sigma": 25.0, "test_sigmas": (25.0,)},
+    "laptop_photo": {**_LAPTOP, "sigma": (0.0, 55.0), "test_sigmas": _ALL, "quantised": True},
 }
 
-PROTOCOL = frozenset({"quantised", "color", "told"})
+PROTOCOL = frozenset({"quantised", "color", "noise_conditional"})
 """Settings that, when changed, make a number measure something else than the paper's."""
 
 _TABLE_2 = "Zhang et al. 2017, Table II"
@@ -67,7 +67,7 @@ _OTHERS = [
 
 
 def _beside_others(values: dict[float, float]) -> list[Published]:
-    others = [number for number in _OTHERS if number.varied["sigma"] in values]
+    others = [number for number in _OTHERS if number.variant["sigma"] in values]
     return [*_published("bsd68", values, _TABLE_2), *others]
 
 
@@ -84,20 +84,20 @@ PUBLISHED = {
 
 def recipe(
     sigma: float | tuple[float, float] = 25.0,
-    judged_at: tuple[float, ...] = (25.0,),
+    test_sigmas: tuple[float, ...] = (25.0,),
     color: bool = False,
     quantised: bool = False,
-    told: bool = False,
+    noise_conditional: bool = False,
     width: int = 64,
     depth: int = 17,
     batch_norm: bool = True,
-    photos: str = "bsds500",
-    judged_on: str = "bsd68",
+    train_set: str = "bsds500",
+    test_set: str = "bsd68",
     shuffle_colors: bool = False,
-    patch: int = 40,
-    batch: int = 128,
+    patch_size: int = 40,
+    batch_size: int = 128,
     steps: int = 80_000,
-    rate: float = 1e-3,
+    lr: float = 1e-3,
     schedule: Literal["step", "linear"] = "step",
     clip: float | None = None,
     seed: int = 0,
@@ -106,42 +106,46 @@ def recipe(
 
     Args:
         sigma: noise level in training (0-255 scale), or two bounds to draw it between.
-        judged_at: noise levels it is judged at.
+        test_sigmas: noise levels it is evaluated at.
         color: RGB rather than grey.
-        quantised: clip the noisy picture and round it to 8 bits, in training and in judging.
+        quantised: clip the noisy image and round it to 8 bits, in training and in evaluating.
         told: tell the network the noise level (the non-blind variant).
         width: features of the hidden layers.
         depth: number of convolutions.
         batch_norm: batch normalisation between the first and the last convolution.
-        photos: pictures to learn from: embedded, bsds500, or a folder.
-        judged_on: pictures to judge on: embedded, bsd68, set12, or a folder.
+        train_set: images to learn from: embedded, bsds500, or a folder.
+        test_set: images to evaluation on: embedded, bsd68, set12, or a folder.
         shuffle_colors: exchange the colour channels of training patches at random.
-        patch: side of the training patches in pixels.
-        batch: patches a step.
+        patch_size: side of the training patches in pixels.
+        batch_size: patches a step.
         steps: length of the training.
-        rate: Adam's learning rate.
+        lr: Adam's learning rate.
         schedule: a tenth of the rate after three fifths of the training (the paper), or linearly to zero.
         clip: largest norm of the gradient.
         seed: of weights, patches and noise.
     """
     grey = not color
-    network = DnCNN(1 if grey else 3, width, depth, batch_norm=batch_norm, nonblind=told).initialise(generator(seed, "weights"))
-    judges = denoising.judges(judging(judged_on, grey=grey), judged_at, quantised=quantised, told=told)
+    network = DnCNN(1 if grey else 3, width, depth, batch_norm=batch_norm, noise_conditional=noise_conditional).initialise(
+        generator(seed, "weights")
+    )
+    evaluations = denoising.evaluations(
+        evaluation_images(test_set, grey=grey), test_sigmas, quantised=quantised, noise_conditional=noise_conditional
+    )
     return Run(
         method=Regression(network, half_squared_error),
         stream=PatchStream(
-            training(photos, grey=grey),
-            NoisyPair(Gaussian(sigma, quantised), told),
-            patch=patch,
-            batch=batch,
+            training_images(train_set, grey=grey),
+            NoisyPair(Gaussian(sigma, quantised), noise_conditional),
+            patch_size=patch_size,
+            batch_size=batch_size,
             seed=seed,
             shuffle_colors=shuffle_colors,
         ),
-        optimizers={"network": adam(rate, schedule=linear if schedule == "linear" else tenth_after(0.6), clip=clip)},
+        optimizers={"network": adam(lr, schedule=linear if schedule == "linear" else tenth_after(0.6), clip=clip)},
         steps=steps,
-        validation=denoising.validation(judges),
+        validation=denoising.validation(evaluations),
         validate_every=max(1, steps // 10),
-        judges=judges,
+        evaluations=evaluations,
         restorer=network,
         seed=seed,
     )

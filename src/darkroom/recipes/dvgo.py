@@ -2,15 +2,15 @@
 
     darkroom train dvgo laptop                three minutes on two CPU cores, a scene of our own, nothing to download
     darkroom train dvgo lego                  the paper's: 160 voxels a side, 800x800; minutes on a GPU
-    darkroom train dvgo lego --size 200       the same on pictures reduced to 200x200
+    darkroom train dvgo lego --size 200       the same on images reduced to 200x200
     darkroom train dvgo lego_step_2           steps of two voxels instead of half a voxel: the study of accuracy against time
     darkroom train dvgo fern                  forward-facing photographs: one stage, in normalised device coordinates
     darkroom train dvgo poses_known           beside poses_estimated: what do poses by COLMAP cost?
-    darkroom train dvgo photographs --scene my/photos         after `darkroom data poses my/photos`
-    darkroom train dvgo photographs_small --scene my/photos   126 pixels wide, in some ten minutes on two CPU cores
+    darkroom train dvgo photographs --scene my/train_set         after `darkroom data poses my/train_set`
+    darkroom train dvgo photographs_small --scene my/train_set   126 pixels wide, in some ten minutes on two CPU cores
     darkroom view runs/dvgo/laptop            walk around in it
 
-Over white; 8-bit pictures; the coarse stage finds free space, the fine one has a small network for colours.
+Over white; 8-bit images; the coarse stage finds free space, the fine one has a small network for colours.
 """
 
 from typing import Literal
@@ -35,21 +35,21 @@ _LAPTOP: dict[str, object] = dict(
     doublings=1,
     rays=1024,
     width=64,
-    rate=0.5,
-    network_rate=5e-3,
-    look_every=250,
-    free=1e-2,
+    lr=0.5,
+    network_lr=5e-3,
+    occupancy_interval=250,
+    occupancy_threshold=1e-2,
 )
 _SMALL: dict[str, object] = dict(
-    scene="my/photos",
+    scene="my/train_set",
     background=0.0,
     size=126,
     voxels=96,
     coarse_voxels=64,
     coarse_steps=300,
     fine_steps=1500,
-    rate=0.3,
-    network_rate=3e-3,
+    lr=0.3,
+    network_lr=3e-3,
     variation=1e-3,
 )
 _POSES = {**_LAPTOP, "scene": "embedded-large", "size": 100}
@@ -64,7 +64,7 @@ ROWS: dict[str, dict[str, object]] = {
     "fern": dict(scene="fern", background=0.0, coarse_steps=0, fine_steps=30_000, rays=4096, voxels=200, variation=1e-3),
     "poses_known": {**_POSES, "poses": "known"},
     "poses_estimated": {**_POSES, "poses": "estimated"},
-    "photographs": dict(scene="my/photos", background=0.0),
+    "photographs": dict(scene="my/train_set", background=0.0),
     "photographs_small": {**_LAPTOP, **_SMALL},
     "laptop": _LAPTOP,
 }
@@ -103,13 +103,13 @@ def recipe(
     features: int = 12,
     width: int = 128,
     rays: int = 8192,
-    rate: float = 0.1,
-    network_rate: float = 1e-3,
+    lr: float = 0.1,
+    network_lr: float = 1e-3,
     entropy: tuple[float, float] = (0.01, 0.001),
     points: tuple[float, float] = (0.1, 0.01),
     variation: float = 0.0,
-    look_every: int = 1000,
-    free: float = 1e-3,
+    occupancy_interval: int = 1000,
+    occupancy_threshold: float = 1e-3,
     pixel_centre: float = 0.5,
     perceptual: bool = False,
     seed: int = 0,
@@ -118,7 +118,7 @@ def recipe(
 
     Args:
         scene: embedded, lego and the like below the data root, or a folder.
-        size: reduce pictures to this width; 0 for as they are.
+        size: reduce images to this width; 0 for as they are.
         poses: those of the scene's files, or estimated from its photographs by structure from motion.
         background: behind transparent pixels: 1 white, 0 black.
         random_background: learn before another colour behind every ray, lest something white be taken for nothing.
@@ -131,15 +131,15 @@ def recipe(
         features: channels of the fine grid's colours.
         width: of the two hidden layers of the colour network.
         rays: a step.
-        rate: Adam's, of the grids; it falls to a tenth over the training.
-        network_rate: that of the network.
+        lr: Adam's, of the grids; it falls to a tenth over the training.
+        network_lr: that of the network.
         entropy: weights of the background's entropy, of the coarse and the fine stage.
         points: weights of the single points' errors.
         variation: weight of the total variation of the fine grids; 1e-3 for real scenes seen from one side.
-        look_every: steps between looks for free space.
-        free: opacity of a voxel below which space is free.
+        occupancy_interval: steps between looks for free space.
+        occupancy_threshold: opacity of a voxel below which space is free.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the NeRF papers' code.
-        perceptual: download VGG's features (528 MB) to judge by LPIPS; where they are there already, it is done anyway.
+        perceptual: download VGG's features (528 MB) to evaluation by LPIPS; where they are there already, it is done anyway.
         seed: of weights and rays.
     """
 
@@ -155,24 +155,24 @@ def recipe(
         step=step,
         background=background,
         seed=seed,
-        look_every=look_every,
-        free=free,
+        occupancy_interval=occupancy_interval,
+        occupancy_threshold=occupancy_threshold,
     )
 
-    def optimizer(player) -> MaskedAdam:  # type: ignore[no-untyped-def]
-        return MaskedAdam(player.field.groups(network_rate / rate), lr=rate)
+    def optimizer(network) -> MaskedAdam:  # type: ignore[no-untyped-def]
+        return MaskedAdam(network.field.groups(network_lr / lr), lr=lr)
 
     steps = coarse_steps + fine_steps
-    judged = views.judges(scene, find, background)
+    evaluated = views.evaluations(scene, find, background)
     return Run(
         method=method,
         stream=RayStream(find, background=learned_before, rays=rays, seed=seed, pixel_centre=pixel_centre),
-        optimizers={"field": Optimization(optimizer, rate, exponential(0.1))},
+        optimizers={"field": Optimization(optimizer, lr, exponential(0.1))},
         steps=steps,
-        validation=views.validation(judged[0]),
+        validation=views.validation(evaluated[0]),
         validate_every=max(1, steps // 10),
-        judges=judged,
-        needs=[lambda: method.look_at(find()), *views.needs(perceptual)],
+        evaluations=evaluated,
+        needs=[lambda: method.prepare(find()), *views.needs(perceptual)],
         remarks=lambda: find().remarks,
         seed=seed,
     )

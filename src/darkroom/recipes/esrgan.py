@@ -6,9 +6,9 @@
     darkroom train esrgan esrgan            the same, then relativistic adversary and VGG features; days on one GPU
 
 Rows with VGG features or LPIPS look for torchvision's weights in PyTorch's cache and download them if they are not there;
-`without_features` and the laptop rows need none. Perception is judged by LPIPS, and by the distance of gradient
-distributions, which needs no features. The papers train on DIV2K and Flickr2K; here the 400 pictures of BSDS500
-outside BSD100 serve, or any folder (--photos).
+`without_features` and the laptop rows need none. Perception is evaluated by LPIPS, and by the distance of gradient
+distributions, which needs no features. The papers train on DIV2K and Flickr2K; here the 400 images of BSDS500
+outside BSD100 serve, or any folder (--train-set).
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from torch import nn
 
 from darkroom.core.method import Method
 from darkroom.core.randomness import generator
-from darkroom.data.photographs import judging, training
+from darkroom.data.named_sets import evaluation_images
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Run, adam, constant, halved_after, linear
+from darkroom.engine.run import Evaluation, Run, adam, constant, halved_after, linear
 from darkroom.methods.esrgan import ESRGAN, plain, relativistic
 from darkroom.methods.regression import Regression
 from darkroom.metrics.fidelity import psnr, ssim
@@ -43,15 +43,15 @@ _LAPTOP = {
     "scale": 2,
     "blocks": 4,
     "width": 36,
-    "judge_width": 16,
+    "discriminator_width": 16,
     "adversarial": 0.015,
-    "photos": "embedded",
-    "judged_on": "embedded",
+    "train_set": "embedded",
+    "test_set": "embedded",
     "standard": (),
     "shuffle_colors": True,
-    "crop": 64,
-    "batch": 4,
-    "rate": 1e-3,
+    "patch_size": 64,
+    "batch_size": 4,
+    "lr": 1e-3,
     "schedule": "linear",
     "clip": 5.0,
 }
@@ -60,7 +60,15 @@ ROWS = {
     "psnr": dict(adversary="none"),
     "esrgan": dict(),
     "esrgan_x2": dict(scale=2),
-    "srgan": dict(network="srresnet", blocks=16, adversary="plain", crop=96, fidelity=0.0, adversarial=1e-3, judge_hidden=1024),
+    "srgan": dict(
+        network="srresnet",
+        blocks=16,
+        adversary="plain",
+        patch_size=96,
+        fidelity=0.0,
+        adversarial=1e-3,
+        discriminator_hidden=1024,
+    ),
     "without_features": dict(_FREE),
     "laptop": {**_LAPTOP, "steps": 2600, "pretraining": 2100},
     "laptop_psnr": {**_LAPTOP, "steps": 2600, "adversary": "none"},
@@ -93,23 +101,23 @@ def recipe(
     growth: int = 32,
     adversary: Literal["none", "plain", "relativistic"] = "relativistic",
     discriminator: Literal["vgg", "unet"] = "vgg",
-    judge_width: int = 64,
-    judge_hidden: int = 100,
+    discriminator_width: int = 64,
+    discriminator_hidden: int = 100,
     features: bool = True,
     vgg19: str = "",
     fidelity: float = 1e-2,
     perception: float = 1.0,
     adversarial: float = 5e-3,
     perceived: Literal["alex", "vgg", "gradients"] = "alex",
-    photos: str = "bsds400",
-    judged_on: str = "bsd100",
+    train_set: str = "bsds400",
+    test_set: str = "bsd100",
     standard: tuple[str, ...] = super_resolution.SETS,
     shuffle_colors: bool = False,
-    crop: int = 128,
-    batch: int = 16,
+    patch_size: int = 128,
+    batch_size: int = 16,
     pretraining: int = 500_000,
     steps: int = 900_000,
-    rate: float = 1e-4,
+    lr: float = 1e-4,
     schedule: Literal["constant", "halved", "linear"] = "halved",
     clip: float | None = None,
     seed: int = 0,
@@ -118,29 +126,29 @@ def recipe(
 
     Args:
         network: the generator: RRDB (ESRGAN), SRResNet (SRGAN), or the light SAFMN.
-        scale: how many times pictures are enlarged: 2 or 4.
+        scale: how many times images are enlarged: 2 or 4.
         blocks: blocks of the generator.
         width: features of the generator.
         growth: features that each dense layer of an RRDB adds.
         adversary: none (L1 alone, from beginning to end), plain (SRGAN), or relativistic (ESRGAN).
         discriminator: vgg (one number a crop) or unet (one a pixel).
-        judge_width: features of the discriminator's first layer.
-        judge_hidden: features of the vgg discriminator's linear layer.
+        discriminator_width: features of the discriminator's first layer.
+        discriminator_hidden: features of the vgg discriminator's linear layer.
         features: whether VGG-19's features are compared too.
         vgg19: a file with torchvision's VGG-19; by default PyTorch's cache, else a download.
         fidelity: weight of L1 once the adversary has entered.
         perception: weight of the distance of features.
         adversarial: weight of the adversary.
         perceived: LPIPS with AlexNet or VGG features beside the distance of gradient distributions, or that alone.
-        photos: pictures to learn from: embedded, bsds400, or a folder.
-        judged_on: pictures to validate and judge on: embedded, bsd100, or a folder.
-        standard: sets to judge on besides, where they are there.
+        train_set: images to learn from: embedded, bsds400, or a folder.
+        test_set: images to validate and evaluation on: embedded, bsd100, or a folder.
+        standard: sets to evaluation on besides, where they are there.
         shuffle_colors: exchange the colour channels of training crops at random.
-        crop: side of the training crops in pixels, before reduction.
-        batch: crops a step.
+        patch_size: side of the training crops in pixels, before reduction.
+        batch_size: crops a step.
         pretraining: steps of L1 alone before the adversary enters.
         steps: length of the training, pre-training included.
-        rate: Adam's learning rate, of both networks.
+        lr: Adam's learning rate, of both networks.
         schedule: the rate as it is, halved four times, or linearly to zero.
         clip: largest norm of a gradient.
         seed: of weights and crops.
@@ -157,7 +165,9 @@ def recipe(
     if adversarial_stage:
         method = ESRGAN(
             made,
-            _discriminator(discriminator, crop, judge_width, judge_hidden).initialise(generator(seed, "discriminator")),
+            _discriminator(discriminator, crop, discriminator_width, discriminator_hidden).initialise(
+                generator(seed, "discriminator")
+            ),
             plain if adversary == "plain" else relativistic,
             distance,
             pretraining=pretraining,
@@ -170,19 +180,21 @@ def recipe(
     needs = [distance.find] if distance is not None else []
     return Run(
         method=method,
-        stream=PatchStream(training(photos), reduced, patch=crop, batch=batch, seed=seed, shuffle_colors=shuffle_colors),
-        optimizers={player: adam(rate, schedule=_SCHEDULES[schedule], clip=clip) for player in method.players()},
+        stream=PatchStream(
+            training_images(train_set), reduced, patch_size=patch_size, batch_size=batch_size, seed=seed, shuffle_colors=shuffle_colors
+        ),
+        optimizers={network: adam(lr, schedule=_SCHEDULES[schedule], clip=clip) for network in method.networks()},
         steps=steps,
-        validation=Judge(judging(judged_on).first(8), reduced, (*metrics, psnr, ssim, gradient_distance)),
+        validation=Evaluation(evaluation_images(test_set).first(8), reduced, (*metrics, psnr, ssim, gradient_distance)),
         validate_every=max(1, steps // 10),
-        judges=super_resolution.judges(scale, judged_on, standard, everywhere=perceptual, more=(psnr, ssim)),
+        evaluations=super_resolution.evaluations(scale, test_set, standard, everywhere=perceptual, more=(psnr, ssim)),
         restorer=made,
         needs=needs if perceived == "gradients" else [*needs, partial(find_lpips, perceived)],
         seed=seed,
     )
 
 
-def _discriminator(kind: str, crop: int, width: int, hidden: int) -> VGGDiscriminator | UNetDiscriminator:
+def _discriminator(kind: str, patch_size: int, width: int, hidden: int) -> VGGDiscriminator | UNetDiscriminator:
     """SRGAN's halves crops of 96 four times, ESRGAN's crops of 128 five times; both end in a few pixels."""
     if kind == "unet":
         return UNetDiscriminator(width)

@@ -140,10 +140,10 @@ def _fill(method: Method, state: Mapping[str, Tensor], path: Path, recipe: str) 
 
 
 def network(path: Path) -> RestorationNetwork:
-    """The picture-to-picture network of a run's folder, a weights file of ours, or somebody else's checkpoint.
+    """The image-to-image network of a run's folder, a weights file of ours, or somebody else's checkpoint.
 
     Raises:
-        DarkroomError: there is nothing there, it cannot be read, or it restores no pictures.
+        DarkroomError: there is nothing there, it cannot be read, or it restores no images.
     """
     if path.is_dir():
         path = RunFolder(path).weights()
@@ -153,6 +153,6 @@ def network(path: Path) -> RestorationNetwork:
             run = build(config["recipe"], config["settings"])
             _fill(run.method, state, path, config["recipe"])
             if run.restorer is None:
-                raise DarkroomError(f"{path}: recipe {config['recipe']} makes no network that restores pictures")
+                raise DarkroomError(f"{path}: recipe {config['recipe']} makes no network that restores images")
             return run.restorer
     return foreign.read(path)

@@ -2,11 +2,11 @@
 
     darkroom train nerf laptop            three minutes on two CPU cores, a small network on a scene of our own, nothing to download
     darkroom train nerf lego              the paper's Table 4: 800x800; hours on a GPU (estimated; the paper's took a day or two)
-    darkroom train nerf lego --size 100   the same on small pictures
+    darkroom train nerf lego --size 100   the same on small images
     darkroom train nerf fern              forward-facing photographs, in normalised device coordinates
     darkroom view runs/nerf/laptop        walk around in it
 
-Over white (real photographs have no background); 8-bit pictures. A field that collapses to nothing begins anew by itself.
+Over white (real photographs have no background); 8-bit images. A field that collapses to nothing begins anew by itself.
 """
 
 from darkroom.core.randomness import generator
@@ -23,7 +23,7 @@ ROWS: dict[str, dict[str, object]] = {
     "lego": dict(scene="lego"),
     "fern": dict(scene="fern", noise=1.0, background=0.0, centre_crop=0),
     "laptop": dict(
-        scene="embedded", width=64, depth=4, skip=2, samples=(32, 32), rays=512, steps=1500, rate=2e-3, centre_crop=100
+        scene="embedded", width=64, depth=4, skip=2, samples=(32, 32), rays=512, steps=1500, lr=2e-3, centre_crop=100
     ),
 }
 
@@ -58,7 +58,7 @@ def recipe(
     centre_crop: int = 500,
     rays: int = 1024,
     steps: int = 300_000,
-    rate: float = 5e-4,
+    lr: float = 5e-4,
     pixel_centre: float = 0.5,
     perceptual: bool = False,
     seed: int = 0,
@@ -67,7 +67,7 @@ def recipe(
 
     Args:
         scene: embedded, lego, fern and the like below the data root, or a folder.
-        size: reduce pictures to this width; 0 for as they are.
+        size: reduce images to this width; 0 for as they are.
         background: behind transparent pixels: 1 white, 0 black.
         random_background: learn before another colour behind every ray, lest something white be taken for nothing.
         width: features of a layer.
@@ -75,12 +75,12 @@ def recipe(
         skip: the encoded place is put in again after this layer.
         samples: along a ray: stratified ones, and those drawn besides for the fine network.
         noise: deviation of what is added to densities in training; 1 for real scenes.
-        centre_crop: for so many steps rays are drawn from the middle of the pictures.
+        centre_crop: for so many steps rays are drawn from the middle of the images.
         rays: a step; the paper's 4096, its code's 1024.
         steps: length of the training.
-        rate: Adam's; it falls to a tenth over the training.
+        lr: Adam's; it falls to a tenth over the training.
         pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the paper's code.
-        perceptual: download VGG's features (528 MB) to judge by LPIPS; where they are there already, it is done anyway.
+        perceptual: download VGG's features (528 MB) to evaluation by LPIPS; where they are there already, it is done anyway.
         seed: of weights and rays.
     """
 
@@ -93,8 +93,8 @@ def recipe(
     method = NeuralRadianceField(
         coarse, fine, Space(pixel_centre), samples=samples, background=background, noise=noise, seed=seed
     )
-    judged = views.judges(scene, find, background)
-    optimization = adam(rate, schedule=exponential(0.1))
+    evaluated = views.evaluations(scene, find, background)
+    optimization = adam(lr, schedule=exponential(0.1))
     return Run(
         method=method,
         stream=RayStream(
@@ -102,10 +102,10 @@ def recipe(
         ),
         optimizers={"coarse": optimization, "fine": optimization},
         steps=steps,
-        validation=views.validation(judged[0]),
+        validation=views.validation(evaluated[0]),
         validate_every=max(1, steps // 10),
-        judges=judged,
-        needs=[lambda: method.look_at(find()), *views.needs(perceptual)],
+        evaluations=evaluated,
+        needs=[lambda: method.prepare(find()), *views.needs(perceptual)],
         remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -1,11 +1,11 @@
 """Noise2Noise: Learning Image Restoration without Clean Data (Lehtinen, Munkberg, Hasselgren, et al. 2018).
 
-    darkroom train noise2noise laptop           three minutes on two CPU cores, nothing to download, no clean picture seen
+    darkroom train noise2noise laptop           three minutes on two CPU cores, nothing to download, no clean image seen
     darkroom train noise2noise gaussian         Table 1: colour, sigma 25; hours on one GPU (estimated)
-    darkroom train noise2noise pictures_16      sixteen pictures, photographed twice; the study of how many are needed
-    darkroom report noise2noise                 noisy targets beside clean ones, and their gap against the number of pictures
+    darkroom train noise2noise images_16      sixteen images, photographed twice; the study of how many are needed
+    darkroom report noise2noise                 noisy targets beside clean ones, and their gap against the number of images
 
-Every row has its twin with clean targets (`..._clean`), judged alike. The paper learns from 50,000 pictures of
+Every row has its twin with clean targets (`..._clean`), evaluated alike. The paper learns from 50,000 images of
 ImageNet; here 400 of BSDS500 serve, and the paper's BSD300 is BSD100. With noisy targets the loss
 follows the noise: squared error where it has no mean (gaussian, blind, poisson), absolute error for text, the annealed L0 for
 impulses. Clean targets take the squared error.
@@ -15,9 +15,9 @@ from typing import Literal
 
 from darkroom.core.randomness import generator
 from darkroom.data.captures import Captures
-from darkroom.data.photographs import judging, training
+from darkroom.data.named_sets import evaluation_images
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Published, Run, Study, adam, cosine
+from darkroom.engine.run import Evaluation, Published, Run, Study, adam, cosine
 from darkroom.methods.annealed_l0 import AnnealedL0
 from darkroom.methods.regression import Regression, absolute_error, squared_error
 from darkroom.metrics.fidelity import psnr, ssim
@@ -44,17 +44,17 @@ _JUDGED: dict[str, dict[str, tuple[str, float, Noise]]] = {
 }
 
 _LAPTOP = dict(
-    photos="embedded",
-    judged_on="embedded",
+    train_set="embedded",
+    test_set="embedded",
     width=32,
     residual=True,
     shuffle_colors=True,
-    patch=64,
-    batch=4,
+    patch_size=64,
+    batch_size=4,
     steps=3200,
-    rate=1e-3,
+    lr=1e-3,
 )
-_FEW = dict(captured=True, residual=True, width=32, patch=64, batch=4, steps=4000, rate=1e-3)
+_FEW = dict(captured=True, residual=True, width=32, patch_size=64, batch_size=4, steps=4000, lr=1e-3)
 
 
 def _twins(name: str, **settings: object) -> dict[str, dict[str, object]]:
@@ -67,14 +67,14 @@ ROWS = {
     **_twins("poisson", noise="poisson"),
     **_twins("impulse", noise="impulse"),
     **_twins("text", noise="text"),
-    **{row: settings for n in (1, 4, 16, 64, 256) for row, settings in _twins(f"pictures_{n}", pictures=n, **_FEW).items()},
+    **{row: settings for n in (1, 4, 16, 64, 256) for row, settings in _twins(f"images_{n}", images=n, **_FEW).items()},
     **_twins("laptop", **_LAPTOP),
 }
 
 PROTOCOL = frozenset({"noise"})
 """Settings that, when changed, make a number measure something else than the paper's."""
 
-STUDIES = (Study(along="pictures", between="targets", first="clean", second="noisy"),)
+STUDIES = (Study(along="images", between="targets", first="clean", second="noisy"),)
 
 _TABLE_1 = "Lehtinen et al. 2018, Table 1"
 
@@ -90,18 +90,18 @@ PUBLISHED = {"gaussian_clean": _published(32.50, 31.07, 31.31), "gaussian": _pub
 def recipe(
     noise: Kind = "gaussian",
     targets: Literal["noisy", "clean"] = "noisy",
-    pictures: int = 0,
+    images: int = 0,
     captured: bool = False,
     width: int = 48,
     residual: bool = False,
-    photos: str = "bsds400",
-    judged_on: str = "bsd100",
+    train_set: str = "bsds400",
+    test_set: str = "bsd100",
     standard: tuple[str, ...] = ("kodak24", "set14"),
     shuffle_colors: bool = False,
-    patch: int = 128,
-    batch: int = 4,
+    patch_size: int = 128,
+    batch_size: int = 4,
     steps: int = 200_000,
-    rate: float = 3e-4,
+    lr: float = 3e-4,
     clip: float | None = 5.0,
     seed: int = 0,
 ) -> Run:
@@ -109,53 +109,55 @@ def recipe(
 
     Args:
         noise: gaussian (sigma 25), blind (sigma from 0 to 50), poisson (peak 30), impulse (random-valued, up to 95 % of the
-            pixels; judged at 70 %), text (up to half of the picture covered; judged at a quarter).
-        targets: what it learns from, a second noisy copy or the clean picture.
-        pictures: how many pictures to learn from, the first ones; 0 for all.
-        captured: the noise of a picture is drawn once for all, as by a camera, rather than at every look.
+            pixels; evaluated at 70 %), text (up to half of the image covered; evaluated at a quarter).
+        targets: what it learns from, a second noisy copy or the clean image.
+        images: how many images to learn from, the first ones; 0 for all.
+        captured: the noise of an image is drawn once for all, as by a camera, rather than at every look.
         width: features of the network on the way down.
-        residual: the network answers what is to be added to the picture; the paper's answers the picture.
-        photos: pictures to learn from: embedded, bsds400, or a folder.
-        judged_on: pictures to validate and judge on: embedded, bsd100, or a folder.
-        standard: sets to judge on besides, where they are there.
+        residual: the network answers what is to be added to the image; the paper's answers the image.
+        train_set: images to learn from: embedded, bsds400, or a folder.
+        test_set: images to validate and evaluation on: embedded, bsd100, or a folder.
+        standard: sets to evaluation on besides, where they are there.
         shuffle_colors: exchange the colour channels of training patches at random.
-        patch: side of the training patches in pixels.
-        batch: patches a step.
+        patch_size: side of the training patches in pixels.
+        batch_size: patches a step.
         steps: length of the training.
-        rate: Adam's learning rate, which falls to zero along a cosine.
+        lr: Adam's learning rate, which falls to zero along a cosine.
         clip: largest norm of the gradient.
         seed: of weights, patches and noise.
     """
     network = Noise2NoiseUNet(3, width, residual=residual).initialise(generator(seed, "weights"))
-    learned = training(photos) if not pictures else training(photos).first(pictures)
+    learned = training_images(train_set) if not images else training_images(train_set).first(images)
     degrade = TwoNoisy(_TRAINING[noise]) if targets == "noisy" else NoisyPair(_TRAINING[noise])
-    drawn = dict(patch=patch, batch=batch, seed=seed)
+    drawn = dict(patch_size=patch_size, batch_size=batch_size, seed=seed)
     loss = absolute_error if noise == "text" and targets == "noisy" else squared_error
-    judges = [
-        judge
-        for name in (judged_on, *standard)
-        for judge in _judges(noise, name, where_present=name != judged_on, beside_classical=not captured)
+    evaluations = [
+        evaluation
+        for name in (test_set, *standard)
+        for evaluation in _judges(noise, name, optional=name != test_set, beside_classical=not captured)
     ]
     return Run(
         method=AnnealedL0(network, steps) if noise == "impulse" and targets == "noisy" else Regression(network, loss),
         stream=Captures(learned, degrade, **drawn)
         if captured
         else PatchStream(learned, degrade, shuffle_colors=shuffle_colors, **drawn),
-        optimizers={"network": adam(rate, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
+        optimizers={"network": adam(lr, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
         steps=steps,
-        validation=denoising.validation([judge for judge in judges if not judge.where_present]),
+        validation=denoising.validation([evaluation for evaluation in evaluations if not evaluation.optional]),
         validate_every=max(1, steps // 10),
-        judges=judges,
+        evaluations=evaluations,
         restorer=network,
         seed=seed,
     )
 
 
-def _judges(noise: Kind, name: str, *, where_present: bool, beside_classical: bool) -> list[Judge]:
-    judges = []
-    for varied, level, model in _JUDGED[noise].values():
-        told = {"noisy input": classical.told(classical.unchanged, 0.0)}
-        if varied == "sigma" and beside_classical:
+def _judges(noise: Kind, name: str, *, optional: bool, beside_classical: bool) -> list[Evaluation]:
+    evaluations = []
+    for variant, level, model in _JUDGED[noise].values():
+        told = {"noisy input": classical.with_noise_level(classical.unchanged, 0.0)}
+        if variant == "sigma" and beside_classical:
             told = classical.baselines(level)
-        judges.append(Judge(judging(name), NoisyPair(model), (psnr, ssim), {varied: level}, told, where_present=where_present))
-    return judges
+        evaluations.append(
+            Evaluation(evaluation_images(name), NoisyPair(model), (psnr, ssim), {variant: level}, told, optional=optional)
+        )
+    return evaluations

@@ -5,14 +5,14 @@
     darkroom train safmn x4         the paper's ×4 network
 
 The network to take for ×2: 38.00 dB on Set5 for 52 G multiply-adds a 1280×720 answer, where EDSR-baseline takes 316 G
-for 37.99 and IMDN 159 G for 38.00. The paper trains on DIV2K and Flickr2K; here the 400 pictures of BSDS500 outside
-BSD100 serve, or any folder (--photos).
+for 37.99 and IMDN 159 G for 38.00. The paper trains on DIV2K and Flickr2K; here the 400 images of BSDS500 outside
+BSD100 serve, or any folder (--train-set).
 """
 
 from darkroom.core.randomness import generator
-from darkroom.data.photographs import judging, training
+from darkroom.data.named_sets import evaluation_images
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Judge, Run, adam, cosine
+from darkroom.engine.run import Evaluation, Run, adam, cosine
 from darkroom.methods.regression import Regression, l1_and_frequencies
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.safmn import SAFMN
@@ -25,12 +25,12 @@ ROWS = {
     "laptop": dict(
         scale=2,
         blocks=4,
-        photos="embedded",
-        judged_on="embedded",
+        train_set="embedded",
+        test_set="embedded",
         standard=(),
         shuffle_colors=True,
-        crop=64,
-        batch=4,
+        patch_size=64,
+        batch_size=4,
         steps=3500,
         clip=5.0,
     ),
@@ -47,32 +47,32 @@ def recipe(
     width: int = 36,
     blocks: int = 8,
     frequencies: float = 0.05,
-    photos: str = "bsds400",
-    judged_on: str = "bsd100",
+    train_set: str = "bsds400",
+    test_set: str = "bsd100",
     standard: tuple[str, ...] = super_resolution.SETS,
     shuffle_colors: bool = False,
-    crop: int = 128,
-    batch: int = 64,
+    patch_size: int = 128,
+    batch_size: int = 64,
     steps: int = 500_000,
-    rate: float = 1e-3,
+    lr: float = 1e-3,
     clip: float | None = None,
     seed: int = 0,
 ) -> Run:
-    """SAFMN on pictures reduced by MATLAB's bicubic.
+    """SAFMN on images reduced by MATLAB's bicubic.
 
     Args:
-        scale: how many times pictures are enlarged: 2, 3 or 4.
+        scale: how many times images are enlarged: 2, 3 or 4.
         width: features.
         blocks: feature mixing blocks.
         frequencies: weight of the loss on Fourier coefficients.
-        photos: pictures to learn from: embedded, bsds400, or a folder.
-        judged_on: pictures to validate and judge on: embedded, bsd100, or a folder.
-        standard: sets to judge on besides, where they are there.
+        train_set: images to learn from: embedded, bsds400, or a folder.
+        test_set: images to validate and evaluation on: embedded, bsd100, or a folder.
+        standard: sets to evaluation on besides, where they are there.
         shuffle_colors: exchange the colour channels of training crops at random.
-        crop: side of the training crops in pixels, before reduction.
-        batch: crops a step.
+        patch_size: side of the training crops in pixels, before reduction.
+        batch_size: crops a step.
         steps: length of the training.
-        rate: Adam's learning rate, which falls to zero along a cosine.
+        lr: Adam's learning rate, which falls to zero along a cosine.
         clip: largest norm of the gradient.
         seed: of weights and crops.
     """
@@ -80,12 +80,14 @@ def recipe(
     reduced, metrics = ReducedPair(scale, "matlab"), super_resolution.metrics(scale)
     return Run(
         method=Regression(network, l1_and_frequencies(frequencies)),
-        stream=PatchStream(training(photos), reduced, patch=crop, batch=batch, seed=seed, shuffle_colors=shuffle_colors),
-        optimizers={"network": adam(rate, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
+        stream=PatchStream(
+            training_images(train_set), reduced, patch_size=patch_size, batch_size=batch_size, seed=seed, shuffle_colors=shuffle_colors
+        ),
+        optimizers={"network": adam(lr, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
         steps=steps,
-        validation=Judge(judging(judged_on).first(8), reduced, (*metrics, psnr, ssim)),
+        validation=Evaluation(evaluation_images(test_set).first(8), reduced, (*metrics, psnr, ssim)),
         validate_every=max(1, steps // 10),
-        judges=super_resolution.judges(scale, judged_on, standard, more=(psnr, ssim)),
+        evaluations=super_resolution.evaluations(scale, test_set, standard, more=(psnr, ssim)),
         restorer=network,
         seed=seed,
     )

@@ -1,33 +1,35 @@
 """The machine-learning reproducibility checklist (Pineau et al. 2020), filled from what the run wrote down."""
 
 from darkroom.recipes import lookup
-from darkroom.report.collect import Row, spelled_settings
+from darkroom.report.collect import Row, spell_settings
 
 
 def checklist(row: Row) -> list[tuple[str, str]]:
     """Question and answer, for one row."""
     about, training = row.description, row.description["training"]
-    settings = spelled_settings(about["settings"])
-    changed = spelled_settings(row.changed)
-    parameters = ", ".join(f"{player}: {count:,} trained numbers" for player, count in about["parameters"].items())
-    judged = "; ".join(f"{judge['set']}: {judge['pictures']} pictures, {judge['degradation']}" for judge in about["judged"])
+    settings = spell_settings(about["settings"])
+    changed = spell_settings(row.changed)
+    parameters = ", ".join(f"{network}: {count:,} trained numbers" for network, count in about["parameters"].items())
+    evaluated = "; ".join(
+        f"{evaluation['set']}: {evaluation['images']} images, {evaluation['degradation']}" for evaluation in about["evaluated"]
+    )
     hours = [_training_seconds(row, position) for position in range(len(row.folders))]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return [
         ("Method and model", f"{lookup.find(row.recipe).__doc__.splitlines()[0]} {parameters}."),
         (
             "Training data",
-            f"{training['set']}, {training['pictures']} pictures; {training['sample']}; {training['samples a step']} a step.",
+            f"{training['set']}, {training['images']} images; {training['sample']}; {training['samples a step']} a step.",
         ),
         ("Degradation in training", training["degradation"]),
-        ("Evaluation data", judged + "."),
+        ("Evaluation data", evaluated + "."),
         (
             "Split and exclusions",
-            training.get("split", "Training and judged pictures are disjoint by name.")
-            + " Nothing that was judged was left out.",
+            training.get("split", "Training and evaluated images are disjoint by name.")
+            + " Nothing that was evaluated was left out.",
         ),
         *(("Remarks on the data", remark) for remark in training.get("remarks", ())),
-        ("Checkpoint that was judged", "The weights after the last step; none was chosen by its score on judged pictures."),
+        ("Checkpoint that was evaluated", "The weights after the last step; none was chosen by its score on evaluated images."),
         ("Hyper-parameters", settings),
         (
             "How they were chosen",

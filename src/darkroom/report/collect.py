@@ -12,7 +12,7 @@ from darkroom.engine.run import Published
 from darkroom.recipes import lookup
 
 Column = tuple[str, str, tuple[tuple[str, float | str], ...]]
-"""Dataset, metric, and what was varied."""
+"""Dataset, metric, and what was variant."""
 
 _FIXED = {
     "method",
@@ -55,9 +55,9 @@ class Cell:
     """One measured number, over the seeds there are.
 
     Args:
-        value: mean over seeds of the mean over pictures.
+        value: mean over seeds of the mean over images.
         deviation: standard deviation over seeds, or None for one seed.
-        count: pictures judged.
+        count: images evaluated.
         seconds: median time of an answer.
         device: what it was measured on.
     """
@@ -90,7 +90,7 @@ class Row:
     @property
     def title(self) -> str:
         """What tables call it: its name, and what was changed in it alone."""
-        alone = spelled_settings({key: value for key, value in self.changed.items() if key not in self.shared})
+        alone = spell_settings({key: value for key, value in self.changed.items() if key not in self.shared})
         return f"{self.recipe} {self.row}" + (f" ({alone})" if alone else "")
 
     @property
@@ -114,11 +114,15 @@ class Row:
     def published(self) -> list[tuple[Column, Published]]:
         """Published numbers that belong beside this row's, each with its column."""
         found = lookup.find(self.recipe).PUBLISHED.get(self.row, [])
-        return [((p.dataset, p.metric, tuple(sorted(p.varied.items()))), p) for p in found]
+        return [((p.dataset, p.metric, tuple(sorted(p.variant.items()))), p) for p in found]
 
     def protocols(self) -> dict[str, Protocol]:
-        """The metrics that this row was judged by."""
-        return {name: Protocol(**about) for judge in self.description["judged"] for name, about in judge["metrics"].items()}
+        """The metrics that this row was evaluated by."""
+        return {
+            name: Protocol(**about)
+            for evaluation in self.description["evaluated"]
+            for name, about in evaluation["metrics"].items()
+        }
 
     def curve(self, split: str, name: str) -> list[tuple[int, float]]:
         """A written number against the step, from the first seed."""
@@ -166,7 +170,7 @@ def _place(row: Row) -> tuple[str, int]:
     return row.recipe, known.index(row.row) if row.row in known else len(known)
 
 
-def spelled_settings(settings: dict[str, Any]) -> str:
+def spell_settings(settings: dict[str, Any]) -> str:
     """Settings as words, for example "batch=8, steps=1500"."""
     words = {key: "/".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
     return ", ".join(f"{key}={value}" for key, value in words.items())

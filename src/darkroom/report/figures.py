@@ -8,7 +8,7 @@ from typing import Any
 
 from darkroom.engine.run import Study
 from darkroom.recipes import lookup
-from darkroom.report.collect import Column, Row, spelled_settings
+from darkroom.report.collect import Column, Row, spell_settings
 from darkroom.report.table import column_title, columns_of, protocols_of
 
 _COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f")
@@ -35,14 +35,14 @@ def _over_seconds(row: Row, name: str) -> list[tuple[float | int, float]]:
 
 
 def tradeoffs(rows: list[Row]) -> list[tuple[str, str]]:
-    """Fidelity against perception, a point a method, wherever both were judged: `(title, data address of an SVG)`."""
+    """Fidelity against perception, a point a method, wherever both were evaluated: `(title, data address of an SVG)`."""
     protocols = protocols_of(rows)
     cells = {(row.title if method == "ours" else method): columns for row in rows for method, columns in row.cells.items()}
     figures = []
-    for dataset, varied in dict.fromkeys((dataset, varied) for dataset, _, varied in columns_of(rows)):
+    for dataset, variant in dict.fromkeys((dataset, variant) for dataset, _, variant in columns_of(rows)):
         for perceived in [name for name, protocol in protocols.items() if protocol.about == "perception"]:
             faithful = next(name for name, protocol in protocols.items() if protocol.about == "fidelity")
-            x, y = (dataset, faithful, varied), (dataset, perceived, varied)
+            x, y = (dataset, faithful, variant), (dataset, perceived, variant)
             both = {name: columns for name, columns in cells.items() if x in columns and y in columns}
             if len(both) > 1:
                 points = {name: (columns[x].value, columns[y].value) for name, columns in both.items()}
@@ -81,7 +81,7 @@ def studies(rows: list[Row]) -> list[tuple[str, str]]:
 def side_by_side(
     rows: list[Row], study: Study
 ) -> dict[str, dict[float | int, tuple[dict[Column, float], dict[Column, float]]]]:
-    """Scores of both ways at each place of a study, for rows that are alike in everything else (spelled where that varies)."""
+    """Scores of both ways at each place of a study, for rows that are alike in everything else (spell_variant where that varies)."""
     grouped: dict[str, dict[float | int, dict[str, dict[Column, float]]]] = {}
     settings = [row.description["settings"] for row in rows]
     for row in rows:
@@ -91,7 +91,7 @@ def side_by_side(
             others = {key: value for key, value in mine.items() if key not in ignored}
             varying = {key: value for key, value in others.items() if any(s.get(key) != value for s in settings)}
             values = {column: cell.value for column, cell in row.cells["ours"].items()}
-            grouped.setdefault(spelled_settings(varying), {}).setdefault(mine[study.along], {})[mine[study.between]] = values
+            grouped.setdefault(spell_settings(varying), {}).setdefault(mine[study.along], {})[mine[study.between]] = values
     return {
         others: {
             place: (ways[study.first], ways[study.second])

@@ -18,7 +18,7 @@ class Entry:
     metric: str
     dataset: str
     count: str
-    varied: str
+    variant: str
     changed: str
     published: str
     source: str
@@ -31,7 +31,7 @@ class Entry:
     verdict: str
 
 
-_KEY = ("recipe", "row", "method", "metric", "dataset", "count", "varied", "changed")
+_KEY = ("recipe", "row", "method", "metric", "dataset", "count", "variant", "changed")
 
 
 def read(path: Path) -> list[Entry]:

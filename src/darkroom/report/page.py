@@ -10,9 +10,9 @@ from darkroom.core.versions import code_version
 from darkroom.recipes import lookup
 from darkroom.report import ledger
 from darkroom.report.checklist import checklist
-from darkroom.report.collect import Row, spelled_settings
+from darkroom.report.collect import Row, spell_settings
 from darkroom.report.figures import curves, studies, tradeoffs
-from darkroom.report.pictures import comparisons, samples
+from darkroom.report.images import comparisons, samples
 from darkroom.report.table import comparisons_of, tables_of
 
 
@@ -35,12 +35,12 @@ def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
         version=code_version(),
         tables=tables_of(rows),
         comparisons=comparisons_of(rows),
-        shared=spelled_settings(rows[0].shared),
+        shared=spell_settings(rows[0].shared),
         devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
         figures=curves(rows),
         tradeoffs=tradeoffs(rows),
         studies=studies(rows),
-        pictures=comparisons(rows),
+        images=comparisons(rows),
         strips=[(row.title, samples(row)) for row in rows],
         checklists=[(row.title, checklist(row)) for row in rows],
         unfinished=[row.title for row in rows if "ours" not in row.cells],

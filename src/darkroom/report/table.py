@@ -3,11 +3,11 @@
 import itertools
 from dataclasses import dataclass
 
-from darkroom.engine.run import Published, spelled
+from darkroom.engine.run import Published, spell_variant
 from darkroom.recipes import lookup
-from darkroom.report.collect import Cell, Column, Protocol, Row, spelled_settings
+from darkroom.report.collect import Cell, Column, Protocol, Row, spell_settings
 from darkroom.report.ledger import Entry
-from darkroom.report.verdict import Verdict, judge
+from darkroom.report.verdict import Verdict, evaluation
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """All numbers on one set: under each of `heads` (what was varied, and over how many columns) the `metrics`."""
+    """All numbers on one set: under each of `heads` (what was variant, and over how many columns) the `metrics`."""
 
     dataset: str
     count: int
@@ -50,21 +50,21 @@ class Comparison:
 
 
 def protocols_of(rows: list[Row]) -> dict[str, Protocol]:
-    """Every metric that any row was judged by, by name."""
+    """Every metric that any row was evaluated by, by name."""
     return {name: protocol for row in rows for name, protocol in row.protocols().items()}
 
 
 def column_title(column: Column, protocols: dict[str, Protocol]) -> str:
     """For example "PSNR (dB) · bsd68 · sigma 25"."""
-    dataset, name, varied = column
-    return " · ".join([protocols[name].heading, dataset, *spelled(dict(varied))])
+    dataset, name, variant = column
+    return " · ".join([protocols[name].heading, dataset, *spell_variant(dict(variant))])
 
 
 def columns_of(rows: list[Row]) -> list[Column]:
-    """Every column that any row has, in the order of judging: set by set, in it what was varied, in it the metrics."""
+    """Every column that any row has, in the order of evaluating: set by set, in it what was variant, in it the metrics."""
     found = list(dict.fromkeys(column for row in rows for columns in row.cells.values() for column in columns))
-    sets, varied, names = ([*dict.fromkeys(column[place] for column in found)] for place in (0, 2, 1))
-    return sorted(found, key=lambda c: (sets.index(c[0]), varied.index(c[2]), names.index(c[1])))
+    sets, variant, names = ([*dict.fromkeys(column[place] for column in found)] for place in (0, 2, 1))
+    return sorted(found, key=lambda c: (sets.index(c[0]), variant.index(c[2]), names.index(c[1])))
 
 
 def tables_of(rows: list[Row]) -> list[Table]:
@@ -73,13 +73,13 @@ def tables_of(rows: list[Row]) -> list[Table]:
     columns = columns_of(rows)
     for dataset in dict.fromkeys(column[0] for column in columns):
         mine = [column for column in columns if column[0] == dataset]
-        spans = [(varied, list(group)) for varied, group in itertools.groupby(mine, key=lambda column: column[2])]
+        spans = [(variant, list(group)) for variant, group in itertools.groupby(mine, key=lambda column: column[2])]
         counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in mine}
         tables.append(
             Table(
                 dataset=dataset,
                 count=max(counts),
-                heads=[(", ".join(spelled(dict(varied))), len(group)) for varied, group in spans],
+                heads=[(", ".join(spell_variant(dict(variant))), len(group)) for variant, group in spans],
                 metrics=[protocols[column[1]].heading for column in mine],
                 lines=lines_of(rows, mine),
             )
@@ -140,7 +140,7 @@ def _compared(row: Row, who: str, column: Column, cell: Cell, published: Publish
     mine, breaking = published.method == "ours", lookup.find(row.recipe).PROTOCOL
     # What a baseline answers depends on no setting but those of the protocol.
     changed = {key: value for key, value in row.changed.items() if mine or key in breaking}
-    verdict = judge(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
+    verdict = evaluation(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
     return Comparison(
         who=who,
         column=column_title(column, {column[1]: protocol}),
@@ -156,8 +156,8 @@ def _compared(row: Row, who: str, column: Column, cell: Cell, published: Publish
             metric=column[1],
             dataset=column[0],
             count=str(cell.count),
-            varied=" ".join(spelled(dict(column[2]))),
-            changed=spelled_settings(changed),
+            variant=" ".join(spell_variant(dict(column[2]))),
+            changed=spell_settings(changed),
             published=protocol.format(published.value),
             source=published.source,
             measured=protocol.format(cell.value),

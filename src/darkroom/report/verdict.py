@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.report.collect import Cell, Protocol, spelled_settings
+from darkroom.report.collect import Cell, Protocol, spell_settings
 
 TOLERANCE_DB = 0.1
 TOLERANCE_SHARE = 0.03
@@ -24,7 +24,9 @@ class Verdict:
     difference: float
 
 
-def judge(cell: Cell, published: float, *, protocol: Protocol, changed: dict[str, Any], breaking: frozenset[str]) -> Verdict:
+def evaluation(
+    cell: Cell, published: float, *, protocol: Protocol, changed: dict[str, Any], breaking: frozenset[str]
+) -> Verdict:
     """Compare a measured number with a published one.
 
     Reproduced means: no worse than 0.1 dB (for numbers in dB) or 3 % (for others) below it.
@@ -37,10 +39,10 @@ def judge(cell: Cell, published: float, *, protocol: Protocol, changed: dict[str
     difference = cell.value - published
     shortfall = -difference if protocol.higher_is_better else difference
     tolerance = TOLERANCE_DB if protocol.unit == "dB" else TOLERANCE_SHARE * abs(published)
-    broken = spelled_settings({key: value for key, value in changed.items() if key in breaking})
+    broken = spell_settings({key: value for key, value in changed.items() if key in breaking})
     if broken:
         return Verdict("not comparable", f"not comparable because {broken} changes the protocol", difference)
-    trained = spelled_settings(changed)
+    trained = spell_settings(changed)
     remark = f" (with {trained})" if trained else ""
     if shortfall <= tolerance:
         margin = f"{TOLERANCE_DB} dB" if protocol.unit == "dB" else f"{TOLERANCE_SHARE:.0%}"

@@ -1,4 +1,4 @@
-"""Convolutions and their transposes, as products with unfolded pictures."""
+"""Convolutions and their transposes, as products with unfolded images."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import fold, unfold
 
-from darkroom.scratch.module import Misfit, Module, gradient_of, pair, pictures
+from darkroom.scratch.module import Misfit, Module, gradient_of, images, pair
 
 Size = int | tuple[int, int]
 
@@ -25,7 +25,7 @@ class Conv2d(Module):
         dtype, device: of the parameters.
 
     Raises:
-        Misfit: the kernel does not fit into the picture.
+        Misfit: the kernel does not fit into the image.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Conv2d(Module):
         self.answered: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = pictures(self, inputs[0], self.channels)
+        x = images(self, inputs[0], self.channels)
         size = [
             _reach(*along) for along in zip(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ]
         if min(size) < 1:
-            raise Misfit(f"Conv2d with a kernel of {self.kernel} finds no place in a picture of {tuple(x.shape[2:])}")
+            raise Misfit(f"Conv2d with a kernel of {self.kernel} finds no place in an image of {tuple(x.shape[2:])}")
         self.columns = unfold(x, self.kernel, self.dilation, self.padding, self.stride)
         self.seen, self.answered = tuple(x.shape), (len(x), len(self.weight), *size)
         y = self.weight.flatten(1) @ self.columns
@@ -128,7 +128,7 @@ class TransposeConv2d(Module):
         self.answered: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = pictures(self, inputs[0], self.channels)
+        x = images(self, inputs[0], self.channels)
         size = tuple(
             (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + more + 1
             for length, kernel, stride, padding, dilation, more in zip(
@@ -136,9 +136,7 @@ class TransposeConv2d(Module):
             )
         )
         if min(size) < 1:
-            raise Misfit(
-                f"TransposeConv2d with a padding of {self.padding} leaves nothing of a picture of {tuple(x.shape[2:])}"
-            )
+            raise Misfit(f"TransposeConv2d with a padding of {self.padding} leaves nothing of an image of {tuple(x.shape[2:])}")
         self.x, self.answered = x, (len(x), self.weight.shape[1], *size)
         columns = self.weight.flatten(1).t() @ x.flatten(2)
         y = fold(columns, size, self.kernel, self.dilation, self.padding, self.stride)

@@ -93,7 +93,7 @@ class Skip(Module):
         self.answered: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = pictures(self, inputs[0])
+        x = images(self, inputs[0])
         answer = self.module.forward(x)
         if answer.shape[2:] != x.shape[2:]:
             raise Misfit(f"Skip takes a module that keeps height and width of {tuple(x.shape)}, given {tuple(answer.shape)}")
@@ -109,8 +109,8 @@ class Skip(Module):
         return self.module.param()
 
 
-def pictures(module: Module, x: Tensor, channels: int | None = None) -> Tensor:
-    """The batch itself, if it is one of pictures `(batch, channel, height, width)` and not empty.
+def images(module: Module, x: Tensor, channels: int | None = None) -> Tensor:
+    """The batch itself, if it is one of images `(batch, channel, height, width)` and not empty.
 
     Raises:
         Misfit: it is not, or it has other channels than the module wants.
@@ -119,7 +119,7 @@ def pictures(module: Module, x: Tensor, channels: int | None = None) -> Tensor:
     if x.ndim != 4 or (channels is not None and x.shape[1] != channels):
         raise Misfit(f"{name} takes {wanted}, given {tuple(x.shape)}")
     if not x.numel():
-        raise Misfit(f"{name} takes at least one picture with at least one pixel, given {tuple(x.shape)}")
+        raise Misfit(f"{name} takes at least one image with at least one pixel, given {tuple(x.shape)}")
     return x
 
 

@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.nn.functional import fold, unfold
 
 from darkroom.scratch.convolution import Conv2d, Size
-from darkroom.scratch.module import Module, gradient_of, pair, pictures
+from darkroom.scratch.module import Module, gradient_of, images, pair
 
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
-"""Parities of row and column of a picture enlarged twice."""
+"""Parities of row and column of an image enlarged twice."""
 
 
 class NearestUpsampling(Module):
@@ -23,7 +23,7 @@ class NearestUpsampling(Module):
         self.answered: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = pictures(self, inputs[0])
+        x = images(self, inputs[0])
         n, c, height, width = x.shape
         down, right = self.factor
         self.answered = (n, c, height * down, width * right)
@@ -39,10 +39,10 @@ class NearestUpsampling(Module):
 class Upsampling(Module):
     """`NearestUpsampling`, then a `Conv2d`: what a transposed convolution is taken for, without its chequerboard.
 
-    Enlarged twice and convolved with 3×3, every other pixel sees the same: a 2×2 piece of the small picture, in one of
+    Enlarged twice and convolved with 3×3, every other pixel sees the same: a 2×2 piece of the small image, in one of
     four ways by the parity of its row and column. So in the common case (factor 2, kernel 3, padding 1) four small
     convolutions take the place of one large one, on a quarter of the pixels: with rows w₀, w₁, w₂ of the kernel, even
-    rows of the answer are (w₀, w₁ + w₂) over rows i − 1 and i of the picture, odd ones (w₀ + w₁, w₂) over i and i + 1;
+    rows of the answer are (w₀, w₁ + w₂) over rows i − 1 and i of the image, odd ones (w₀ + w₁, w₂) over i and i + 1;
     columns alike.
 
     Args:
@@ -73,7 +73,7 @@ class Upsampling(Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         if not self.by_phases:
             return self.convolution.forward(self.enlargement.forward(inputs[0]))
-        x = pictures(self, inputs[0], self.convolution.channels)
+        x = images(self, inputs[0], self.convolution.channels)
         n, _, height, width = self.seen = tuple(x.shape)
         out = len(self.convolution.weight)
         self.columns, self.answered = unfold(x, 2, padding=1), (n, out, 2 * height, 2 * width)

@@ -1,1 +1,1 @@
-"""Algorithms that were not trained: they take pictures and levels, and know no network."""
+"""Algorithms that were not trained: they take images and levels, and know no network."""

@@ -1,6 +1,6 @@
 """Denoisers that were not learned, for the same table: what a network has to beat.
 
-Each takes a noisy picture `(channel, height, width)` in [0, 1] and the true noise level in the picture's
+Each takes a noisy image `(channel, height, width)` in [0, 1] and the true noise level in the image's
 units, and returns its answer in the same form. The implementations are scikit-image's and bm3d's.
 """
 
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from darkroom.core.method import Pair, Predict
+from darkroom.core.method import Example, Predict
 from darkroom.solvers.denoiser import Denoiser
 
 TV_WEIGHT_PER_SIGMA = 0.8
@@ -20,7 +20,7 @@ TV_WEIGHT_PER_SIGMA = 0.8
 
 
 def unchanged(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """The noisy picture itself: where every table starts."""
+    """The noisy image itself: where every table starts."""
     return noisy
 
 
@@ -78,8 +78,8 @@ def available() -> Mapping[str, Denoiser]:
 def told(denoiser: Denoiser, sigma: float) -> Predict:
     """The denoiser as it answers batches, told the true noise level, σ on the 0–255 scale."""
 
-    def predict(batch: Pair) -> Tensor:
-        return torch.stack([denoiser(picture, sigma / 255) for picture in batch.source])
+    def predict(batch: Example) -> Tensor:
+        return torch.stack([denoiser(image, sigma / 255) for image in batch.input])
 
     return predict
 
@@ -89,9 +89,9 @@ def baselines(sigma: float) -> dict[str, Predict]:
     return {name: told(denoiser, sigma) for name, denoiser in available().items()}
 
 
-def _array(picture: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(picture.permute(1, 2, 0).double().cpu().numpy())
+def _array(image: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(image.permute(1, 2, 0).double().cpu().numpy())
 
 
-def _like(picture: Tensor, array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.atleast_3d(array).astype(np.float32)).permute(2, 0, 1).contiguous().to(picture.device)
+def _like(image: Tensor, array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.atleast_3d(array).astype(np.float32)).permute(2, 0, 1).contiguous().to(image.device)

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from darkroom.operators.blur import Blur
-from darkroom.solvers.iterate import Observed, Picture
+from darkroom.solvers.iterate import ImageFile, Observed
 
 BALANCE_PER_VARIANCE = 30.0
 """Weight of the Laplacian in Wiener's filter over the variance of the noise (in [0, 1] units)."""
 
 
-def extended(operator: Blur, y: Observed) -> Picture:
+def extended(operator: Blur, y: Observed) -> ImageFile:
     """y on the grid of x: where H answers less than it sees, the outermost pixels are repeated."""
     if operator.boundary != "valid":
         return y
@@ -19,24 +19,24 @@ def extended(operator: Blur, y: Observed) -> Picture:
     return nn.functional.pad(y[None], (right, right, down, down), mode="replicate")[0]
 
 
-def joined(operator: Blur, y: Observed, times: int = 3) -> Picture:
+def joined(operator: Blur, y: Observed, times: int = 3) -> ImageFile:
     """`extended`, with its ends blended into each other so that it may be taken for a circular blur (MATLAB's edgetaper)."""
-    picture = extended(operator, y)
+    image = extended(operator, y)
     if operator.boundary == "circular":
-        return picture
-    weights = operator.circular.taper.to(picture)
+        return image
+    weights = operator.circular.taper.to(image)
     for _ in range(times):
-        picture = weights * picture + (1 - weights) * operator.circular(picture)
-    return picture
+        image = weights * image + (1 - weights) * operator.circular(image)
+    return image
 
 
-def wiener(operator: Blur, y: Observed, sigma: float) -> Picture:
-    """x̂ = conj(k̂) ŷ / (|k̂|² + β |Λ̂|²), Λ the Laplacian: the best linear answer to a picture whose power falls as 1/f².
+def wiener(operator: Blur, y: Observed, sigma: float) -> ImageFile:
+    """x̂ = conj(k̂) ŷ / (|k̂|² + β |Λ̂|²), Λ the Laplacian: the best linear answer to an image whose power falls as 1/f².
 
     Args:
         operator: H; at its border see `joined`.
         y: what was observed.
-        sigma: deviation of its noise in the picture's units.
+        sigma: deviation of its noise in the image's units.
     """
     from skimage.restoration import wiener as by_scikit_image
 
@@ -46,8 +46,8 @@ def wiener(operator: Blur, y: Observed, sigma: float) -> Picture:
     return torch.from_numpy(np.stack(channels)).to(y)
 
 
-def richardson_lucy(operator: Blur, y: Observed, steps: int = 20) -> Picture:
-    """u ← u · Hᵀ(y / Hu): the likeliest picture under Poisson noise, before it has learned the noise too (early stopping).
+def richardson_lucy(operator: Blur, y: Observed, steps: int = 20) -> ImageFile:
+    """u ← u · Hᵀ(y / Hu): the likeliest image under Poisson noise, before it has learned the noise too (early stopping).
 
     Args:
         operator: H; at its border see `joined`.

@@ -11,13 +11,13 @@ from darkroom.operators.turn import turned, turned_back
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """`(noisy, sigma) -> clean`: a picture in [0, 1] and the deviation of its noise in the picture's units."""
+    """`(noisy, sigma) -> clean`: an image in [0, 1] and the deviation of its noise in the image's units."""
 
     def __call__(self, noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]: ...
 
 
 def turning(denoiser: Denoiser, generator: torch.Generator) -> Denoiser:
-    """The denoiser, shown the picture flipped and turned in one of eight ways, drawn anew every time.
+    """The denoiser, shown the image flipped and turned in one of eight ways, drawn anew every time.
 
     A network is not quite indifferent to that; over many steps of a solver its preferences average out.
     """

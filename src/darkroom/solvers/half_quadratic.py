@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from darkroom.core.errors import DarkroomError
 from darkroom.operators.blur import Blur
 from darkroom.solvers.denoiser import Denoiser
-from darkroom.solvers.iterate import Iterate, Observed, Picture
+from darkroom.solvers.iterate import ImageFile, Iterate, Observed
 from darkroom.solvers.regularised import solved
 
 
@@ -18,7 +18,7 @@ def half_quadratic(
     steps: int = 8,
     strongest: float = 49 / 255,
     weight: float = 0.23,
-    start: Picture | None = None,
+    start: ImageFile | None = None,
 ) -> Iterator[Iterate]:
     """Minimise g(z) + ‖Hx − y‖²/(2σ²) with z = x enforced more and more.
 
@@ -31,7 +31,7 @@ def half_quadratic(
         operator: H; its equation is solved by `Blur` in the Fourier domain if circular, else by conjugate gradients.
         denoiser: D(x, s): takes noise of deviation s off x.
         y: what was observed.
-        sigma: σ in the picture's units; above 0.
+        sigma: σ in the image's units; above 0.
         steps: how often the denoiser is asked.
         strongest: σ₁.
         weight: λ.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 
-Picture = Float[Tensor, "channel height width"]
+ImageFile = Float[Tensor, "channel height width"]
 Observed = Float[Tensor, "channel observed_height observed_width"]
 
 
@@ -20,14 +20,14 @@ class Iterate:
 
     Args:
         step: counted from 1.
-        u: the picture.
-        residual: √mean (Hu − y)², in the picture's units; a solution that explains y and not its noise has σ here.
+        u: the image.
+        residual: √mean (Hu − y)², in the image's units; a solution that explains y and not its noise has σ here.
         change: ‖u − previous u‖ / ‖u‖.
         level: the noise level that the denoiser was told, or 0 where there is none.
     """
 
     step: int
-    u: Picture
+    u: ImageFile
     residual: float
     change: float
     level: float = 0.0
@@ -38,19 +38,19 @@ class Solution:
     """What came of a walk.
 
     Args:
-        u: the picture: the last iterate, or the best one if the walk diverged.
+        u: the image: the last iterate, or the best one if the walk diverged.
         steps: how many were made.
         ended: "converged", "explained" (the residual was small enough), "steps" (all of them were made) or "diverged".
         residuals: of every iterate.
     """
 
-    u: Picture
+    u: ImageFile
     steps: int
     ended: str
     residuals: Sequence[float]
 
 
-def walked(iterates: Iterable[Iterate], *, tolerance: float = 0.0, enough: float = 0.0, patience: int = 2) -> Solution:
+def solve(iterates: Iterable[Iterate], *, tolerance: float = 0.0, enough: float = 0.0, patience: int = 2) -> Solution:
     """Walk a solver to its end.
 
     It ends early when `change` stays below `tolerance` for `patience` steps, or when the residual has come down to `enough`
@@ -84,7 +84,7 @@ def walked(iterates: Iterable[Iterate], *, tolerance: float = 0.0, enough: float
         if wild >= patience or calm >= patience or iterate.residual <= enough:
             break
     if last is None or best is None:
-        raise DarkroomError("the solver's very first iterate is not finite: is the picture, or the denoiser's answer?")
+        raise DarkroomError("the solver's very first iterate is not finite: is the image, or the denoiser's answer?")
     if wild >= patience or len(residuals) > last.step:
         return Solution(best.u, best.step, "diverged", residuals)
     ended = "explained" if last.residual <= enough else "converged" if calm >= patience else "steps"

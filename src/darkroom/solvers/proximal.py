@@ -8,7 +8,7 @@ from torch import Tensor
 from darkroom.core.errors import DarkroomError
 from darkroom.operators.blur import Blur
 from darkroom.solvers.denoiser import Denoiser
-from darkroom.solvers.iterate import Iterate, Observed, Picture
+from darkroom.solvers.iterate import ImageFile, Iterate, Observed
 from darkroom.solvers.regularised import inner, solved
 
 
@@ -44,7 +44,7 @@ def proximal_gradient(
     steps: int = 100,
     tau: float | None = None,
     sigmas: Sequence[float] | None = None,
-    start: Picture | None = None,
+    start: ImageFile | None = None,
     weight: float | None = None,
     restart: bool = True,
     backtracking: bool = True,
@@ -73,7 +73,7 @@ def proximal_gradient(
         operator: H, with its adjoint.
         denoiser: D(v, s): takes noise of deviation s off v.
         y: what was observed, `(channel, height, width)` as H answers.
-        sigma: σ, the deviation of its noise in the picture's units; above 0.
+        sigma: σ, the deviation of its noise in the image's units; above 0.
         accelerated: with momentum.
         steps: how many.
         tau: τ; by default 1 / ‖HᵀH‖.

@@ -48,7 +48,7 @@ def solved(
         before, product = product, inner(left, towards)
         direction = towards + product / before * direction
     if not math.isfinite(product):
-        raise DarkroomError("conjugate gradients met a number that is not finite: is the picture?")
+        raise DarkroomError("conjugate gradients met a number that is not finite: is the image?")
     return x
 
 

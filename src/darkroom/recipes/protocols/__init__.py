@@ -1,1 +1,1 @@
-"""Protocols that several recipes are judged by, with the numbers published under them."""
+"""Protocols that several recipes are evaluated by, with the numbers published under them."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from darkroom.data.photographs import judging
-from darkroom.engine.run import Judge, Published
+from darkroom.data.named_sets import evaluation_images
+from darkroom.engine.run import Evaluation, Published
 from darkroom.metrics.fidelity import Metric, psnr_y, ssim_y
 from darkroom.operators.resample import ReducedPair, enlargements
 
@@ -12,44 +12,44 @@ SETS = ("set5", "set14", "bsd100", "urban100")
 """The sets that papers print."""
 
 
-def metrics(factor: int) -> tuple[Metric, Metric]:
-    """PSNR and SSIM on luma, as many pixels cropped from every side as the picture is enlarged times."""
-    return psnr_y(factor), ssim_y(factor)
+def metrics(scale: int) -> tuple[Metric, Metric]:
+    """PSNR and SSIM on luma, as many pixels cropped from every side as the image is enlarged times."""
+    return psnr_y(scale), ssim_y(scale)
 
 
-def judges(
-    factor: int,
-    judged_on: str | None,
+def evaluations(
+    scale: int,
+    test_set: str | None,
     sets: Sequence[str] = SETS,
     *,
     everywhere: Sequence[Metric] = (),
     more: Sequence[Metric] = (),
-) -> list[Judge]:
+) -> list[Evaluation]:
     """Bicubic reduction rounded to 8 bits, bilinear and bicubic enlargement beside ours.
 
     Args:
-        factor: how many times pictures are enlarged.
-        judged_on: pictures that must be there, if any.
-        sets: pictures to judge on besides, where they are there.
-        everywhere: metrics beside the protocol's on all pictures.
-        more: and on those of `judged_on`.
+        scale: how many times images are enlarged.
+        test_set: images that must be there, if any.
+        sets: images to evaluation on besides, where they are there.
+        everywhere: metrics beside the protocol's on all images.
+        more: and on those of `test_set`.
     """
 
-    def judge(name: str, further: Sequence[Metric], where_present: bool) -> Judge:
-        asked = (*metrics(factor), *further, *everywhere)
-        varied = {"scale": float(factor)}
-        reduced = ReducedPair(factor, "matlab")
-        return Judge(judging(name), reduced, asked, varied, enlargements(factor), where_present=where_present)
+    def evaluation(name: str, further: Sequence[Metric], optional: bool) -> Evaluation:
+        asked = (*metrics(scale), *further, *everywhere)
+        variant = {"scale": float(scale)}
+        reduced = ReducedPair(scale, "matlab")
+        return Evaluation(evaluation_images(name), reduced, asked, variant, enlargements(scale), optional=optional)
 
-    required = [judge(judged_on, more, False)] if judged_on is not None else []
-    return [*required, *(judge(name, (), True) for name in sets if name != judged_on)]
+    required = [evaluation(test_set, more, False)] if test_set is not None else []
+    return [*required, *(evaluation(name, (), True) for name in sets if name != test_set)]
 
 
-def published(method: str, factor: int, psnr: Sequence[float], source: str, ssim: Sequence[float] = ()) -> list[Published]:
+def published(method: str, scale: int, psnr: Sequence[float], source: str, ssim: Sequence[float] = ()) -> list[Published]:
     """A line of a paper's table: PSNR, and SSIM where given, on `SETS`."""
-    protocols = metrics(factor)
+    protocols = metrics(scale)
     return [
-        Published(metric.name, name, value, source, {"scale": float(factor)}, method)
+        Published(metric.name, name, value, source, {"scale": float(scale)}, method)
         for metric, values in zip(protocols, (psnr, ssim), strict=True)
         for name, value in zip(SETS, values, strict=False)
     ]
@@ -75,9 +75,9 @@ REFERENCES = {
         *published("SAFMN", 4, (32.18, 28.60, 27.58, 25.97), _SAFMN, (0.8948, 0.7813, 0.7359, 0.7809)),
     ],
 }
-"""What stands beside every row that is judged on `SETS`, by factor."""
+"""What stands beside every row that is evaluated on `SETS`, by scale."""
 
 
-def beside(factor: int, ours: str | None = None) -> list[Published]:
-    """The references of a factor; those of the method `ours` as the row's own."""
-    return [replace(number, method="ours") if number.method == ours else number for number in REFERENCES[factor]]
+def beside(scale: int, ours: str | None = None) -> list[Published]:
+    """The references of a scale; those of the method `ours` as the row's own."""
+    return [replace(number, method="ours") if number.method == ours else number for number in REFERENCES[scale]]

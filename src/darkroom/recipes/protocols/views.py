@@ -1,22 +1,22 @@
-"""The standard protocol of view synthesis: PSNR and SSIM on 8-bit pictures over a background, train and test views."""
+"""The standard protocol of view synthesis: PSNR and SSIM on 8-bit images over a background, train and test views."""
 
 from collections.abc import Callable
 
-from darkroom.core.method import Pair
-from darkroom.data.pictures import Pictures
-from darkroom.engine.run import Judge
+from darkroom.core.method import Example
+from darkroom.data.image_set import ImageSet
+from darkroom.engine.run import Evaluation
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.metrics.perception import find_lpips, lpips
-from darkroom.radiance.rays import AskedViews
+from darkroom.radiance.rays import QueriedViews
 from darkroom.radiance.scenes import Scene, read_view
 
 TRAINING_VIEWS = 8
-"""So many of the training views are judged, evenly taken."""
+"""So many of the training views are evaluated, evenly taken."""
 
 VALIDATED = 4
 
 
-def judges(name: str, find: Callable[[], Scene], background: float) -> list[Judge]:
+def evaluations(name: str, find: Callable[[], Scene], background: float) -> list[Evaluation]:
     """Test views, then some of the training views ("<name>, training views"); LPIPS where VGG's features are there.
 
     Args:
@@ -25,10 +25,10 @@ def judges(name: str, find: Callable[[], Scene], background: float) -> list[Judg
         background: behind transparent pixels: 1 white, 0 black.
     """
     metrics = (psnr, ssim, lpips("vgg"))
-    asked = AskedViews(find, background)
+    asked = QueriedViews(find, background)
     test, seen = views(name, find, "test", background), views(f"{name}, training views", find, "train", background)
     baseline = {"nearest photograph": _nearest}
-    return [Judge(test, asked, metrics, baselines=baseline), Judge(seen.every(TRAINING_VIEWS), asked, metrics)]
+    return [Evaluation(test, asked, metrics, baselines=baseline), Evaluation(seen.every(TRAINING_VIEWS), asked, metrics)]
 
 
 def needs(perceptual: bool) -> list[Callable[[], object]]:
@@ -36,23 +36,23 @@ def needs(perceptual: bool) -> list[Callable[[], object]]:
     return [lambda: find_lpips("vgg")] if perceptual else []
 
 
-def validation(judge: Judge) -> Judge:
+def validation(evaluation: Evaluation) -> Evaluation:
     """Some of the test views, by PSNR and SSIM: what is looked at as training goes on."""
-    return Judge(judge.pictures.every(VALIDATED), judge.degrade, (psnr, ssim))
+    return Evaluation(evaluation.images.every(VALIDATED), evaluation.degrade, (psnr, ssim))
 
 
-def views(name: str, find: Callable[[], Scene], split: str, background: float) -> Pictures:
+def views(name: str, find: Callable[[], Scene], split: str, background: float) -> ImageSet:
     """The photographs of a split, over a background, at their cameras' size."""
 
     def cameras() -> dict[object, object]:
         return {view.path: view.camera for view in find().views[split]}
 
-    return Pictures(
+    return ImageSet(
         name,
         lambda: find().files(split),
         read=lambda path: read_view(path, cameras()[path], background),  # type: ignore[arg-type]
     )
 
 
-def _nearest(pair: Pair):  # type: ignore[no-untyped-def]
-    return pair.source
+def _nearest(pair: Example):  # type: ignore[no-untyped-def]
+    return pair.input

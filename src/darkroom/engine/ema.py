@@ -11,17 +11,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from darkroom.engine.sharding import local, share_out
 
 
-class Average(nn.Module):
-    """θ̄ ← d θ̄ + (1 − d) θ after every step, for every player, batch statistics included.
+class EMA(nn.Module):
+    """θ̄ ← d θ̄ + (1 − d) θ after every step, for every network, batch statistics included.
 
     Args:
-        players: the modules to average, by name.
+        networks: the modules to average, by name.
         decay: d, for example 0.999.
 
     Source: Polyak & Juditsky 1992, in the exponential form; torch's own implementation does the work.
     """
 
-    def __init__(self, players: Mapping[str, nn.Module], decay: float) -> None:
+    def __init__(self, networks: Mapping[str, nn.Module], decay: float) -> None:
         super().__init__()
         towards = get_ema_multi_avg_fn(decay)
 
@@ -29,16 +29,16 @@ class Average(nn.Module):
             towards(local(averaged), local(current), count)  # each process averages its part
 
         self.models = nn.ModuleDict(
-            {name: AveragedModel(player, multi_avg_fn=step, use_buffers=True) for name, player in players.items()}
+            {name: AveragedModel(network, multi_avg_fn=step, use_buffers=True) for name, network in networks.items()}
         )
 
     def share_out(self, fabric: Fabric) -> None:
-        """Leave this process its part, where the players are shared out too."""
+        """Leave this process its part, where the networks are shared out too."""
         for model in self.models.values():
             assert isinstance(model, AveragedModel)
             share_out(model.module, fabric)
 
-    def of_players(self) -> dict[str, Tensor]:
+    def of_networks(self) -> dict[str, Tensor]:
         """The averaged numbers by the names they have in the method."""
         return {
             f"{name}.{key}": value
@@ -46,20 +46,20 @@ class Average(nn.Module):
             for key, value in model.module.state_dict().items()  # type: ignore[union-attr,operator]
         }
 
-    def update(self, players: Mapping[str, nn.Module]) -> None:
+    def update(self, networks: Mapping[str, nn.Module]) -> None:
         """Take one step of the average."""
-        for name, player in players.items():
+        for name, network in networks.items():
             model = self.models[name]
             assert isinstance(model, AveragedModel)
-            model.update_parameters(player)
+            model.update_parameters(network)
 
     @torch.no_grad()
-    def exchange(self, players: Mapping[str, nn.Module]) -> None:
-        """Swap the averaged numbers with the players' own; a second call swaps back."""
-        for name, player in players.items():
+    def exchange(self, networks: Mapping[str, nn.Module]) -> None:
+        """Swap the averaged numbers with the networks' own; a second call swaps back."""
+        for name, network in networks.items():
             averaged = self.models[name].module
             assert isinstance(averaged, nn.Module)
-            for mine, theirs in zip(_numbers(averaged), _numbers(player), strict=True):
+            for mine, theirs in zip(_numbers(averaged), _numbers(network), strict=True):
                 mine.data, theirs.data = theirs.data, mine.data
 
 

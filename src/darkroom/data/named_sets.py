@@ -1,4 +1,4 @@
-"""Pictures by the name a recipe or a person gives: a known set, or any folder."""
+"""ImageSet by the name a recipe or a person gives: a known set, or any folder."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from darkroom.core.paths import data_root
 from darkroom.data.bsds500 import bsds500
 from darkroom.data.catalogue import CATALOGUE
 from darkroom.data.embedded import embedded
-from darkroom.data.pictures import Pictures, files_below
+from darkroom.data.image_set import ImageSet, files_below
 
 FLAT_SETS = {
     "set5": "Set5",
@@ -21,8 +21,8 @@ FLAT_SETS = {
 """Test sets that are one flat folder below the data root."""
 
 
-def training(name: str, *, grey: bool = False) -> Pictures:
-    """Pictures to learn from: "embedded", "bsds500" (the 432 outside BSD68), "bsds400" (outside BSD100), or a folder."""
+def training_images(name: str, *, grey: bool = False) -> ImageSet:
+    """ImageSet to learn from: "embedded", "bsds500" (the 432 outside BSD68), "bsds400" (outside BSD100), or a folder."""
     if name == "embedded":
         return embedded("train", grey=grey)
     if name == "bsds500":
@@ -32,8 +32,8 @@ def training(name: str, *, grey: bool = False) -> Pictures:
     return _folder(name, grey=grey)
 
 
-def judging(name: str, *, grey: bool = False) -> Pictures:
-    """Pictures to judge on: "embedded" (held out), "bsd68", "bsd100", "set5" and its like, or a folder."""
+def evaluation_images(name: str, *, grey: bool = False) -> ImageSet:
+    """ImageSet to evaluation on: "embedded" (held out), "bsd68", "bsd100", "set5" and its like, or a folder."""
     if name == "embedded":
         return embedded("heldout", grey=grey)
     if name in ("bsds500", "bsd68", "cbsd68"):
@@ -45,25 +45,25 @@ def judging(name: str, *, grey: bool = False) -> Pictures:
     return _folder(name, grey=grey)
 
 
-def named(name: str, *, grey: bool = False) -> Pictures:
-    """Pictures for any use: those of `training`, of `judging`, "embedded-heldout", or a folder."""
+def named(name: str, *, grey: bool = False) -> ImageSet:
+    """ImageSet for any use: those of `training`, of `evaluating`, "embedded-heldout", or a folder."""
     if name == "embedded-heldout":
         return embedded("heldout", grey=grey)
-    return (training if name in ("embedded", "bsds500", "bsds400") else judging)(name, grey=grey)
+    return (training_images if name in ("embedded", "bsds500", "bsds400") else evaluation_images)(name, grey=grey)
 
 
-def _flat(name: str, folder: str, *, grey: bool) -> Pictures:
+def _flat(name: str, folder: str, *, grey: bool) -> ImageSet:
     def find() -> dict[str, Path]:
         root = data_root() / folder
         if not root.is_dir():
             remedy = f"get it with `darkroom data get {name}`, or put" if name in CATALOGUE else "put"
-            raise DarkroomError(f"{folder} is not at {root}: {remedy} its pictures there")
+            raise DarkroomError(f"{folder} is not at {root}: {remedy} its images there")
         return files_below(root)
 
-    return Pictures(name, find, grey=grey)
+    return ImageSet(name, find, grey=grey)
 
 
-def _folder(name: str, *, grey: bool) -> Pictures:
+def _folder(name: str, *, grey: bool) -> ImageSet:
     known = ", ".join(["embedded", "bsds500", "bsds400", "bsd68", "bsd100", *FLAT_SETS])
 
     def find() -> dict[str, Path]:
@@ -71,4 +71,4 @@ def _folder(name: str, *, grey: bool) -> Pictures:
             raise DarkroomError(f"{name!r} is neither a folder nor a known set ({known})")
         return files_below(Path(name).expanduser())
 
-    return Pictures(Path(name).name, find, grey=grey)
+    return ImageSet(Path(name).name, find, grey=grey)

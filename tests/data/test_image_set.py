@@ -6,28 +6,28 @@ from PIL import Image
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.data import pictures as pictures_module
+from darkroom.data import images as pictures_module
 from darkroom.data.bsds500 import BSD68, bsds500
 from darkroom.data.embedded import HELD_OUT, TRAINING, embedded
-from darkroom.data.photographs import judging, training
-from darkroom.data.pictures import Pictures, files_below
+from darkroom.data.image_set import ImageSet, files_below
+from darkroom.data.named_sets import evaluation_images
 
 
 def test_embedded_photographs_are_there_and_apart():
     assert not set(TRAINING) & set(HELD_OUT)
     for split, names in (("train", TRAINING), ("heldout", HELD_OUT)):
-        pictures = embedded(split)
-        assert len(pictures) == len(names)
-        for picture in pictures:
-            assert picture.dtype == torch.uint8 and picture.shape[0] == 3 and min(picture.shape[1:]) >= 300
+        images = embedded(split)
+        assert len(images) == len(names)
+        for image in images:
+            assert image.dtype == torch.uint8 and image.shape[0] == 3 and min(image.shape[1:]) >= 300
         assert embedded(split, grey=True)[0].shape[0] == 1
 
 
 def test_making_a_set_looks_at_nothing_until_it_is_used():
     asked = []
-    pictures = Pictures("x", lambda: asked.append(1) or {})
+    images = ImageSet("x", lambda: asked.append(1) or {})
     assert asked == []
-    assert len(pictures) == 0 and asked == [1]
+    assert len(images) == 0 and asked == [1]
 
 
 def test_pictures_are_decoded_once_and_large_sets_not_held(photos: Path, monkeypatch):
@@ -35,11 +35,11 @@ def test_pictures_are_decoded_once_and_large_sets_not_held(photos: Path, monkeyp
     monkeypatch.setattr(
         images, "read_uint8", lambda path, grey: decoded.append(path) or torch.zeros(3, 10, 10, dtype=torch.uint8)
     )
-    pictures = Pictures("x", lambda: files_below(photos)).hold()
-    assert [pictures[0].shape for _ in range(5)] == [(3, 10, 10)] * 5 and len(decoded) == 4
+    images = ImageSet("x", lambda: files_below(photos)).hold()
+    assert [images[0].shape for _ in range(5)] == [(3, 10, 10)] * 5 and len(decoded) == 4
     monkeypatch.setattr(pictures_module, "HELD_BYTES", 700)
     decoded.clear()
-    small = Pictures("x", lambda: files_below(photos))
+    small = ImageSet("x", lambda: files_below(photos))
     list(small), list(small)
     assert len(decoded) == 4 + 2
 
@@ -49,11 +49,11 @@ def test_mixed_folders_and_names(photos: Path):
     Image.new("RGBA", (9, 5)).save(photos / "clear.png")
     (photos / "deep").mkdir()
     Image.new("RGB", (9, 5)).save(photos / "deep" / "p0.jpg")
-    (photos / "notes.txt").write_text("no picture")
+    (photos / "notes.txt").write_text("no image")
     found = training(str(photos))
     assert found.names == ["clear", "deep/p0", "grey", "p0", "p1", "p2", "p3"]
-    assert {picture.shape[0] for picture in found} == {3}
-    assert {picture.shape[0] for picture in judging(str(photos), grey=True)} == {1}
+    assert {image.shape[0] for image in found} == {3}
+    assert {image.shape[0] for image in evaluation_images(str(photos), grey=True)} == {1}
     assert found.first(2).names == ["clear", "deep/p0"]
 
 
@@ -62,18 +62,18 @@ def test_missing_data_names_the_command_and_the_folder(tmp_path: Path, monkeypat
     with pytest.raises(DarkroomError, match=f"{tmp_path}/BSDS500.*darkroom data get bsds500"):
         len(training("bsds500"))
     with pytest.raises(DarkroomError, match=f"{tmp_path}/Set12.*darkroom data get set12"):
-        len(judging("set12"))
+        len(evaluation_images("set12"))
     with pytest.raises(DarkroomError, match="'nowhere' is neither a folder nor a known set"):
-        len(judging("nowhere"))
+        len(evaluation_images("nowhere"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DarkroomError, match="no pictures in"):
-        len(judging(str(tmp_path / "empty")))
+    with pytest.raises(DarkroomError, match="no images in"):
+        len(evaluation_images(str(tmp_path / "empty")))
     (tmp_path / "BSDS500/data/images/train").mkdir(parents=True)
     Image.new("RGB", (4, 4)).save(tmp_path / "BSDS500/data/images/train/1.jpg")
     for part in ("val", "test"):
         (tmp_path / f"BSDS500/data/images/{part}").mkdir()
         Image.new("RGB", (4, 4)).save(tmp_path / f"BSDS500/data/images/{part}/2.jpg")
-    with pytest.raises(DarkroomError, match="has 2 pictures, 500 wanted"):
+    with pytest.raises(DarkroomError, match="has 2 images, 500 wanted"):
         len(bsds500("432"))
 
 
@@ -86,13 +86,13 @@ def test_a_broken_picture_is_named(photos: Path):
 def test_the_split_of_bsds500(real_data: Path):
     assert len(BSD68) == 68
     assert set((real_data / "BSDS500" / "bsd68.txt").read_text().split()) == BSD68
-    learned, judged = bsds500("432"), bsds500("68", grey=True)
-    assert len(learned) == 432 and len(judged) == 68
-    assert not set(learned.names) & set(judged.names)
-    assert {tuple(sorted(picture.shape)) for picture in judged} == {(1, 321, 481)}
-    assert (judged.name, bsds500("68").name) == ("bsd68", "cbsd68")
+    learned, evaluated = bsds500("432"), bsds500("68", grey=True)
+    assert len(learned) == 432 and len(evaluated) == 68
+    assert not set(learned.names) & set(evaluated.names)
+    assert {tuple(sorted(image.shape)) for image in evaluated} == {(1, 321, 481)}
+    assert (evaluated.name, bsds500("68").name) == ("bsd68", "cbsd68")
 
 
 def test_set12_is_grey_and_complete(real_data: Path):
-    assert [tuple(picture.shape) for picture in judging("set12", grey=True)][:2] == [(1, 256, 256)] * 2
-    assert len(judging("set12")) == 12
+    assert [tuple(image.shape) for image in evaluation_images("set12", grey=True)][:2] == [(1, 256, 256)] * 2
+    assert len(evaluation_images("set12")) == 12

@@ -1,4 +1,4 @@
-"""A named set of pictures, read when first asked for and held in memory as bytes."""
+"""A named set of images, read when first asked for and held in memory as bytes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +15,15 @@ HELD_BYTES = 4 << 30
 """Up to this size (decoded) a set is held in memory; a larger one is decoded each time it is asked for."""
 
 
-class Pictures:
-    """Pictures by position and by name, uint8 `(channel, height, width)`.
+class ImageSet:
+    """ImageSet by position and by name, uint8 `(channel, height, width)`.
 
     Making one costs nothing: files are looked up at the first use, and decoded once.
 
     Args:
         name: what tables call the set, for example "bsd68".
-        find: returns the files by picture name; raises `DarkroomError` with the remedy if they are missing.
-        grey: convert to one channel (BT.601 luma); otherwise every picture has three.
+        find: returns the files by image name; raises `DarkroomError` with the remedy if they are missing.
+        grey: convert to one channel (BT.601 luma); otherwise every image has three.
         read: reads a file, where it is done otherwise than by `core.images.read_uint8`.
     """
 
@@ -43,12 +43,12 @@ class Pictures:
 
     @cached_property
     def files(self) -> dict[str, Path]:
-        """The files by picture name, in a fixed order."""
+        """The files by image name, in a fixed order."""
         return dict(self.find())
 
     @property
     def names(self) -> list[str]:
-        """The pictures' names, in order."""
+        """The images' names, in order."""
         return list(self.files)
 
     def __len__(self) -> int:
@@ -56,42 +56,42 @@ class Pictures:
 
     def __getitem__(self, index: int) -> UInt8[Tensor, "channel height width"]:
         if index not in self._held:
-            picture = self.read(list(self.files.values())[index])
-            if self._held_bytes + picture.numel() > HELD_BYTES:
+            image = self.read(list(self.files.values())[index])
+            if self._held_bytes + image.numel() > HELD_BYTES:
                 self._full = True
-                return picture
-            self._held[index] = picture
-            self._held_bytes += picture.numel()
+                return image
+            self._held[index] = image
+            self._held_bytes += image.numel()
         return self._held[index]
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[index] for index in range(len(self)))
 
-    def hold(self) -> "Pictures":
+    def hold(self) -> "ImageSet":
         """Decode everything that fits now, on several threads, before worker processes are started."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda index: None if self._full else self[index], range(len(self))))
         return self
 
-    def first(self, count: int) -> "Pictures":
-        """The first `count` pictures, as a set of their own."""
-        return Pictures(self.name, lambda: dict(list(self.find().items())[:count]), grey=self.grey, read=self.read)
+    def first(self, count: int) -> "ImageSet":
+        """The first `count` images, as a set of their own."""
+        return ImageSet(self.name, lambda: dict(list(self.find().items())[:count]), grey=self.grey, read=self.read)
 
-    def every(self, count: int) -> "Pictures":
-        """At most `count` pictures, evenly taken from the first on, as a set of their own."""
+    def every(self, count: int) -> "ImageSet":
+        """At most `count` images, evenly taken from the first on, as a set of their own."""
 
         def find() -> dict[str, Path]:
             found = list(self.find().items())
             return dict(found[:: -(-len(found) // count)])
 
-        return Pictures(self.name, find, grey=self.grey, read=self.read)
+        return ImageSet(self.name, find, grey=self.grey, read=self.read)
 
 
 def files_below(folder: Path) -> dict[str, Path]:
-    """Every picture file below a folder, by its path from there without ending, sorted.
+    """Every image file below a folder, by its path from there without ending, sorted.
 
     Raises:
-        DarkroomError: the folder is missing or has no pictures.
+        DarkroomError: the folder is missing or has no images.
     """
     if not folder.is_dir():
         raise DarkroomError(f"no folder at {folder}")
@@ -101,7 +101,7 @@ def files_below(folder: Path) -> dict[str, Path]:
         if path.suffix.lower() in images.READABLE and path.is_file() and not path.name.startswith(".")
     )
     if not found:
-        raise DarkroomError(f"no pictures in {folder} (looked for {', '.join(sorted(images.READABLE))})")
+        raise DarkroomError(f"no images in {folder} (looked for {', '.join(sorted(images.READABLE))})")
     stems = [path.relative_to(folder).with_suffix("").as_posix() for path in found]
     unique = len(set(stems)) == len(stems)
     return {stem if unique else path.relative_to(folder).as_posix(): path for stem, path in zip(stems, found, strict=True)}

@@ -20,7 +20,7 @@ _LABELS = {"source": "input", "target": "truth"}
 
 @dataclass(frozen=True)
 class Piece:
-    """The most detailed piece of a picture under one method; `psnr` is that of this piece, None for input and truth."""
+    """The most detailed piece of an image under one method; `psnr` is that of this piece, None for input and truth."""
 
     label: str
     address: str
@@ -29,10 +29,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One picture under every method.
+    """One image under every method.
 
     Args:
-        title: dataset, what was varied, picture.
+        title: dataset, what was variant, image.
         views: `(label, data address)`, the input first and the truth last.
         left, right: the positions of the input and of the first of ours.
         width, height: in pixels.
@@ -49,10 +49,10 @@ class Comparison:
 
 
 def comparisons(rows: list[Row]) -> list[Comparison]:
-    """The pictures that rows kept (each row's first seed): input, baselines, every row's answer, truth."""
+    """The images that rows kept (each row's first seed): input, baselines, every row's answer, truth."""
     found: dict[tuple[str, ...], dict[str, Path]] = {}
     for row in rows:
-        folder = row.folders[0].pictures
+        folder = row.folders[0].images
         for file in sorted(folder.glob("*/*/*/*.png")):
             if file.stem in ("noisy-input", "blurred-input"):  # the same as the source
                 continue
@@ -62,14 +62,14 @@ def comparisons(rows: list[Row]) -> list[Comparison]:
 
 
 def _comparison(place: tuple[str, ...], files: dict[str, Path]) -> Comparison:
-    dataset, varied, name = place
+    dataset, variant, name = place
     ours = [label for label, file in files.items() if file.stem == "ours"]
     order = sorted(files, key=lambda label: _ORDER.get(files[label].stem, 2 if label in ours else 1))
     with Image.open(files["truth"]) as image:
         width, height = image.size
         truth = np.asarray(image.convert("RGB"))
     return Comparison(
-        title=" · ".join([dataset, *([varied.replace("-", " ")] if varied != "plain" else []), name]),
+        title=" · ".join([dataset, *([variant.replace("-", " ")] if variant != "plain" else []), name]),
         views=[(label, _address(files[label])) for label in order],
         left=0,
         right=order.index(ours[0]) if ours else len(order) - 1,

@@ -1,0 +1,130 @@
+"""The contract of evaluations: a trained method, or a baseline, to scores and previews."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from darkroom.core.method import Method
+from darkroom.core.metric import Metric, Score
+from darkroom.core.record import EvaluationRecord, Variant, spell
+
+Predictor = Any
+"""What an evaluation evaluates: a function whose arguments are the evaluation's own; a baseline, or `predictor(method)`."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of examples done and their total."""
+
+PREVIEWS = 3
+"""Examples of every evaluation that are kept to look at."""
+
+PREVIEW_SIDE = 512
+"""Larger images are cropped to this side in previews, in the middle."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An example to look at.
+
+    Args:
+        name: of the example.
+        images: by role, `(channel, height, width)` in [0, 1]. "prediction" is what was evaluated, and is filed under the method's
+            name; "input", "target" and others are shown beside it.
+    """
+
+    name: str
+    images: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation found.
+
+    Args:
+        scores: by the metric's name.
+        previews: of some examples.
+        seconds: median time of one prediction, synchronised.
+        curves: by the metric's name, the mean score of each iterate of an iterative method; empty for others.
+    """
+
+    scores: Mapping[str, Score]
+    previews: Sequence[Preview]
+    seconds: float
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+class Evaluation(ABC):
+    """A test set, what is done with it, and the metrics: some columns of a table.
+
+    Making one reads nothing; `open` looks its data up. Nothing keeps all predictions in memory: metrics take them in one by one.
+
+    Args:
+        name: of the test set.
+        metrics: the protocols; the first one chooses the best weights where it serves as validation.
+        variant: what tells it apart from other evaluations on the same test set, for example `{"sigma": 25.0}`.
+        baselines: predictors that are evaluated in the same way, by the name that tables give them.
+        seed: of everything drawn at random.
+        optional: skip it, and say so, where its data is not there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        metrics: Sequence[Metric],
+        *,
+        variant: Variant | None = None,
+        baselines: Mapping[str, Predictor] | None = None,
+        seed: int = 0,
+        optional: bool = False,
+    ) -> None:
+        self.name, self.metrics, self.variant = name, tuple(metrics), dict(variant or {})
+        self.baselines, self.seed, self.optional = dict(baselines or {}), seed, optional
+
+    @property
+    def title(self) -> str:
+        """Test set and variant, for example "bsd68, sigma 25"."""
+        return ", ".join([self.name, *spell(self.variant)])
+
+    @abstractmethod
+    def open(self) -> None:
+        """Look the test set up.
+
+        Raises:
+            DarkroomError: it is not there; the line says how to get it.
+        """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of examples, once open."""
+
+    @abstractmethod
+    def protocol(self) -> str:
+        """How inputs are made and what else a score depends on, in words; known without opening."""
+
+    def predictor(self, method: Method) -> Predictor:
+        """The function of a method that is evaluated."""
+        return method.predict
+
+    @abstractmethod
+    def evaluate(self, predictor: Predictor, device: torch.device, progress: Progress = lambda done, total: None) -> Outcome:
+        """Evaluate a predictor on the whole test set, in evaluation precision."""
+
+    def digests(self) -> dict[str, str]:
+        """A digest of the content of every image by its name, to find training images; empty where that cannot be compared."""
+        return {}
+
+    def with_metrics(self, metrics: Sequence[Metric]) -> "Evaluation":
+        """The same evaluation by other metrics."""
+        import copy
+
+        other = copy.copy(self)
+        other.metrics = tuple(metrics)
+        return other
+
+    def describe(self) -> EvaluationRecord:
+        """What a run records of the evaluation, once open."""
+        metrics = {metric.name: metric.describe() for metric in self.metrics}
+        return EvaluationRecord(self.name, len(self), self.protocol(), dict(self.variant), metrics)

@@ -1,0 +1,273 @@
+"""What a run records of itself, typed: one schema for writing, reading, and reporting."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from darkroom.core.errors import DarkroomError
+
+SCHEMA = 2
+"""Version of the records below; a change of meaning counts it up."""
+
+Variant = dict[str, float | str]
+"""What tells apart evaluations on the same test set, for example `{"sigma": 25.0}`."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """A metric as it was used; see `core.metric.Metric`."""
+
+    title: str
+    unit: str
+    definition: str
+    higher_is_better: bool
+    digits: int
+    tolerance: float
+    relative_tolerance: float
+    quality: str
+
+    @property
+    def heading(self) -> str:
+        """Title and unit, the heading of a column."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def format(self, value: float, sign: str = "") -> str:
+        """A value with the metric's decimals."""
+        return f"{value:{sign}.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Training data.
+
+    Args:
+        dataset: its name.
+        count: number of images.
+        samples_per_step: over all processes.
+        unit: what a sample is called, in the plural.
+        sample: how a sample is drawn.
+        degradation: what is done to it.
+        split: how the test set is kept apart, if there is more to say than names.
+        remarks: what a reader should know of the files.
+    """
+
+    dataset: str
+    count: int
+    samples_per_step: int
+    sample: str
+    degradation: str
+    unit: str = "images"
+    split: str = ""
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """An evaluation as it was done.
+
+    Args:
+        dataset: name of the test set.
+        count: number of its examples.
+        protocol: how inputs are made from it and what else a score depends on, in words; equal words, equal protocol.
+        variant: what tells it apart from others on the same test set.
+        metrics: by name.
+        overlap: names of its images that are in the training data too; None where that was not checked.
+    """
+
+    dataset: str
+    count: int
+    protocol: str
+    variant: Variant
+    metrics: dict[str, MetricRecord]
+    overlap: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number as printed in a paper.
+
+    Args:
+        metric, dataset, variant: the column it belongs in.
+        value: as printed.
+        source: paper and table.
+        method: whose number it is: "ours" for the row's own, the name of a baseline, or another method, which is then shown
+            beside the measured ones.
+    """
+
+    metric: str
+    dataset: str
+    value: float
+    source: str
+    variant: Variant = field(default_factory=dict)
+    method: str = "ours"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question that several rows answer together: how far apart are two settings, and does a third one close the gap?
+
+    Args:
+        along: the name of a setting that is a number, the horizontal axis.
+        between: the name of the setting that is compared.
+        first, second: its two values; the gap is the first's score minus the second's.
+    """
+
+    along: str
+    between: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`run.json`: everything that a report needs to know of a run but its scores.
+
+    Args:
+        recipe, row: their names.
+        title: first line of the recipe's docstring.
+        description: the rest of it.
+        row_number: position of the row in its recipe.
+        kind: of the weights; see `core.weights`.
+        settings: every option of the recipe.
+        changed: options that differ from the row as written.
+        protocol_changes: those of them that change what a published number means, by the column's dataset.
+        published: the numbers that the run is compared with.
+        studies: those of the recipe.
+        command: the command line.
+        started: date and time, UTC, ISO 8601.
+        device, devices, threads, precision: what it runs on.
+        parameters: number of trained parameters by network.
+        training: the training data.
+        evaluations: in the order of the table.
+        versions: of Darkroom and the libraries that change numbers.
+        schema: version of this record.
+    """
+
+    recipe: str
+    row: str
+    title: str
+    description: str
+    row_number: int
+    kind: str
+    settings: dict[str, Any]
+    changed: dict[str, Any]
+    protocol_changes: dict[str, list[str]]
+    published: list[Published]
+    studies: list[Study]
+    command: str
+    started: str
+    device: str
+    devices: int
+    threads: int
+    precision: str
+    parameters: dict[str, int]
+    training: DataRecord
+    evaluations: list[EvaluationRecord]
+    versions: dict[str, str]
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True)
+class Result:
+    """A line of `results.jsonl`: the score of one method by one metric in one evaluation.
+
+    Args:
+        method: "ours", or the name of a baseline or of a weights file.
+        metric, dataset, variant: the column.
+        value: mean over the test set's examples, or the value for the whole set.
+        deviation: standard deviation over the examples, where there is one value each.
+        count: number of examples.
+        seconds: median time of one prediction.
+        seed: of the degradation.
+        device: what it was measured on.
+        step: of the evaluated weights; 0 for a baseline.
+        training_seconds: time that training took; 0 for a baseline.
+        values: of each example, in the set's order.
+    """
+
+    method: str
+    metric: str
+    dataset: str
+    value: float
+    deviation: float | None
+    count: int
+    seconds: float
+    seed: int
+    device: str
+    variant: Variant = field(default_factory=dict)
+    step: int = 0
+    training_seconds: float = 0.0
+    values: list[float] = field(default_factory=list)
+
+
+def spell(variant: Mapping[str, float | str]) -> list[str]:
+    """Each item of a variant as words.
+
+    Example:
+        >>> spell({"sigma": 25.0, "reduction": "bicubic"})
+        ['sigma 25', 'reduction bicubic']
+    """
+    return [f"{key} {value:g}" if isinstance(value, float | int) else f"{key} {value}" for key, value in variant.items()]
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """A record as JSON's types; tuples become lists."""
+    return json.loads(json.dumps(dataclasses.asdict(record)))  # type: ignore[no-any-return]
+
+
+def from_json(kind: type[R], value: Any, file: Path) -> R:
+    """A record from what `to_json` gave. Fields that this version does not know are left out.
+
+    Raises:
+        DarkroomError: a field is missing or of another type, or the record is of a later version; the file and the field are named.
+    """
+    if isinstance(value, dict) and isinstance(value.get("schema", SCHEMA), int) and value.get("schema", SCHEMA) != SCHEMA:
+        raise DarkroomError(
+            f"{file} was written by another version of Darkroom (schema {value['schema']}, this one reads {SCHEMA}): "
+            "read it with that version, or train again"
+        )
+    return _parsed(kind, value, file, kind.__name__)  # type: ignore[no-any-return]
+
+
+def _parsed(kind: Any, value: Any, file: Path, place: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _record(kind, value, file, place)
+    if origin in (typing.Union, types.UnionType):
+        for choice in arguments:
+            try:
+                return _parsed(choice, value, file, place)
+            except DarkroomError:
+                continue
+    elif origin is list and isinstance(value, list):
+        return [_parsed(arguments[0], item, file, f"{place}[{number}]") for number, item in enumerate(value)]
+    elif origin is dict and isinstance(value, dict):
+        return {key: _parsed(arguments[1], item, file, f"{place}[{key!r}]") for key, item in value.items()}
+    elif kind is type(None) and value is None:
+        return None
+    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif kind in (int, str, bool) and type(value) is kind:
+        return value
+    raise DarkroomError(f"{file} is damaged: {place} is {str(value)[:60]!r}, which is not {getattr(kind, '__name__', kind)}")
+
+
+def _record(kind: Any, value: Any, file: Path, place: str) -> Any:
+    if not isinstance(value, dict):
+        raise DarkroomError(f"{file} is damaged: {place} is not an object")
+    hints, parsed = typing.get_type_hints(kind), {}
+    for item in dataclasses.fields(kind):
+        if item.name in value:
+            parsed[item.name] = _parsed(hints[item.name], value[item.name], file, f"{place}.{item.name}")
+        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise DarkroomError(f"{file} is damaged: {place}.{item.name} is missing")
+    return kind(**parsed)
