@@ -9,7 +9,7 @@ ALL = (
     "apply_speed",
     "apply_memory",
     "super_resolution_stream",
-    "enlarge_speed",
+    "upscale_speed",
     "scratch_speed",
     "radiance_speed",
 )

@@ -31,16 +31,16 @@ def main() -> None:
 
 
 def _measure(title: str, network: nn.Module, photo: Path, folder: Path, prefix: str, scale: int) -> None:
-    weights, answer = folder / "weights.pth", folder / "out.png"
+    weights, output = folder / "weights.pth", folder / "out.png"
     torch.save({prefix + name.removeprefix("layers."): tensor for name, tensor in network.state_dict().items()}, weights)
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "darkroom", "apply", str(photo), "-o", str(answer), "--weights", str(weights)]
+        [sys.executable, "-m", "darkroom", "apply", str(photo), "-o", str(output), "--weights", str(weights)]
     )
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
-    Image.MAX_IMAGE_PIXELS = None  # 96 megapixels are meant
-    with Image.open(answer) as image:
+    Image.MAX_IMAGE_PIXELS = None  # 96 megapixels are intended
+    with Image.open(output) as image:
         assert image.size == (6000 * scale, 4000 * scale)
     print(f"\n24 megapixels, {title}: peak {usage.ru_maxrss / 2**20:.2f} GiB, {time.perf_counter() - begun:.0f} s")
 

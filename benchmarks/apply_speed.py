@@ -1,4 +1,4 @@
-"""`apply` as shipped against the same network called plainly; tiled against untiled."""
+"""The restorer of `darkroom apply` against the same network called directly; tiled against untiled."""
 
 import torch
 
@@ -6,7 +6,7 @@ from benchmarks.side_by_side import alternate, show
 from darkroom.core.images import to_float
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
-from darkroom.engine.restore import Restorer
+from darkroom.engine.restorer import Restorer
 from darkroom.networks.dncnn import DnCNN
 from darkroom.operators.noise import Gaussian
 
@@ -17,19 +17,19 @@ def main() -> None:
         torch.nn.init.normal_(network.layers[-1].weight, std=1e-3, generator=generator(1))
         clean = to_float(embedded("heldout", grey=channels == 1)[0][:, :256, :256])
         noisy = Gaussian(25.0)(clean, generator(2))[0]
-        shipped, exact = Restorer(network), Restorer(network, precision="32")
+        restorer, exact = Restorer(network), Restorer(network, precision="32")
 
-        def plain(network: DnCNN = network, noisy: torch.Tensor = noisy) -> torch.Tensor:
+        def directly(network: DnCNN = network, noisy: torch.Tensor = noisy) -> torch.Tensor:
             with torch.no_grad():
                 return network(noisy[None])
 
         ways = {
-            "called plainly, float32": plain,
-            "apply, float32": lambda r=exact, x=noisy: r(x),
-            f"apply as shipped ({'bf16' if shipped.bf16 else 'float32'})": lambda r=shipped, x=noisy: r(x),
+            "called directly, float32": directly,
+            "restorer, float32": lambda r=exact, x=noisy: r(x),
+            f"restorer, auto ({'bf16' if restorer.bf16 else 'float32'})": lambda r=restorer, x=noisy: r(x),
         }
-        title = f"DnCNN-{depth}, {channels} channel(s), 256x256, {torch.get_num_threads()} threads; self-check moved {shipped.difference:.4f} dB"
-        show(title, alternate(ways), against="called plainly, float32")
+        title = f"DnCNN-{depth}, {channels} channel(s), 256x256, {torch.get_num_threads()} threads; bfloat16 changes {restorer.psnr_difference:.4f} dB"
+        show(title, alternate(ways), against="called directly, float32")
     large = to_float(embedded("heldout")[0]).repeat(1, 2, 2)
     whole, tiled = Restorer(network, memory=8 << 30), Restorer(network, memory=128 << 20)
     ways = {"untiled": lambda: whole(large), f"in tiles of {tiled.tile}": lambda: tiled(large)}

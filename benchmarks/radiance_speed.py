@@ -1,7 +1,7 @@
-"""NeRF and voxel grids against the same formulas written plainly: a training step, and a rendering of 100x100 pixels.
+"""NeRF and voxel grids against plain implementations of the same formulas: a training step, and a rendering of 100x100 pixels.
 
-The plain NeRF is the network and sampling of the paper in float32, every layer as it is written down. The plain grid keeps
-channels apart, asks `grid_sample` for density and colour of every sample in the box, and moves with torch's Adam.
+The plain NeRF is the paper's network and sampling in float32, layer by layer. The plain grid has a rectangle of rays and samples,
+evaluates density and colour of every sample in the box with `grid_sample`, and is trained by torch's Adam.
 """
 
 from functools import partial
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 
 from benchmarks.side_by_side import alternate, show
 from darkroom.layers.trilinear import interpolated
-from darkroom.methods.radiance import Rendered
+from darkroom.methods.radiance import RenderedField
 from darkroom.networks.nerf import NeRF
 from darkroom.networks.voxel_field import VoxelField
 from darkroom.radiance import tabletop
 from darkroom.radiance.cameras import Rays
 from darkroom.radiance.masked_adam import MaskedAdam
-from darkroom.radiance.rendering import hierarchical, pieces, steps_in_box, stratified
+from darkroom.radiance.occupancy import OccupancyGrid
+from darkroom.radiance.rendering import render
+from darkroom.radiance.sampling import hierarchical, intersect_box, intervals, march, stratified
 
 SIDE, FEATURES, RAYS = 80, 12, 1024
 
@@ -55,7 +57,7 @@ def _rays(count: int) -> tuple[Rays, Tensor]:
     camera = tabletop.cameras(3, 100)[1]
     rays = camera.rays()
     if count < len(rays.origins):
-        rays = rays.at(torch.randperm(len(rays.origins), generator=torch.Generator().manual_seed(0))[:count])
+        rays = rays.subset(torch.randperm(len(rays.origins), generator=torch.Generator().manual_seed(0))[:count])
     return rays, tabletop.trace(rays.origins, rays.directions)[0]
 
 
@@ -68,9 +70,10 @@ def _nerf(threads: str) -> None:
         ends = torch.ones_like(rays.origins[:, 0])
         with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
             t = stratified(2 * ends, 6 * ends, 64, jitter=False)
-            first = Rendered(coarse)(rays, pieces(t, rays))
-            both = torch.cat([t, hierarchical(t, first.weights, 128, jitter=False)], 1).sort(1).values
-            return first.colour, Rendered(fine)(rays, pieces(both, rays)).colour
+            first = render(coarse, rays, intervals(t, rays))
+            added = hierarchical(t, first.weights.view_as(t), 128, jitter=False)
+            both = torch.cat([t, added], 1).sort(1).values
+            return first.colour, render(fine, rays, intervals(both, rays)).colour
 
     def plain(rays: Rays) -> tuple[Tensor, Tensor]:
         t = torch.linspace(2, 6, 64).expand(len(rays.origins), 64)
@@ -105,10 +108,10 @@ def _plain_pass(network: NeRF, rays: Rays, t: Tensor) -> tuple[Tensor, Tensor]:
     def encoded(x: Tensor, frequencies: int) -> Tensor:
         return torch.cat([x, *[wave(x * 2.0**k) for k in range(frequencies) for wave in (torch.sin, torch.cos)]], -1)
 
-    place = encoded(flat, 10)
-    h = place
+    position = encoded(flat, 10)
+    h = position
     for number, layer in enumerate(network.layers):
-        h = torch.relu(layer(torch.cat([h, place], -1) if number == network.skip else h))
+        h = torch.relu(layer(torch.cat([h, position], -1) if number == network.skip else h))
     sigma = torch.relu(network.sigma(h)).view(t.shape)
     h = torch.relu(network.view(torch.cat([network.features(h), encoded(viewing, 4)], -1)))
     colour = torch.sigmoid(network.rgb(h)).view(points.shape)
@@ -119,65 +122,82 @@ def _plain_pass(network: NeRF, rays: Rays, t: Tensor) -> tuple[Tensor, Tensor]:
     return (weights[..., None] * colour).sum(1) + 1 - weights.sum(1, keepdim=True), weights
 
 
-def _grid(threads: str) -> None:
-    """A field that has found its surfaces: the embedded scene's solids, as opaque as a trained grid's."""
-    low, high = torch.tensor([-1.2, -1.2, -0.75]), torch.tensor([1.2, 1.2, 0.6])
-    field = VoxelField(low, high, SIDE**3, base=SIDE**3, features=FEATURES, width=64, opacity=1e-2)
+LOW, HIGH = torch.tensor([-1.2, -1.2, -0.75]), torch.tensor([1.2, 1.2, 0.6])
+
+
+def _trained_grid() -> tuple[VoxelField, OccupancyGrid]:
+    """A field like a trained one, opaque in the solids of the embedded scene, and its occupancy."""
+    field = VoxelField(LOW, HIGH, SIDE**3, base=SIDE**3, features=FEATURES, width=64, opacity=1e-2)
     field.initialise(torch.Generator().manual_seed(0))
     centres = field.centres()
     eye = torch.tensor([0.0, 0.0, 5.0])
-    depth = tabletop.trace(eye.expand_as(centres), centres - eye)[2]  # below what is seen from above is something
+    depth = tabletop.trace(eye.expand_as(centres), centres - eye)[2]  # opaque from the surface seen from above downwards
     with torch.no_grad():
         field.density_rows[:, 0] = torch.where(depth <= 1.0, 12.0, -8.0)
         field.feature_rows.normal_(generator=torch.Generator().manual_seed(0))
-    field.update_occupancy(1e-3)
-    ours = Rendered(field)
-    mine = MaskedAdam(field.groups(1e-2), lr=0.1)
+    occupancy = OccupancyGrid(LOW, HIGH, field.size.tolist())
+    occupancy.narrow(field.opacities(), 1e-3)
+    return field, occupancy
 
-    def in_rows(rays: Rays) -> Tensor:
-        samples = steps_in_box(rays, low, high, 0.5 * field.voxel, spacing=0.5)
-        there, _, points = samples.points(rays)
-        inside = torch.zeros_like(samples.inside).flatten()
-        inside[there] = field.occupied(points)
-        return ours(rays, samples._replace(inside=inside.view_as(samples.inside)), 1.0, 1e-4).colour
 
-    shape = field.size.tolist()
-    density = nn.Parameter(field.density_rows.detach().t().reshape(1, 1, *shape).clone())
-    features = nn.Parameter(field.feature_rows.detach().t().reshape(1, FEATURES, *shape).clone())
-    theirs = torch.optim.Adam([density, features, *field.network.parameters()], lr=1e-3)
+class _PlainGrid(nn.Module):
+    """The same field with channels first, evaluated at every sample of a rectangle of rays and samples."""
 
-    def by_channels(rays: Rays) -> Tensor:
-        samples = steps_in_box(rays, low, high, 0.5 * field.voxel, spacing=0.5)
-        points = rays.origins[:, None] + rays.directions[:, None] * samples.t[..., None]
-        where = ((points - low) / (high - low) * 2 - 1).flip(-1).view(1, 1, 1, -1, 3)
+    def __init__(self, field: VoxelField) -> None:
+        super().__init__()
+        shape = field.size.tolist()
+        self.density = nn.Parameter(field.density_rows.detach().t().reshape(1, 1, *shape).clone())
+        self.features = nn.Parameter(field.feature_rows.detach().t().reshape(1, FEATURES, *shape).clone())
+        self.network, self.direction, self.shift = field.network, field.direction, field.shift
+        self.step = 0.5 * field.voxel_size
+
+    def forward(self, rays: Rays) -> Tensor:
+        enter, leave = intersect_box(rays, LOW, HIGH)
+        length = rays.directions.norm(dim=-1)
+        count = int(((leave - enter) * length).max() / self.step) + 1
+        t = enter[:, None] + torch.arange(count) * (self.step / length)[:, None]
+        points = rays.origins[:, None] + rays.directions[:, None] * t[..., None]
+        where = ((points - LOW) / (HIGH - LOW) * 2 - 1).flip(-1).view(1, 1, 1, -1, 3)
 
         def at(grid: Tensor) -> Tensor:
             return nn.functional.grid_sample(grid, where, align_corners=True)[0, :, 0, 0].t()
 
-        sigma = nn.functional.softplus(at(density)[:, 0] + field.shift).view(samples.t.shape) * samples.inside
+        sigma = nn.functional.softplus(at(self.density)[:, 0] + self.shift).view(t.shape) * (t < leave[:, None])
         alpha = 1 - torch.exp(-sigma * 0.5)
-        through = torch.cat([torch.ones_like(alpha[:, :1]), torch.cumprod(1 - alpha + 1e-10, 1)[:, :-1]], 1)
-        weights = alpha * through
+        transmittance = torch.cat([torch.ones_like(alpha[:, :1]), torch.cumprod(1 - alpha + 1e-10, 1)[:, :-1]], 1)
+        weights = alpha * transmittance
         viewing = rays.viewing[:, None].expand_as(points).reshape(-1, 3)
-        colour = torch.sigmoid(field.network(torch.cat([at(features), field.direction(viewing)], -1))).view(points.shape)
+        colour = torch.sigmoid(self.network(torch.cat([at(self.features), self.direction(viewing)], -1))).view(points.shape)
         return (weights[..., None] * colour).sum(1) + 1 - weights.sum(1, keepdim=True)
 
-    def step(way, optimizer: torch.optim.Optimizer, rays: Rays, seen: Tensor) -> None:
+
+def _grid(threads: str) -> None:
+    field, occupancy = _trained_grid()
+    rendered, plain = RenderedField(field), _PlainGrid(field)
+    optimizer = MaskedAdam(field.parameter_groups(1e-2), lr=0.1)
+    plain_optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3)
+
+    def ours(rays: Rays) -> Tensor:
+        enter, leave = intersect_box(rays, LOW, HIGH)
+        samples = march(rays, enter, leave, 0.5 * field.voxel_size, spacing=0.5, occupied=occupancy.occupied)
+        return rendered(rays, samples, 1.0, 1e-4).colour
+
+    def step(way, optimizer: torch.optim.Optimizer, rays: Rays, target: Tensor) -> None:
         optimizer.zero_grad()
-        (way(rays) - seen).square().mean().backward()
+        (way(rays) - target).square().mean().backward()
         optimizer.step()
 
-    rays, seen = _rays(RAYS)
+    rays, target = _rays(RAYS)
     with torch.no_grad():
-        difference = (in_rows(rays) - by_channels(rays)).abs()
+        difference = (ours(rays) - plain(rays)).abs()
         print(f"\ndifference of colours: mean {difference.mean():.1e}, largest {difference.max():.1e}")
         image, _ = _rays(10_000)
-        ways = {"grid_sample, every sample": partial(by_channels, image), "rows, mask, threshold": partial(in_rows, image)}
+        ways = {"grid_sample, every sample": partial(plain, image), "rows, occupancy, packed": partial(ours, image)}
         seconds = alternate(ways, rounds=3)
     show(f"voxel grid, a rendering of 100x100, {SIDE}³ voxels, {threads}", seconds, against="grid_sample, every sample")
     ways = {
-        "grid_sample, every sample, Adam": partial(step, by_channels, theirs, rays, seen),
-        "rows, mask, threshold, masked Adam": partial(step, in_rows, mine, rays, seen),
+        "grid_sample, every sample, Adam": partial(step, plain, plain_optimizer, rays, target),
+        "rows, occupancy, packed, masked Adam": partial(step, ours, optimizer, rays, target),
     }
     seconds = alternate(ways, rounds=3)
     show(f"voxel grid, a step of {RAYS} rays, {threads}", seconds, against="grid_sample, every sample, Adam")

@@ -1,4 +1,4 @@
-"""`SRDataset` with two workers against the usual torchvision pipeline, written plainly."""
+"""`SRDataset` with two workers against the usual torchvision pipeline."""
 
 import tempfile
 import time
@@ -14,33 +14,32 @@ from darkroom.core.images import to_float
 from darkroom.data.embedded import embedded
 from darkroom.data.streams import batches
 from darkroom.data.super_resolution import SRDataset
-from darkroom.recipes import lookup
 
 ITEMS, BATCH = 3200, 16
 
 
-class Plain(Dataset):
-    """As it is written in a course: open, crop, jitter, reduce."""
+class Torchvision(Dataset):
+    """The usual pipeline: open, crop, jitter, downscale."""
 
     def __init__(self, folder: Path) -> None:
         self.files = sorted(folder.glob("*.jpg"))
         self.crop = transforms.Compose(
             [transforms.RandomCrop(64), transforms.ColorJitter(0.2, 0.2, 0.2, 0.2), transforms.ToTensor()]
         )
-        self.reduce = transforms.Resize(32, antialias=True)
+        self.downscale = transforms.Resize(32, antialias=True)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         high = self.crop(Image.open(self.files[index]).convert("RGB"))
-        return self.reduce(high), high
+        return self.downscale(high), high
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for number in range(40):  # as large as BSDS500's
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for number in range(40):  # of about the size of those of BSDS500
             image = to_float(embedded("heldout")[number % 3])[:, :321, : 481 - number]
             Image.fromarray((image * 255).byte().permute(1, 2, 0).numpy()).save(folder / f"{number:02}.jpg", quality=92)
 
@@ -48,27 +47,22 @@ def main() -> None:
             sampler = RandomSampler(data, replacement=True, num_samples=ITEMS)  # type: ignore[arg-type]
             return DataLoader(data, BATCH, sampler=sampler, num_workers=2, persistent_workers=True)
 
-        row = {**lookup.row("basic_sr", "baseline"), "photos": str(folder), "test_set": "embedded", "batch": BATCH}
-        stream = lookup.build("basic_sr", row).stream
-        stream.open()
-        ways = {
-            "torchvision, written plainly": loader(Plain(folder)),
-            "SRDataset in a plain loader": loader(SRDataset(folder)),
-        }
-        times: dict[str, list[float]] = {name: [] for name in [*ways, "the stream that fit uses"]}
+        dataset = SRDataset(folder)
+        stream = dataset.stream(BATCH, seed=0)
+        loaders = {"torchvision": loader(Torchvision(folder)), "SRDataset in a DataLoader": loader(dataset)}
+        times: dict[str, list[float]] = {name: [] for name in [*loaders, "SRDataset.stream, as fit uses it"]}
         for number in range(4):
-            for way, loading in ways.items():
-                times[way].append(_seconds(iter(loading)))
-            source = batches(stream, 0, 2 + ITEMS // BATCH, workers=2)
-            times["the stream that fit uses"].append(_seconds(source))
-            if not number:
-                times = {way: [] for way in times}
-        medians = {way: sorted(values)[len(values) // 2] for way, values in times.items()}
-        show(f"{ITEMS} pairs of 32 and 64 pixels, two workers", medians, against="torchvision, written plainly")
+            for name, loading in loaders.items():
+                times[name].append(_seconds(iter(loading)))
+            times["SRDataset.stream, as fit uses it"].append(_seconds(batches(stream, 0, 1 + ITEMS // BATCH, workers=2)))
+            if not number:  # to warm up
+                times = {name: [] for name in times}
+        medians = {name: sorted(values)[len(values) // 2] for name, values in times.items()}
+        show(f"{ITEMS} pairs of 32 and 64 pixels, two workers", medians, against="torchvision")
 
 
 def _seconds(source: object) -> float:
-    """From the second batch on: workers are started by then."""
+    """Of all batches after the first, when the workers have started."""
     next(source)  # type: ignore[call-overload]
     begun = time.perf_counter()
     for _ in source:  # type: ignore[attr-defined]

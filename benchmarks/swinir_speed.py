@@ -1,4 +1,4 @@
-"""SwinIR against the authors' file (spandrel's copy), the same weights: time, memory and numbers, full size, colour, 256x256."""
+"""SwinIR against the authors' implementation (spandrel's copy) with the same weights: time, memory, outputs; colour, 256x256."""
 
 import importlib
 import subprocess
@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks.side_by_side import alternate, show
 from darkroom.networks.swinir import SwinIR
 
-THEIRS = "the authors' file, float32"
+THEIRS = "the authors' implementation, float32"
 
 
 def main() -> None:
@@ -25,19 +25,19 @@ def main() -> None:
             "ours, bfloat16": partial(in_bfloat16, ours, image),
         }
         show(f"256x256, {torch.get_num_threads()} threads", alternate(ways, rounds=2), against=THEIRS)
-        answer = theirs(image)
+        expected = theirs(image)
         for name, way in (("float32", ours), ("bfloat16", partial(in_bfloat16, ours))):
             print(
-                f"  largest difference in {name}: {(way(image) - answer).abs().max():.1e}, of numbers up to {answer.abs().max():.1f}"
+                f"  largest difference in {name}: {(way(image) - expected).abs().max():.1e}, of values up to {expected.abs().max():.1f}"
             )
-    print("\npeak memory of one image, above that of the process before it")
-    grown = {which: int(_in_a_process_of_its_own(which)) for which in ("theirs", "float32", "bfloat16")}
+    print("\npeak memory of one image, above that of the process before")
+    grown = {which: int(_in_a_new_process(which)) for which in ("theirs", "float32", "bfloat16")}
     for which, kilobytes in grown.items():
         print(f"  {which:44s} {kilobytes / 1024:10.0f} MiB   {kilobytes / grown['theirs']:6.2f} x")
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
-    """The full denoiser twice, drawn once; position biases as strong as trained ones."""
+    """The full denoiser, theirs and ours with the same random weights; position biases as large as trained ones."""
     module = importlib.import_module("spandrel.architectures.SwinIR.__arch.SwinIR")
     torch.manual_seed(0)
     theirs = module.SwinIR(
@@ -56,7 +56,7 @@ def networks() -> tuple[nn.Module, nn.Module]:
     for name, parameter in theirs.named_parameters():
         if "table" in name:
             nn.init.normal_(parameter, std=0.3)
-    ours = SwinIR.from_foreign(theirs.state_dict())
+    ours = SwinIR.from_state_dict(theirs.state_dict())
     assert ours is not None
     return theirs, ours.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
@@ -66,7 +66,7 @@ def in_bfloat16(network: nn.Module, image: torch.Tensor) -> torch.Tensor:
         return network(image).float()
 
 
-def _in_a_process_of_its_own(which: str) -> str:
+def _in_a_new_process(which: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", f"from benchmarks.swinir_speed import grown; grown({which!r})"],
         capture_output=True,
@@ -76,12 +76,12 @@ def _in_a_process_of_its_own(which: str) -> str:
 
 
 def grown(which: str) -> None:
-    """Print by how many KiB the process grew at its highest over one image (Linux)."""
+    """Print the peak growth of the process over one image, in KiB (Linux)."""
     theirs, ours = networks()
     with torch.inference_mode():
         way = {"theirs": theirs, "float32": ours, "bfloat16": partial(in_bfloat16, ours)}[which]
         way(torch.rand(1, 3, 16, 16))
-        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
         before = _high_water()
         way(torch.rand(1, 3, 256, 256))
     print(_high_water() - before)

@@ -1,4 +1,4 @@
-"""Thread counts, shape checking, and images that every test may use."""
+"""Thread counts, shape checking, and images for all tests."""
 
 import os
 
@@ -21,7 +21,9 @@ CHECKED = (
     "solvers",
     "methods",
     "engine",
+    "evaluations",
     "recipes",
+    "workflows",
     "report",
 )
 install_import_hook([f"darkroom.{folder}" for folder in CHECKED], "beartype.beartype")
@@ -37,6 +39,15 @@ from PIL import Image
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("darkroom", deadline=None, max_examples=25, derandomize=True)
 hypothesis.settings.load_profile("darkroom")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache_of_baselines(tmp_path_factory):
+    """Baselines that tests evaluate are not kept among the user's, and nothing is read from there."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("darkroom.engine.baselines.cache_root", lambda: folder)
+        yield
 
 
 @pytest.fixture

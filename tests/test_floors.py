@@ -9,9 +9,9 @@ FLOORS = [
     {"core"},
     {"operators", "layers", "metrics", "scratch"},
     {"data", "networks", "solvers", "processes", "radiance"},
-    {"methods", "engine"},
+    {"methods", "engine", "evaluations"},
     {"recipes"},
-    {"report", "apps"},
+    {"report", "apps", "workflows"},
     {"cli"},
 ]
 FLOOR = {folder: number for number, folders in enumerate(FLOORS) for folder in folders}

@@ -1,4 +1,4 @@
-"""What a person opens: views and films through the command line, and the viewer."""
+"""Rendered views and videos through the command line, and the viewer."""
 
 import subprocess
 import sys
@@ -12,7 +12,6 @@ from PIL import Image
 
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance import tabletop
-from darkroom.radiance.cameras import looking_at
 from darkroom.recipes import lookup
 
 SMALL = [
@@ -22,9 +21,9 @@ SMALL = [
     "16",
     "--coarse-steps",
     "20",
-    "--fine-steps",
-    "20",
-    "--rays",
+    "--steps",
+    "40",
+    "--batch-size",
     "256",
     "--width",
     "8",
@@ -33,7 +32,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    """A scene, hardly learned."""
+    """A scene after a few steps."""
     out = tmp_path_factory.mktemp("out")
     tabletop.write(out / "table", views=8, size=24, held_out=2)
     words = ["train", "dvgo", "laptop", "--scene", str(out / "table"), "--out", str(out), "--precision", "32", *SMALL]
@@ -48,7 +47,7 @@ def darkroom(*words: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def test_cameras_of_a_file_are_rendered_without_any_picture(run: Path, tmp_path: Path):
+def test_cameras_of_a_file_are_rendered_without_images(run: Path, tmp_path: Path):
     cameras = tmp_path / "cameras.json"
     cameras.write_text((run.parents[1] / "table" / "transforms_test.json").read_text())
     darkroom("apply", str(cameras), "-o", str(tmp_path / "views"), "--weights", str(run), "--accelerator", "cpu")
@@ -61,56 +60,54 @@ def test_cameras_of_a_file_are_rendered_without_any_picture(run: Path, tmp_path:
     torch.testing.assert_close(shown, method.view(camera)[0].clamp(0, 1), atol=0.01, rtol=0)
 
 
-def test_a_flight_is_a_film(run: Path, tmp_path: Path):
-    film = tmp_path / "flight.mp4"
-    words = ["apply", "flight", "-o", str(film), "--weights", str(run), "--frames", "5", "--size", "33"]
+def test_a_flight_is_a_video(run: Path, tmp_path: Path):
+    video = tmp_path / "flight.mp4"
+    words = ["apply", "flight", "-o", str(video), "--weights", str(run), "--frames", "5", "--width", "33"]
     darkroom(*words, "--accelerator", "cpu")
     from imageio_ffmpeg import count_frames_and_secs, read_frames
 
-    for path in (film, tmp_path / "flight_depth.mp4"):
+    for path in (video, tmp_path / "flight_depth.mp4"):
         assert count_frames_and_secs(str(path))[0] == 5
         assert next(read_frames(str(path)))["size"] == (32, 32)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["nowhere.json", "-o", "x"], "no file at nowhere.json"),
         (["flight", "-o", "x.avi"], "ends with .mp4"),
         (["flight", "-o", "x.mp4", "--frames", "1"], "two frames"),
     ],
 )
-def test_what_cannot_be_rendered_is_one_line(run: Path, words: list[str], said: str):
-    assert said in darkroom("apply", *words, "--weights", str(run), code=2)
+def test_what_cannot_be_rendered_is_one_line(run: Path, words: list[str], message: str):
+    assert message in darkroom("apply", *words, "--weights", str(run), code=2)
 
 
-def test_a_scene_is_no_denoiser_and_the_other_way_around(run: Path, tmp_path: Path):
-    with pytest.raises(DarkroomError, match="makes no network that restores images"):
+def test_a_scene_is_not_a_restoration_network_and_an_empty_folder_not_a_scene(run: Path, tmp_path: Path):
+    with pytest.raises(DarkroomError, match="holds a scene, not a network that restores images"):
         lookup.network(run)
     with pytest.raises(DarkroomError):
         lookup.scene(tmp_path)
 
 
-def test_the_viewer_serves_a_page_and_renders_where_somebody_looks(run: Path):
+def test_the_viewer_serves_a_page_and_renders_the_camera_of_a_page(run: Path):
     viewers = pytest.importorskip("darkroom.apps.viewer")
     viewer = viewers.Viewer(run, torch.device("cpu"), host="127.0.0.1", port=18080)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{viewer.port}", timeout=20) as page:
             assert b"<html" in page.read(2000).lower()
-        pose = looking_at(torch.tensor([3.0, 2, 2]), torch.zeros(3), torch.tensor([0.0, 0, 1]))
         camera = tabletop.cameras(1, 24)[0]
-        seen = viewers.camera_of(viewers._turn(camera), camera.centre.numpy(), tabletop.ANGLE, 1.0, 24)
-        torch.testing.assert_close(seen.pose, camera.pose, atol=1e-5, rtol=0)
-        assert seen.fx == pytest.approx(camera.fx, rel=1e-4)
-        assert viewer.image(seen).shape == (24, 24, 3)
+        viewed = viewers.camera_of(viewers._quaternion(camera), camera.centre.numpy(), tabletop.ANGLE, 1.0, 24)
+        torch.testing.assert_close(viewed.pose, camera.pose, atol=1e-5, rtol=0)
+        assert viewed.fx == pytest.approx(camera.fx, rel=1e-4)
+        assert viewer.image(viewed).shape == (24, 24, 3)
         assert len(viewer._frusta) == 10
         assert not viewer.refresh()
         last = run / "checkpoints" / "last.ckpt"
         last.touch()
         assert viewer.refresh()
-        last.write_bytes(b"half")
+        last.write_bytes(b"incomplete")
         assert not viewer.refresh()
-        assert pose.shape == (3, 4)
     finally:
         viewer.close()
 
@@ -120,4 +117,4 @@ def test_renderings_are_as_wide_as_time_allows():
     assert viewers.width_for(0.1, 1e-5, 1.0, 1000) <= 100
     assert viewers.width_for(3.0, 1e-5, 1.0, 1000) > 400
     assert viewers.width_for(3.0, 1e-9, 1.0, 640) == 640
-    assert viewers.width_for(0.1, 1.0, 1.0, 640) == viewers.SMALLEST
+    assert viewers.width_for(0.1, 1.0, 1.0, 640) == viewers.MIN_WIDTH

@@ -10,7 +10,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.files import read_json_lines, replacing, write_json_lines, write_text
 
 
-def test_an_error_leaves_the_old_file_and_no_rubbish(tmp_path: Path):
+def test_an_exception_leaves_the_old_file_and_no_temporary_one(tmp_path: Path):
     place = tmp_path / "a" / "file.txt"
     write_text(place, "old")
     with pytest.raises(KeyError), replacing(place) as temporary:
@@ -36,13 +36,13 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path: Path):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path):
+def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DarkroomError, match="cannot write"):
         write_text(tmp_path / "file" / "below", "x")
 
 
-def test_a_line_cut_off_is_left_out(tmp_path: Path):
+def test_a_line_cut_off_is_skipped(tmp_path: Path):
     write_json_lines(tmp_path / "x.jsonl", [{"a": 1}, {"a": 2}])
     with (tmp_path / "x.jsonl").open("a") as file:
         file.write('{"a": 3')

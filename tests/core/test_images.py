@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
+from darkroom.core.image_codecs import Encoded
 from darkroom.core.images import ImageFile
 
 
@@ -21,7 +22,7 @@ from darkroom.core.images import ImageFile
     deep=st.booleans(),
     ending=st.sampled_from([".png", ".tif"]),
 )
-def test_what_is_written_is_read_again(tmp_path_factory, channels, height, width, alpha, deep, ending):
+def test_writing_and_reading_gives_the_same_image(tmp_path_factory, channels, height, width, alpha, deep, ending):
     largest = 65535 if deep else 255
     generator = torch.Generator().manual_seed(height * 41 + width)
     whole = torch.randint(0, largest + 1, (channels + 1, height, width), generator=generator) / largest
@@ -71,7 +72,7 @@ def test_orientation_is_honoured_as_pillow_does(tmp_path: Path, orientation: int
     assert np.array_equal(read, upright)
     images.write(tmp_path / "again.png", images.read(path))
     with Image.open(tmp_path / "again.png") as again:
-        assert again.getexif().get(0x0112, 1) == 1  # not turned a second time by the next program
+        assert again.getexif().get(0x0112, 1) == 1  # so that no other program rotates it again
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
@@ -109,7 +110,7 @@ def test_rounding_to_8_bits_is_what_saving_does(values):
         ("cut.png", None, "cut.png"),
     ],
 )
-def test_rubbish_is_one_line_with_the_name(tmp_path: Path, name: str, content: bytes | None, words: str):
+def test_a_broken_file_is_one_line_with_its_name(tmp_path: Path, name: str, content: bytes | None, words: str):
     path = tmp_path / name
     if content is None:
         Image.effect_noise((64, 64), 50).save(path)
@@ -121,7 +122,7 @@ def test_rubbish_is_one_line_with_the_name(tmp_path: Path, name: str, content: b
         assert "\n" not in str(caught.value) and name in str(caught.value)
 
 
-def test_missing_pictures_and_unknown_endings(tmp_path: Path):
+def test_missing_images_and_unknown_endings(tmp_path: Path):
     with pytest.raises(DarkroomError, match="no image at"):
         images.read(tmp_path / "nothing.png")
     with pytest.raises(DarkroomError, match=r"'.xyz' is not one of"):
@@ -139,3 +140,32 @@ def test_profile_and_exif_are_kept(tmp_path: Path):
     with Image.open(tmp_path / "b.jpg") as image:
         assert image.getexif()[0x010F] == "A camera"
         assert image.info["icc_profile"] == b"a profile"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "deep.png", "deep.tif"])
+def test_an_image_in_memory_reads_as_its_file_does(tmp_path: Path, name: str):
+    pixels = torch.rand(3, 9, 7, generator=torch.Generator().manual_seed(0))
+    images.write(tmp_path / name, ImageFile(pixels, bits=16 if name.startswith("deep") else 8))
+    encoded = Encoded("archive.zip/a", (tmp_path / name).read_bytes())
+    assert torch.equal(images.read(encoded).pixels, images.read(tmp_path / name).pixels)
+    assert torch.equal(images.read_uint8(encoded, grey=True), images.read_uint8(tmp_path / name, grey=True))
+    assert images.size(encoded) == (7, 9) and images.is_upright(encoded)
+    with pytest.raises(DarkroomError, match=r"archive\.zip/a cannot be read"):
+        images.read(Encoded("archive.zip/a", encoded.content[:40]))
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 33_000)])
+def test_label_maps_are_read_as_ids(tmp_path: Path, dtype: type, largest: int):
+    ids = np.array([[0, 1, largest], [3, 2, 1]], dtype=dtype)
+    Image.fromarray(ids).save(tmp_path / "ids.png")
+    read = images.read_ids(tmp_path / "ids.png")
+    assert read.shape == (1, 2, 3) and not read.is_floating_point() and read[0].tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "words"), [("p.png", "P", "a palette instead"), ("c.png", "RGB", "colours .RGB."), ("j.jpg", "L", "JPEG")]
+)
+def test_a_label_map_without_ids_is_one_line(tmp_path: Path, name: str, mode: str, words: str):
+    Image.new("RGB", (5, 4), (9, 9, 9)).convert(mode).save(tmp_path / name)
+    with pytest.raises(DarkroomError, match=f"{name}.*{words}"):
+        images.read_ids(tmp_path / name)

@@ -31,7 +31,7 @@ def server(tmp_path: Path, monkeypatch):
     running.shutdown()
 
 
-def test_given_then_cache_then_download(server: str, tmp_path: Path):
+def test_given_file_then_cache_then_download(server: str, tmp_path: Path):
     network = Pretrained("X", f"{server}/x-{DIGEST}.pth", 1)
     (tmp_path / "mine.pth").write_bytes(b"mine")
     assert network.find(tmp_path / "mine.pth") == tmp_path / "mine.pth"
@@ -46,9 +46,9 @@ def test_a_wrong_or_absent_file_leaves_nothing_behind(server: str, name: str):
     network = Pretrained("X", f"{server}/{name}", 1)
     with pytest.raises(DarkroomError, match="X .* could not be downloaded from .*: put the file there"):
         network.find()
-    assert not any(network.place().parent.iterdir())
+    assert not any(network.path().parent.iterdir())
 
 
-def test_a_given_file_that_is_not_there_is_said(tmp_path: Path):
+def test_a_given_file_that_does_not_exist_is_one_line(tmp_path: Path):
     with pytest.raises(DarkroomError, match="no weights of VGG-19 at .*nothing.pth"):
         VGG19.find(tmp_path / "nothing.pth")

@@ -6,7 +6,7 @@ from darkroom.core.randomness import generator, seed_of
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**6))
-def test_a_key_is_a_function(seed: int, step: int):
+def test_numbers_are_a_function_of_the_key(seed: int, step: int):
     draws = [torch.rand(3, generator=generator(seed, "noise", step)) for _ in range(2)]
     assert torch.equal(*draws)
     assert not torch.equal(draws[0], torch.rand(3, generator=generator(seed, "noise", step + 1)))

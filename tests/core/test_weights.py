@@ -9,7 +9,7 @@ from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 
 
-def test_tensors_and_config_come_back(tmp_path: Path):
+def test_tensors_and_config_are_read_back(tmp_path: Path):
     state = {
         "a": torch.randn(3, 4).t(),
         "b": torch.arange(5),
@@ -29,11 +29,11 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("way", ["torch", "pickle"])
-def test_a_strangers_file_executes_nothing(tmp_path: Path, way: str):
+@pytest.mark.parametrize("written_by", ["torch", "pickle"])
+def test_reading_a_pickle_executes_nothing(tmp_path: Path, written_by: str):
     path, trace = tmp_path / "evil.pth", tmp_path / "executed"
     content = {"state_dict": {"w": torch.zeros(1), "bomb": Bomb(trace)}}
-    if way == "torch":
+    if written_by == "torch":
         torch.save(content, path)
     else:
         path.write_bytes(pickle.dumps(content))
@@ -42,17 +42,17 @@ def test_a_strangers_file_executes_nothing(tmp_path: Path, way: str):
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("wrapping", [None, "state_dict", "params", "params_ema", "model"])
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "params", "params_ema", "model"])
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_wrappings_are_taken_off(tmp_path: Path, wrapping: str | None, prefix: str):
+def test_wrappers_are_removed(tmp_path: Path, wrapper: str | None, prefix: str):
     state = {f"{prefix}layer.weight": torch.ones(2)}
-    torch.save({wrapping: state, "epoch": 3} if wrapping else state, tmp_path / "w.pth")
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "w.pth")
     assert list(weights.load_pickled(tmp_path / "w.pth")) == ["layer.weight"]
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04 cut off"])
+@pytest.mark.parametrize("content", [b"", b"broken", b"PK\x03\x04 cut off"])
 @pytest.mark.parametrize("read", [weights.load, weights.load_pickled])
-def test_rubbish_is_one_line(tmp_path: Path, content: bytes, read):
+def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes, read):
     (tmp_path / "w").write_bytes(content)
     with pytest.raises(DarkroomError) as caught:
         read(tmp_path / "w")

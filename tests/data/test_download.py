@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine that misbehaves in every way."""
+"""Downloads from a local server that fails in various ways."""
 
 import hashlib
 import http.server
@@ -44,22 +44,22 @@ GOOD = {f"top/set/{number}.png": image() for number in range(3)}
 
 
 class Server:
-    """Serves one file; the first `breaks` answers stop half way."""
+    """Serves one file; the first `breaks` responses stop half way."""
 
     def __init__(self) -> None:
-        self.content, self.breaks, self.asked, self.status = b"", 0, 0, 200
+        self.content, self.breaks, self.requests, self.status = b"", 0, 0, 200
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.asked += 1
+                outer.requests += 1
                 self.send_response(outer.status)
                 self.send_header("Content-Length", str(len(outer.content)))
                 self.end_headers()
-                whole = outer.asked > outer.breaks
-                self.wfile.write(outer.content if whole else outer.content[: len(outer.content) // 2])
+                complete = outer.requests > outer.breaks
+                self.wfile.write(outer.content if complete else outer.content[: len(outer.content) // 2])
                 self.wfile.flush()
-                if not whole:
+                if not complete:
                     self.connection.close()
 
             def log_message(self, *words: object) -> None:
@@ -73,11 +73,11 @@ class Server:
         settings = dict(
             name="toy",
             title="Toy",
-            address=f"http://127.0.0.1:{self.server.server_port}/toy{ending}",
+            url=f"http://127.0.0.1:{self.server.server_port}/toy{ending}",
             megabytes=1,
             sha256=hashlib.sha256(content).hexdigest(),
             licence="free",
-            citation="nobody",
+            citation="a paper",
             folder="Toy",
             inside="top/set",
             images={"": 3},
@@ -98,24 +98,24 @@ def leftovers(tmp_path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("pack", "ending"), [(tar_of, ".tgz"), (zip_of, ".zip")])
-def test_a_dataset_arrives_in_its_place(server: Server, tmp_path: Path, pack, ending: str):
+def test_a_dataset_is_downloaded_into_its_folder(server: Server, tmp_path: Path, pack, ending: str):
     entry = server.entry(pack(GOOD), ending)
     assert download.get(entry) == tmp_path / "data" / "Toy"
     assert leftovers(tmp_path) == {"Toy"} and not list((tmp_path / "data" / ".downloads").iterdir())
-    assert download.get(entry) and server.asked == 1  # what is there is not fetched again
+    assert download.get(entry) and server.requests == 1  # an existing dataset is not downloaded again
     (tmp_path / "data" / "Toy" / "1.png").unlink()
-    with pytest.raises(DarkroomError, match=r"has 2 images, 3 wanted.*darkroom data get toy"):
+    with pytest.raises(DarkroomError, match=r"has 2 images instead of 3.*darkroom data get toy"):
         download.get(entry)
-    (tmp_path / "data" / "Toy" / "1.png").write_bytes(b"rubbish")
+    (tmp_path / "data" / "Toy" / "1.png").write_bytes(b"not an image")
     with pytest.raises(DarkroomError, match=r"1\.png"):
         entry.check()
 
 
-def test_a_broken_connection_is_tried_again(server: Server):
+def test_a_broken_connection_is_retried(server: Server):
     server.breaks = 2
-    said: list[str] = []
-    assert download.get(server.entry(tar_of(GOOD)), say=said.append).is_dir()
-    assert server.asked == 3 and len(said) == 2
+    lines: list[str] = []
+    assert download.get(server.entry(tar_of(GOOD)), log=lines.append).is_dir()
+    assert server.requests == 3 and len(lines) == 2
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -140,7 +140,7 @@ def test_a_missing_file_and_a_dead_server(server: Server):
     with pytest.raises(DarkroomError, match="404"):
         download.get(server.entry(b"x"))
     with pytest.raises(DarkroomError, match="3 times"):
-        download.get(server.entry(b"x", address="http://127.0.0.1:1/x.tgz"))
+        download.get(server.entry(b"x", url="http://127.0.0.1:1/x.tgz"))
 
 
 def link(name: str, target: str, kind: bytes) -> bytes:
@@ -166,7 +166,7 @@ def link(name: str, target: str, kind: bytes) -> bytes:
         link("top", "/etc", tarfile.SYMTYPE),
     ],
 )
-def test_a_hostile_archive_is_refused_whole(server: Server, tmp_path: Path, content: bytes):
+def test_a_hostile_archive_is_refused(server: Server, tmp_path: Path, content: bytes):
     with pytest.raises(DarkroomError, match=r"refused|no folder|cannot unpack"):
         download.get(server.entry(content, ".tar"))
     assert leftovers(tmp_path) == set()
@@ -175,12 +175,12 @@ def test_a_hostile_archive_is_refused_whole(server: Server, tmp_path: Path, cont
 
 @pytest.mark.parametrize("content", [b"not an archive", tar_of(GOOD)[:2000], zip_of(GOOD)[:2000]])
 def test_a_broken_archive_is_one_line(server: Server, tmp_path: Path, content: bytes):
-    with pytest.raises(DarkroomError, match="not a whole archive|no folder|cannot unpack"):
+    with pytest.raises(DarkroomError, match="not a complete archive|no folder|cannot unpack"):
         download.get(server.entry(content))
     assert leftovers(tmp_path) == set()
 
 
-def test_an_archive_without_its_pictures_is_not_kept(server: Server, tmp_path: Path):
-    with pytest.raises(DarkroomError, match="2 wanted"):
+def test_an_incomplete_dataset_is_not_kept(server: Server, tmp_path: Path):
+    with pytest.raises(DarkroomError, match="instead of 2"):
         download.get(server.entry(tar_of(GOOD), images={"": 2}))
     assert leftovers(tmp_path) == set()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from darkroom.core.errors import DarkroomError
 from darkroom.data import kernels
-from darkroom.data.kernels import Blurs, drawn, kernel
+from darkroom.data.kernels import Blurs, motion_kernels, read_kernel
 from darkroom.operators.blur import BlurredPair
 
 TABLE = np.array([[0.0, 1.0, 0.0], [1.0, 4.0, 2.0], [0.0, 1.0, 1.0]])
@@ -24,28 +24,28 @@ def test_every_kind_of_file_gives_the_same_kernel(tmp_path: Path, ending: str):
         Image.fromarray((TABLE * 60).astype(np.uint8)).save(path)
     else:
         np.savetxt(path, TABLE, delimiter="," if ending == "csv" else " ")
-    torch.testing.assert_close(kernel(str(path)), torch.from_numpy(TABLE / TABLE.sum()).float())
+    torch.testing.assert_close(read_kernel(str(path)), torch.from_numpy(TABLE / TABLE.sum()).float())
 
 
 def test_one_of_several_is_chosen_by_name(tmp_path: Path):
     path = tmp_path / "two.npz"
     np.savez(path, a=TABLE, b=TABLE.T)
-    assert torch.equal(kernel(f"{path}:b"), kernel(f"{path}:a").T)
+    assert torch.equal(read_kernel(f"{path}:b"), read_kernel(f"{path}:a").T)
     for given, words in [(str(path), "has 2 kernels: choose one of a, b"), (f"{path}:c", "no kernel 'c': choose one of a, b")]:
         with pytest.raises(DarkroomError, match=words):
-            kernel(given)
+            read_kernel(given)
 
 
-def test_rubbish_is_one_line(tmp_path: Path):
+def test_a_broken_file_is_one_line(tmp_path: Path):
     np.save(tmp_path / "object.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     np.save(tmp_path / "even.npy", np.ones((4, 4)))
     (tmp_path / "words.txt").write_text("these are words")
-    (tmp_path / "broken.npz").write_bytes(b"PK rubbish")
-    (tmp_path / "broken.png").write_bytes(b"rubbish")
+    (tmp_path / "broken.npz").write_bytes(b"PK broken")
+    (tmp_path / "broken.png").write_bytes(b"broken")
     (tmp_path / "k.doc").write_bytes(b"")
     for name, words in [
         ("object.npy", "cannot be read as a table of numbers .*pickle"),
-        ("even.npy", "even.npy: a kernel of 4x4 has no middle"),
+        ("even.npy", "even.npy: .*odd sides.*given 4x4"),
         ("words.txt", "cannot be read as a table"),
         ("broken.npz", "cannot be read"),
         ("broken.png", "cannot be read"),
@@ -53,19 +53,29 @@ def test_rubbish_is_one_line(tmp_path: Path):
         ("nothing.npy", "no kernel file at"),
     ]:
         with pytest.raises(DarkroomError, match=words):
-            kernel(str(tmp_path / name))
+            read_kernel(str(tmp_path / name))
 
 
-def test_drawn_kernels_are_paths_and_their_own(tmp_path: Path, monkeypatch):
-    first, second = drawn().values()
+def test_motion_kernels_are_thin_paths_that_differ():
+    first, second = motion_kernels().values()
     assert first.shape == (13, 13) and first.sum().item() == pytest.approx(1) and not torch.equal(first, second)
     assert 5 < int((first > 0).sum()) < 80
-    assert torch.equal(drawn()["drawn1"], first)
-    ways = Blurs(drawn, 2.55, "valid", True).ways()
-    assert [type(way) for way in ways] == [BlurredPair] * 2
+    assert torch.equal(motion_kernels()["motion1"], first)
+
+
+def test_blurs_are_one_degradation_for_each_kernel(tmp_path: Path, monkeypatch):
+    degradations = Blurs("motion", 2.55, "valid", True)("any name")
+    assert [type(degradation) for degradation in degradations] == [BlurredPair] * 2
+    clean = torch.rand(1, 40, 40)
+    inputs = [degradation(clean, torch.Generator().manual_seed(0)).input for degradation in degradations]
+    assert inputs[0].shape == (1, 28, 28) and not torch.equal(*inputs)
+    np.savez(tmp_path / "mine.npz", a=TABLE)
+    assert len(Blurs(str(tmp_path / "mine.npz"), 0.0, "circular", False)("x")) == 1
     monkeypatch.setenv("DARKROOM_DATA", str(tmp_path))
+    absent = Blurs("levin", 12.75, "circular", False)
+    assert str(absent) == "each of the kernels of levin; circular blur; Gaussian noise of 12.75"  # opens no file
     with pytest.raises(DarkroomError, match="kernels of Levin et al. 2009 are not at"):
-        kernels.levin()
+        absent("x")
 
 
 def test_the_kernels_of_levin(real_data: Path):

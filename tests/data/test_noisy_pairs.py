@@ -9,7 +9,7 @@ from darkroom.data.noisy_pairs import noisy_pairs, read, write
 from darkroom.operators.noise import Gaussian
 
 
-def test_copies_are_of_one_picture_and_their_noise_is_independent(photos: Path, tmp_path: Path):
+def test_copies_show_one_image_with_independent_noise(photos: Path, tmp_path: Path):
     images = named(str(photos))
     a, b = noisy_pairs(images, Gaussian(10.0), count=200, size=16)
     _, clean = noisy_pairs(images, Gaussian(10.0), count=200, size=16, targets="clean")
@@ -25,11 +25,11 @@ def test_copies_are_of_one_picture_and_their_noise_is_independent(photos: Path, 
     assert all(x.dtype == torch.uint8 for x in torch.load(tmp_path / "pairs.pkl", weights_only=True))
 
 
-def test_a_picture_smaller_than_what_is_asked_is_continued(photos: Path):
+def test_an_image_smaller_than_the_size_is_extended(photos: Path):
     assert noisy_pairs(named(str(photos)), Gaussian(0.0), count=2, size=64)[0].shape == (2, 3, 64, 64)
 
 
-def test_rubbish_is_refused_in_one_line(tmp_path: Path, photos: Path):
+def test_a_file_of_anything_else_is_one_line(tmp_path: Path, photos: Path):
     class Bomb:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "executed",))
@@ -37,8 +37,8 @@ def test_rubbish_is_refused_in_one_line(tmp_path: Path, photos: Path):
     small = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     for content, words in [
         (Bomb(), "cannot be read as two tensors"),
-        (small, "holds torch.uint8 .2, 3, 4, 4.; two"),
-        ((small, small[:1]), "alike are wanted"),
+        (small, "holds torch.uint8 .2, 3, 4, 4.; expected two"),
+        ((small, small[:1]), "of equal shapes"),
         ((small, small.float()), "torch.float32"),
         ((small, "words"), "str"),
     ]:
@@ -46,7 +46,7 @@ def test_rubbish_is_refused_in_one_line(tmp_path: Path, photos: Path):
         with pytest.raises(DarkroomError, match=words):
             read(tmp_path / "x.pkl")
     assert not (tmp_path / "executed").exists()
-    (tmp_path / "y.pkl").write_bytes(b"rubbish")
+    (tmp_path / "y.pkl").write_bytes(b"broken")
     for path, words in [("y.pkl", "cannot be read"), ("none.pkl", "no pairs at")]:
         with pytest.raises(DarkroomError, match=words):
             read(tmp_path / path)

@@ -1,12 +1,12 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Example
 from darkroom.core.pretrained import VGG19
-from darkroom.methods.esrgan import ESRGAN, plain, relativistic
+from darkroom.methods.esrgan import ESRGAN, cross_entropy, relativistic
 from darkroom.networks.vgg import VGGDistance
 
 
@@ -16,15 +16,19 @@ def logits() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(5, 1, requires_grad=True), torch.randn(5, 1, requires_grad=True)
 
 
-def test_the_plain_adversary_is_cross_entropy(logits):
+def test_the_loss_of_srgan_is_cross_entropy(logits):
     high, low = logits
-    expected = cross_entropy(high, torch.ones_like(high)) + cross_entropy(low, torch.zeros_like(low))
-    torch.testing.assert_close(plain(high, low), expected)
+    ones, zeros = torch.ones_like(high), torch.zeros_like(low)
+    expected = binary_cross_entropy_with_logits(high, ones) + binary_cross_entropy_with_logits(low, zeros)
+    torch.testing.assert_close(cross_entropy(high, low), expected)
 
 
-def test_the_relativistic_adversary_is_cross_entropy_of_differences(logits):
+def test_the_relativistic_loss_is_cross_entropy_of_differences(logits):
     high, low = logits
-    expected = cross_entropy(high - low.mean(), torch.ones_like(high)) + cross_entropy(low - high.mean(), torch.zeros_like(low))
+    ones, zeros = torch.ones_like(high), torch.zeros_like(low)
+    expected = binary_cross_entropy_with_logits(high - low.mean(), ones) + binary_cross_entropy_with_logits(
+        low - high.mean(), zeros
+    )
     torch.testing.assert_close(relativistic(high, low), expected)
     ours = torch.autograd.grad(relativistic(high, low), (high, low))
     theirs = torch.autograd.grad(expected, (high, low))
@@ -42,8 +46,14 @@ class Twice(nn.Module):
 
 def made(**changes) -> ESRGAN:
     critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 1))
-    settings = dict(pretraining=3, fidelity=1.0, perception=2.0, adversarial=0.5)
-    return ESRGAN(Twice(), critic, changes.pop("adversary", plain), changes.pop("perceptual", None), **{**settings, **changes})
+    settings = dict(pretraining=3, l1_weight=1.0, perceptual_weight=2.0, adversarial_weight=0.5)
+    return ESRGAN(
+        Twice(),
+        critic,
+        changes.pop("adversarial_loss", cross_entropy),
+        changes.pop("perceptual", None),
+        **{**settings, **changes},
+    )
 
 
 def batch() -> Example:
@@ -51,7 +61,7 @@ def batch() -> Example:
     return Example(torch.rand(2, 3, 4, 4), torch.rand(2, 3, 8, 8))
 
 
-def test_first_the_generator_alone_then_the_critic_before_it():
+def test_pretraining_of_the_generator_then_the_discriminator_first():
     method = made()
     assert [network for network, _ in method.losses(batch(), 2)] == ["generator"]
     assert [network for network, _ in method.losses(batch(), 3)] == ["discriminator", "generator"]
@@ -62,18 +72,18 @@ def test_losses_are_the_equations():
     (_, critics), (_, generators) = list(method.losses(pair, 3))
     fake = method.generator(pair.input)
     real, false = method.discriminator(pair.target), method.discriminator(fake)
-    torch.testing.assert_close(critics, plain(real, false))
-    expected = (fake - pair.target).abs().mean() + 0.5 * plain(false, real) + 2 * (fake - pair.target).square().mean()
+    torch.testing.assert_close(critics, cross_entropy(real, false))
+    expected = (fake - pair.target).abs().mean() + 0.5 * cross_entropy(false, real) + 2 * (fake - pair.target).square().mean()
     torch.testing.assert_close(generators, expected)
 
 
-def test_the_critics_turn_does_not_move_the_generator():
-    method = made(adversary=relativistic)
-    turns = method.losses(batch(), 9)
-    _, loss = next(turns)
+def test_the_discriminators_loss_has_no_gradient_for_the_generator():
+    method = made(adversarial_loss=relativistic)
+    losses = method.losses(batch(), 9)
+    _, loss = next(losses)
     loss.backward()
     assert method.generator.gain.grad is None
-    _, loss = next(turns)
+    _, loss = next(losses)
     loss.backward()
     assert method.generator.gain.grad is not None
 
@@ -114,4 +124,4 @@ def test_weights_of_something_else_are_refused(tmp_path):
     torch.save({"x": torch.zeros(1)}, tmp_path / "x.pth")
     with pytest.raises(DarkroomError, match="does not hold the weights of VGG-19"):
         VGGDistance(tmp_path / "x.pth")(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
-    assert VGG19.place().name == "vgg19-dcbb9e9d.pth"
+    assert VGG19.path().name == "vgg19-dcbb9e9d.pth"

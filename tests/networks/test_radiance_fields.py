@@ -12,18 +12,19 @@ from darkroom.layers.trilinear import differences, interpolated
 from darkroom.networks.nerf import NeRF
 from darkroom.networks.voxel_field import VoxelField
 from darkroom.radiance.masked_adam import MaskedAdam
+from darkroom.radiance.occupancy import OccupancyGrid
 
 
 def test_the_encoding_has_the_papers_sizes_and_values():
-    place, direction = PositionalEncoding(3, 10), PositionalEncoding(3, 4)
-    assert (place.features, direction.features) == (63, 27)
+    position, direction = PositionalEncoding(3, 10), PositionalEncoding(3, 4)
+    assert (position.features, direction.features) == (63, 27)
     x = torch.tensor([0.3, -0.7, 1.1])
     waves = [wave(2**k * x) for k in range(4) for wave in (torch.sin, torch.cos)]
     torch.testing.assert_close(direction(x), torch.cat([x, *waves]))
 
 
-def test_nerf_has_as_many_numbers_as_the_papers_code():
-    """595,844 for 8 layers of 256 with directions, as the public networks count."""
+def test_nerf_has_as_many_parameters_as_the_papers_code():
+    """595,844 for 8 layers of 256 with directions, as in public implementations."""
     assert sum(p.numel() for p in NeRF().parameters()) == 595_844
 
 
@@ -50,7 +51,7 @@ def test_interpolation_and_its_gradient_are_those_of_grid_sample(size, channels:
     theirs = torch.nn.functional.grid_sample(grid, where, align_corners=True, padding_mode="border")[0, :, 0, 0].t()
     torch.testing.assert_close(mine, theirs)
     weights = torch.randn(mine.shape, generator=random, dtype=torch.float64)
-    gradients = [torch.autograd.grad((answer * weights).sum(), rows, retain_graph=True)[0] for answer in (mine, theirs)]
+    gradients = [torch.autograd.grad((found * weights).sum(), rows, retain_graph=True)[0] for found in (mine, theirs)]
     torch.testing.assert_close(*gradients)
     (interpolated(rows, torch.tensor(size), points, sparse=True) * weights).sum().backward()
     assert rows.grad.is_sparse
@@ -68,7 +69,7 @@ def test_differences_are_those_of_neighbours_along_the_axes(size, seed: int):
     assert len(found.unique()) == 3
 
 
-def test_the_variation_is_estimated_without_bias():
+def test_the_total_variation_is_estimated_without_bias():
     grids = VoxelField(-torch.ones(3), torch.ones(3), 512, base=512, features=2)
     torch.manual_seed(0)
     with torch.no_grad():
@@ -78,7 +79,7 @@ def test_the_variation_is_estimated_without_bias():
     for rows in (grids.density_rows, grids.feature_rows):
         grid = rows.view(8, 8, 8, -1)
         whole += sum(float(grid.diff(dim=axis).abs().mean()) for axis in range(3))
-    estimates = torch.stack([grids.variation(0.5) for _ in range(200)])
+    estimates = torch.stack([grids.total_variation(0.5) for _ in range(200)])
     assert float(estimates.mean()) == pytest.approx(whole, rel=0.01)
     estimates[0].backward()
     assert grids.feature_rows.grad.is_sparse
@@ -89,7 +90,7 @@ def field(**changes) -> VoxelField:
 
 
 @pytest.mark.parametrize("opacity", [1e-6, 1e-2, 0.5])
-def test_a_new_grid_has_the_opacity_that_was_asked_for(opacity: float):
+def test_a_new_grid_has_the_given_opacity(opacity: float):
     """1 - exp(-sigma) of one voxel: equation 9 solved for the shift."""
     new = field(opacity=opacity)
     sigma, _ = new.density(torch.zeros(1, 3))
@@ -97,47 +98,49 @@ def test_a_new_grid_has_the_opacity_that_was_asked_for(opacity: float):
     assert float(new.opacities().mean()) == pytest.approx(opacity, rel=2e-2)
 
 
-def test_a_linear_field_stays_linear_when_its_grid_grows():
+def test_a_linear_field_stays_linear_when_its_grid_is_resized():
     small = field(voxels=4**3)
     slope = torch.tensor([1.0, -2.0, 0.5])
     with torch.no_grad():
         small.density_rows.copy_(small.centres() @ slope[:, None])
-    small.grown(9**3)
+    small.resize(9**3)
     assert small.size.tolist() == [9, 9, 9]
     torch.testing.assert_close(small.density_rows.detach(), small.centres() @ slope[:, None], atol=1e-5, rtol=1e-5)
 
 
-def test_the_mask_and_the_box_close_around_what_is_dense():
+def test_the_occupied_space_and_the_bounding_box_enclose_the_dense_voxels():
     grid = field(voxels=21**3, base=21**3)
     ball = grid.centres().norm(dim=1) < 0.31
     with torch.no_grad():
         grid.density_rows[ball] = 30.0
-    low, high = grid.box_of(1e-3)
+    low, high = grid.bounding_box(1e-3)
     torch.testing.assert_close(low, torch.full((3,), -0.3 * 1.05), atol=1e-4, rtol=0)
     torch.testing.assert_close(high, -low)
-    grid.update_occupancy(1e-3)
-    assert bool(grid.occupied(torch.zeros(1, 3)))
-    assert bool(grid.occupied(torch.tensor([[0.35, 0.0, 0.0]])))  # a neighbour's neighbourhood
-    assert not bool(grid.occupied(torch.tensor([[0.8, 0.0, 0.0]])))
-    assert torch.equal(field().box_of(0.5)[0], -torch.ones(3))  # where nothing is dense
+    occupancy = OccupancyGrid(grid.low, grid.high, grid.size.tolist())
+    torch.testing.assert_close(occupancy.centres(), grid.centres())
+    occupancy.narrow(grid.opacities(), 1e-3)
+    assert bool(occupancy.occupied(torch.zeros(1, 3)))
+    assert bool(occupancy.occupied(torch.tensor([[0.35, 0.0, 0.0]])))  # in the cell of a neighbour
+    assert not bool(occupancy.occupied(torch.tensor([[0.8, 0.0, 0.0]])))
+    assert torch.equal(field().bounding_box(0.5)[0], -torch.ones(3))  # the whole box where nothing is dense
 
 
-def test_a_state_of_a_grown_grid_fits_a_new_one():
+def test_the_state_of_a_resized_grid_fits_a_new_one():
     grown = field(features=4, width=8)
-    grown.grown(1000)
-    grown.rates = torch.rand(1000)
+    grown.resize(1000)
+    grown.lr_scales = torch.rand(1000)
     new = field(features=4, width=8)
     new.load_state_dict(grown.state_dict())
     assert all(torch.equal(value, grown.state_dict()[name]) for name, value in new.state_dict().items())
 
 
 @pytest.mark.parametrize("layout", [torch.strided, torch.sparse_coo])
-def test_masked_adam_is_adam_where_gradients_are_and_nothing_elsewhere(layout: torch.layout):
+def test_masked_adam_is_adam_on_rows_with_a_gradient(layout: torch.layout):
     random = torch.Generator().manual_seed(0)
     start = torch.randn(6, 3, generator=random)
     mine, theirs = (torch.nn.Parameter(start.clone()) for _ in "ab")
-    rows = torch.tensor([1.0, 1.0, 0.5, 0.0, 1.0, 1.0])
-    own = MaskedAdam([{"params": [mine], "rows": rows}], lr=0.1, eps=1e-8)
+    lr_scales = torch.tensor([1.0, 1.0, 0.5, 0.0, 1.0, 1.0])
+    own = MaskedAdam([{"params": [mine], "row_lr_scales": lr_scales}], lr=0.1, eps=1e-8)
     torchs = torch.optim.Adam([theirs], lr=0.1, betas=(0.9, 0.99))
     for _ in range(5):
         gradient = torch.randn(6, 3, generator=random)
@@ -149,3 +152,14 @@ def test_masked_adam_is_adam_where_gradients_are_and_nothing_elsewhere(layout: t
     torch.testing.assert_close(mine[2] - start[2], 0.5 * (theirs[2] - start[2]))
     assert torch.equal(mine[3], start[3])
     assert torch.equal(mine[4], start[4])
+
+
+def test_parameter_groups_scale_learning_rates_of_the_network_and_of_rows():
+    grid = field(features=4, width=8)
+    density, features, network = grid.parameter_groups(0.01)
+    assert "row_lr_scales" not in density and density["params"] == [grid.density_rows]
+    assert features["params"] == [grid.feature_rows]
+    assert network["lr_scale"] == 0.01 and len(network["params"]) == 6
+    grid.lr_scales = torch.rand(512)
+    assert torch.equal(grid.parameter_groups(0.01)[0]["row_lr_scales"], grid.lr_scales)
+    assert len(field().parameter_groups(0.01)) == 2

@@ -12,17 +12,18 @@ from torch import nn
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.data.embedded import embedded
-from darkroom.engine.restore import Restorer
+from darkroom.engine.restorer import Restorer
 from darkroom.metrics.fidelity import psnr
-from darkroom.networks import swinir
-from darkroom.networks.swinir import SwinIR, orders
+from darkroom.networks import swin_blocks
+from darkroom.networks.swin_windows import window_order
+from darkroom.networks.swinir import SwinIR
 
 UPSAMPLERS = {"denoising": "", "classical": "pixelshuffle", "lightweight": "pixelshuffledirect"}
 
 
 @lru_cache
 def official(head: str = "denoising", scale: int = 1, channels: int = 3, window: int = 8, **changes: Any) -> nn.Module:
-    """Spandrel's copy of the authors' file, with biases that matter."""
+    """Spandrel's copy of the authors' file, with position biases as large as trained ones."""
     theirs = importlib.import_module("spandrel.architectures.SwinIR.__arch.SwinIR").SwinIR
     settings = dict(
         upscale=scale,
@@ -59,20 +60,20 @@ def official(head: str = "denoising", scale: int = 1, channels: int = 3, window:
     ],
 )
 @pytest.mark.parametrize("size", [(32, 24), (29, 17), (8, 8), (40, 9)])
-def test_the_same_weights_give_the_authors_numbers(head: str, scale: int, channels: int, window: int, size: tuple[int, int]):
+def test_outputs_are_those_of_the_authors_network(head: str, scale: int, channels: int, window: int, size: tuple[int, int]):
     theirs = official(head, scale, channels, window)
-    ours = SwinIR.from_foreign(theirs.state_dict()).eval()
+    ours = SwinIR.from_state_dict(theirs.state_dict()).eval()
     assert (ours.head, ours.scale, ours.channels, ours.grid) == (head, scale, channels, window)
     x = torch.rand(2, channels, *size)
     with torch.no_grad():
-        wanted = theirs(x)
-        torch.testing.assert_close(ours(x), wanted, atol=1e-4, rtol=0)
-    torch.testing.assert_close(ours(x).detach(), wanted, atol=1e-4, rtol=0)  # with gradients it takes another way
+        expected = theirs(x)
+        torch.testing.assert_close(ours(x), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(ours(x).detach(), expected, atol=1e-4, rtol=0)  # with gradients all windows are done at once
 
 
-def test_gradients_are_the_authors():
+def test_gradients_are_those_of_the_authors_network():
     theirs = copy.deepcopy(official())
-    ours = SwinIR.from_foreign(theirs.state_dict())
+    ours = SwinIR.from_state_dict(theirs.state_dict())
     x, target = torch.rand(2, 3, 24, 16), torch.rand(2, 3, 24, 16)
     for network in (theirs, ours):
         (network(x) - target).square().sum().backward()
@@ -81,7 +82,7 @@ def test_gradients_are_the_authors():
         torch.testing.assert_close(parameter.grad, theirs_by_name[name].grad, atol=1e-4, rtol=1e-3)
 
 
-def test_the_published_networks_have_their_size():
+def test_the_published_networks_have_their_number_of_parameters():
     def count(network: nn.Module) -> int:
         return sum(parameter.numel() for parameter in network.parameters())
 
@@ -90,22 +91,22 @@ def test_the_published_networks_have_their_size():
     assert round(count(SwinIR(3, "classical", 2)) / 1e6, 2) == 11.75
 
 
-def test_every_name_is_the_authors():
+def test_parameters_have_the_authors_names():
     for head, scale in (("denoising", 1), ("classical", 2), ("lightweight", 2)):
         names = official(head, scale).state_dict().keys()
-        own = SwinIR(3, head, scale, width=12, depths=(2, 3), heads=2).state_dict().keys()
-        assert {name for name in names if "attn_mask" not in name and "position_index" not in name} == own
+        ours = SwinIR(3, head, scale, width=12, depths=(2, 3), heads=2).state_dict().keys()
+        assert {name for name in names if "attn_mask" not in name and "position_index" not in name} == ours
 
 
 @given(height=st.integers(1, 20), width=st.integers(1, 20), batch=st.integers(1, 2))
-def test_any_size_in_the_same_size_out(height: int, width: int, batch: int):
+def test_outputs_have_the_size_of_inputs(height: int, width: int, batch: int):
     network = SwinIR(1, width=4, depths=(2,), heads=2).initialise(torch.Generator().manual_seed(0)).eval()
     x = torch.rand(batch, 1, height, width)
     with torch.no_grad():
-        torch.testing.assert_close(network(x), x)  # a denoiser begins with doing nothing
+        torch.testing.assert_close(network(x), x)  # before training, a denoiser is the identity
 
 
-def test_its_buffers_can_be_told_to_other_processes():
+def test_buffers_can_be_broadcast_to_other_processes():
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     try:
         network = SwinIR(3, width=4, depths=(2,), heads=2).to(memory_format=torch.channels_last)
@@ -114,47 +115,47 @@ def test_its_buffers_can_be_told_to_other_processes():
         torch.distributed.destroy_process_group()
 
 
-def test_few_windows_at_a_time_change_nothing(monkeypatch):
-    network = SwinIR.from_foreign(official().state_dict()).eval()
+def test_the_number_of_windows_at_once_does_not_change_the_output(monkeypatch):
+    network = SwinIR.from_state_dict(official().state_dict()).eval()
     x = torch.rand(2, 3, 40, 32)
     with torch.no_grad():
-        wanted = network(x)
-        for some in (1, 3, 7, 1000):
-            monkeypatch.setattr(swinir, "WINDOWS_AT_ONCE", some)
-            torch.testing.assert_close(network(x), wanted, atol=1e-5, rtol=0)
+        expected = network(x)
+        for count in (1, 3, 7, 1000):
+            monkeypatch.setattr(swin_blocks, "WINDOWS_AT_ONCE", count)
+            torch.testing.assert_close(network(x), expected, atol=1e-5, rtol=0)
 
 
-def test_orders_and_masks_are_made_once_a_size():
-    assert orders(1, 32, 24, 8, "cpu") is orders(1, 32, 24, 8, "cpu")
-    order = orders(2, 32, 24, 8, "cpu")
+def test_window_orders_are_permutations_and_are_cached_by_size():
+    assert window_order(1, 32, 24, 8, "cpu") is window_order(1, 32, 24, 8, "cpu")
+    order = window_order(2, 32, 24, 8, "cpu")
     assert order.unmasked == 2 * 3 * 2 and len(order.mask) == 2 * (4 * 3 - 3 * 2)
     assert torch.equal(order.shift.forward[order.shift.backward], torch.arange(2 * 32 * 24))
 
 
-def test_tiles_fade_into_each_other_without_a_seam():
+def test_tiles_are_blended_without_seams():
     network = SwinIR(3, width=12, depths=(4, 4), heads=2).initialise(torch.Generator().manual_seed(0))
     nn.init.normal_(network.conv_last.weight, std=0.1, generator=torch.Generator().manual_seed(1))
     clean = to_float(embedded("heldout")[0][:, 100:340, 100:420])
     whole, tiled = (Restorer(network, precision="32", memory=memory << 20) for memory in (900, 40))
-    assert whole.tile >= 320 and tiled.tile <= 160 and tiled.feather == 32
-    answers = [psnr.compute(restorer(clean)[None], clean[None]).item() for restorer in (whole, tiled)]
-    assert abs(answers[0] - answers[1]) < 0.01
+    assert whole.tile >= 320 and tiled.tile <= 160 and tiled.tiling.feather == 32
+    scores = [psnr(restorer(clean)[None], clean[None]).item() for restorer in (whole, tiled)]
+    assert abs(scores[0] - scores[1]) < 0.01
     difference = (whole(clean) - tiled(clean)).abs()
     assert difference.max() < 2e-3
 
 
-def test_other_networks_are_left_to_others():
+def test_other_state_dicts_are_not_taken():
     state = dict(official().state_dict())
-    assert SwinIR.from_foreign({**state, "absolute_pos_embed": torch.zeros(1)}) is None
-    assert SwinIR.from_foreign({**state, "more": torch.zeros(1)}) is None
-    assert SwinIR.from_foreign({"x": torch.zeros(1)}) is None
+    assert SwinIR.from_state_dict({**state, "absolute_pos_embed": torch.zeros(1)}) is None
+    assert SwinIR.from_state_dict({**state, "more": torch.zeros(1)}) is None
+    assert SwinIR.from_state_dict({"x": torch.zeros(1)}) is None
 
 
-def test_mistakes_are_one_line():
+def test_invalid_settings_are_refused():
     for call, words in [
-        (lambda: SwinIR(width=10, heads=3), "3 heads cannot share 10 features"),
-        (lambda: SwinIR(scale=2), "denoising head cannot enlarge 2"),
-        (lambda: SwinIR(3, "classical", 5), "classical head cannot enlarge 5"),
+        (lambda: SwinIR(width=10, heads=3), "given 10 features and 3 heads"),
+        (lambda: SwinIR(scale=2), "denoising head does not upscale by 2"),
+        (lambda: SwinIR(3, "classical", 5), "classical head does not upscale by 5"),
         (lambda: SwinIR(3, width=4, depths=(1,), heads=1)(torch.zeros(1, 1, 8, 8)), "takes 3 channel"),
     ]:
         with pytest.raises(DarkroomError, match=words):

@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 
-from darkroom.radiance.cameras import Camera, Rays, converted, from_ndc, handedness, looking_at, to_ndc
+from darkroom.radiance.cameras import Camera, Rays, convert, from_ndc, handedness, looking_at, to_ndc
 from darkroom.radiance.space import focus
 
-HERE = torch.eye(3, 4)
+ORIGIN = torch.eye(3, 4)
 
 
-def camera(pose: torch.Tensor = HERE, **changes) -> Camera:
+def camera(pose: torch.Tensor = ORIGIN, **changes) -> Camera:
     return Camera(**{**dict(width=4, height=2, fx=2.0, fy=2.0, cx=2.0, cy=1.0, pose=pose), **changes})
 
 
@@ -33,8 +33,8 @@ def test_integer_pixels_are_the_papers_code():
     torch.testing.assert_close(rays.directions[6], torch.tensor([0.0, 0.0, -1.0]))
 
 
-def test_a_turned_camera_looks_where_it_should():
-    """It stands at (5, 0, 0) and looks at the origin, up is z: the middle ray runs along -x, to the right is +y."""
+def test_rays_of_a_rotated_camera_by_hand():
+    """At (5, 0, 0), looking at the origin, up is z: the middle ray runs along -x, to the right is +y."""
     pose = looking_at(torch.tensor([5.0, 0, 0]), torch.zeros(3), torch.tensor([0.0, 0, 1]))
     one = camera(pose, width=3, height=3, cx=1.5, cy=1.5)
     rays = one.rays()
@@ -47,29 +47,29 @@ def test_a_turned_camera_looks_where_it_should():
 def test_opencv_to_opengl_negates_the_second_and_the_third_column():
     pose = torch.randn(5, 3, 4)
     expected = pose * torch.tensor([1.0, -1, -1, 1])
-    torch.testing.assert_close(converted(pose, "opencv"), expected)
+    torch.testing.assert_close(convert(pose, "opencv"), expected)
 
 
 def test_llff_is_down_right_back():
     """The reordering of the LLFF loaders: [column 1, -column 0, column 2]."""
     pose = torch.randn(5, 3, 4)
     expected = torch.stack([pose[..., 1], -pose[..., 0], pose[..., 2], pose[..., 3]], -1)
-    torch.testing.assert_close(converted(pose, "llff"), expected)
+    torch.testing.assert_close(convert(pose, "llff"), expected)
 
 
 @given(st.sampled_from(["opengl", "opencv", "llff"]), st.sampled_from(["opengl", "opencv", "llff"]), st.integers(0, 99))
-def test_conversions_are_turned_back_and_keep_hands(one: str, other: str, seed: int):
-    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed)))[0]
-    pose = torch.cat([turn * torch.linalg.det(turn), torch.ones(3, 1)], 1)
-    there = converted(pose, one, other)
-    torch.testing.assert_close(converted(there, other, one), pose)
-    torch.testing.assert_close(handedness(there), torch.tensor(1.0))
+def test_conversions_are_inverted_and_keep_handedness(one: str, other: str, seed: int):
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed)))[0]
+    pose = torch.cat([rotation * torch.linalg.det(rotation), torch.ones(3, 1)], 1)
+    found = convert(pose, one, other)
+    torch.testing.assert_close(convert(found, other, one), pose)
+    torch.testing.assert_close(handedness(found), torch.tensor(1.0))
     assert handedness(pose * torch.tensor([1.0, 1, -1, 1])) < 0
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0.01, 0.99))
 def test_a_point_on_a_warped_ray_is_the_warped_point(x: float, y: float, t: float):
-    """t' = 1 - z_near/z: what lies at depth 1/(1 - t) on the ray lies at t on the warped one (appendix C)."""
+    """t' = 1 - z_near/z: depth 1/(1 - t) on the ray is t on the warped one (appendix C)."""
     rays = Rays(torch.tensor([[0.1, -0.2, 0.0]]), torch.tensor([[x, y, -1.0]]), torch.tensor([[0.0, 0.0, -1.0]]))
     warped = to_ndc(rays, (3.0, 3.0), 8, 6)
     depth = 1 / (1 - t)
@@ -89,7 +89,7 @@ def test_a_resized_camera_sees_the_same():
     torch.testing.assert_close(corners[0].mean(0), corners[1].mean(0))
 
 
-def test_the_focus_is_what_all_look_at():
+def test_the_focus_is_the_point_that_all_cameras_look_at():
     target = torch.tensor([0.3, -0.2, 0.5])
     eyes = [torch.tensor([4 * math.cos(a), 4 * math.sin(a), 1.0]) for a in (0.0, 1.0, 2.5)]
     poses = torch.stack([looking_at(eye, target, torch.tensor([0.0, 0, 1])) for eye in eyes])

@@ -1,4 +1,4 @@
-"""Distortion against COLMAP's own cameras, and photographs that a lens has distorted."""
+"""Distortion against COLMAP's cameras, and undistorted photographs against the scene."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -27,7 +27,7 @@ def camera(width: int = 64, height: int = 48, focal: float = 60.0) -> Camera:
 
 
 @given(st.floats(-0.4, 0.4), st.integers(0, 99))
-def test_a_lens_bends_as_colmaps_does(k: float, seed: int):
+def test_distortion_is_colmaps(k: float, seed: int):
     pycolmap = pytest.importorskip("pycolmap")
     points = torch.rand(20, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 0.5
     theirs = pycolmap.Camera(model="SIMPLE_RADIAL", width=64, height=48, params=[60.0, 32.0, 24.0, k])
@@ -39,7 +39,7 @@ def test_a_lens_bends_as_colmaps_does(k: float, seed: int):
 
 
 @given(st.floats(-0.5, 0.5), st.integers(16, 90), st.integers(16, 90), st.floats(20, 200))
-def test_the_pinhole_sees_nothing_beyond_the_photograph_and_touches_its_border(k: float, width: int, height: int, focal: float):
+def test_the_pinhole_camera_has_the_widest_view_within_the_photograph(k: float, width: int, height: int, focal: float):
     lens = camera(width, height, focal)
     seen = pinhole(lens, k)
     edge = torch.linspace(0, 1, 33, dtype=torch.float64)[:, None]
@@ -52,61 +52,61 @@ def test_the_pinhole_sees_nothing_beyond_the_photograph_and_touches_its_border(k
     assert min(float(there.min()), float(folded.min())) == pytest.approx(0, abs=2e-2)
 
 
-def pattern(places: torch.Tensor) -> torch.Tensor:
-    """A scene at infinity, by where a pinhole sees it."""
-    x, y = (10 * places).unbind(-1)
+def pattern(points: torch.Tensor) -> torch.Tensor:
+    """A scene at infinity, as a function of normalised image coordinates."""
+    x, y = (10 * points).unbind(-1)
     return 0.5 + 0.4 * torch.stack([torch.sin(x), torch.sin(y), torch.sin(x + y)])
 
 
-def places(lens: Camera) -> torch.Tensor:
+def normalized(lens: Camera) -> torch.Tensor:
     y, x = torch.meshgrid(torch.arange(lens.height) + 0.5, torch.arange(lens.width) + 0.5, indexing="ij")
     return torch.stack([(x - lens.cx) / lens.fx, (y - lens.cy) / lens.fy], -1)
 
 
 @pytest.mark.parametrize("k", [-0.3, 0.2])
-def test_a_bent_picture_is_straight_again(k: float):
+def test_a_distorted_image_is_undistorted(k: float):
     lens = camera(128, 96, 100.0)
-    straight = seen = places(lens)
-    for _ in range(100):  # where the lens puts it, solved for where a pinhole would
+    straight = seen = normalized(lens)
+    for _ in range(100):  # inverts the distortion by fixed-point iteration
         straight = seen / (1 + k * straight.square().sum(-1, keepdim=True))
     mine = undistorted(pattern(straight), lens, k, pinhole(lens, k))
-    truth = pattern(places(pinhole(lens, k)))
+    truth = pattern(normalized(pinhole(lens, k)))
     assert (mine - truth)[:, 2:-2, 2:-2].abs().max() < 0.02
     assert (pattern(straight) - truth).abs().max() > 0.1
 
 
-def found(folder: Path, distortion: float) -> motion.Motion:
+def found(folder: Path, distortion: float) -> motion.Reconstruction:
     views = []
     for number in range(3):
         path = folder / f"{number}.png"
         images.write(path, ImageFile(torch.rand(3, 48, 64), torch.rand(1, 48, 64) if number else None))
         views.append(View(path.stem, path, camera()))
-    return motion.Motion(views, distortion, [], 1.0, 5.0, 0.3, "exhaustive")
+    return motion.Reconstruction(views, distortion, [], 1.0, 5.0, 0.3, "exhaustive")
 
 
-def test_straightened_pictures_are_what_the_scene_is_learned_from(tmp_path: Path):
+def test_the_transforms_file_names_undistorted_images_where_distortion_is_visible(tmp_path: Path):
     lens = found(tmp_path, -0.2)
     motion.write(tmp_path, lens)
-    placed, remarks = blender.frames(tmp_path / "transforms.json")
+    placed, remarks = blender.read_frames(tmp_path / "transforms.json")
     assert not remarks
     assert [view.path.parent.name for view in placed] == ["undistorted"] * 3
     assert placed[0].camera.fx == pytest.approx(pinhole(camera(), -0.2).fx)
     image = images.read(placed[1].path)
     assert image.alpha is not None and image.pixels.shape == (3, 48, 64)
     motion.write(tmp_path, replace(lens, distortion=1e-4))
-    placed, _ = blender.frames(tmp_path / "transforms.json")
+    placed, _ = blender.read_frames(tmp_path / "transforms.json")
     assert [view.path.parent for view in placed] == [tmp_path] * 3
 
 
-def test_other_peoples_distortion_is_remarked(tmp_path: Path):
+def test_distortion_in_a_transforms_file_is_remarked(tmp_path: Path):
     motion.write(tmp_path, found(tmp_path, 0.0))
     text = (tmp_path / "transforms.json").read_text()
     (tmp_path / "transforms.json").write_text(text.replace('"fl_x"', '"k1": -0.05, "k2": 0, "fl_x"'))
-    _, (remark,) = blender.frames(tmp_path / "transforms.json")
+    _, (remark,) = blender.read_frames(tmp_path / "transforms.json")
     assert "k1=-0.05" in remark and "k2" not in remark
 
 
-def test_photographs_held_on_their_side_are_turned_upright_and_must_have_one_size(tmp_path: Path):
+def test_photographs_are_rotated_upright_and_must_have_one_size(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6
     pixels = (torch.rand(48, 64, 3) * 255).byte().numpy()
@@ -114,13 +114,13 @@ def test_photographs_held_on_their_side_are_turned_upright_and_must_have_one_siz
         Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", exif=exif, quality=95)
     photographs = motion.photographs_of(tmp_path)
     assert images.size(photographs[0]) == (48, 64)
-    shown, masks = motion._prepared(photographs, tmp_path / "work")
+    folder, masks = motion._prepared(photographs, tmp_path / "work")
     assert masks is None
-    with Image.open(shown / "0.jpg") as turned:
-        assert turned.size == (48, 64)
+    with Image.open(folder / "0.jpg") as rotated:
+        assert rotated.size == (48, 64)
     Image.fromarray(pixels).save(tmp_path / "0.jpg")
-    with pytest.raises(DarkroomError, match="must have one size"):
+    with pytest.raises(DarkroomError, match="must have the same size"):
         motion.structure_from_motion(photographs)
     Image.fromarray(pixels).save(tmp_path / "0.png")
-    with pytest.raises(DarkroomError, match="differ in their ending alone"):
+    with pytest.raises(DarkroomError, match="differ in their extension alone"):
         motion.photographs_of(tmp_path)

@@ -1,4 +1,4 @@
-"""COLMAP on photographs whose cameras are known, and on what is no scene."""
+"""COLMAP on images whose cameras are known, and on images that do not overlap."""
 
 import pytest
 import torch
@@ -6,17 +6,17 @@ import torch
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import ImageFile, write
 from darkroom.radiance import blender, motion, tabletop
-from darkroom.radiance.alignment import compared
+from darkroom.radiance.alignment import compare_poses
 
 
-def test_colmap_finds_the_cameras_of_a_walk_around_the_table(tmp_path):
+def test_colmap_finds_the_cameras_around_the_table(tmp_path):
     """Within tolerances: results vary a little from run to run."""
     pytest.importorskip("pycolmap")
-    folder = tmp_path / "walk"
+    folder = tmp_path / "scene"
     tabletop.write(folder, views=24, size=200, held_out=1)
     found = motion.structure_from_motion(motion.photographs_of(folder))
     assert len(found.views) >= 18
-    errors = compared(found.views, blender.scene(folder).views["train"])
+    errors = compare_poses(found.views, blender.scene(folder).views["train"])
     assert errors.centre < 0.03
     assert errors.rotation < 1.5
     assert errors.focal[0] == pytest.approx(errors.focal[1], rel=0.06)
@@ -29,11 +29,11 @@ def test_colmap_finds_the_cameras_of_a_walk_around_the_table(tmp_path):
     assert scene.near < float(distances.mean()) < scene.far
 
 
-def test_photographs_that_do_not_belong_together_are_one_line(tmp_path):
+def test_photographs_that_cannot_be_registered_are_one_line(tmp_path):
     pytest.importorskip("pycolmap")
     for number in range(3):
         write(tmp_path / f"{number}.png", ImageFile(torch.full((3, 64, 64), number / 3)))
-    with pytest.raises(DarkroomError, match="none of the 3 photographs could be brought together"):
+    with pytest.raises(DarkroomError, match="none of the 3 photographs could be registered"):
         motion.structure_from_motion(motion.photographs_of(tmp_path))
     (tmp_path / "2.png").write_bytes(b"rubbish")
     with pytest.raises(DarkroomError, match="2.png"):

@@ -1,4 +1,4 @@
-"""Scenes from files: the layouts, and what is wrong with them in one line."""
+"""Scenes from files: the layouts, and errors in them in one line."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from darkroom.radiance.scenes import read_view
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Six training views of the embedded scene, two to validate, two to evaluation by."""
+    """Six training views of the embedded scene, two validation views, two test views."""
     path = tmp_path_factory.mktemp("scene") / "table"
     tabletop.write(path, views=6, size=24, held_out=2)
     return path
@@ -49,8 +49,8 @@ def test_the_embedded_scene_is_in_the_blender_layout(folder: Path):
     assert not scene.remarks
 
 
-def test_a_ball_is_met_where_geometry_says_and_photographed_where_it_is_seen():
-    """At its distance less its radius; and the pixel that its centre projects to shows it, while one beside it does not."""
+def test_a_ball_is_hit_where_geometry_says_and_nowhere_else():
+    """t is its distance minus its radius; upward rays that pass it hit nothing."""
     ball, radius = torch.tensor([-0.42, -0.30, -0.18]), 0.42
     camera = tabletop.cameras(3, 200)[2]
     towards = torch.nn.functional.normalize(ball - camera.centre, dim=0)
@@ -62,7 +62,7 @@ def test_a_ball_is_met_where_geometry_says_and_photographed_where_it_is_seen():
     assert not tabletop.trace(rays.origins, rays.directions)[1][missed].any()
 
 
-def test_a_view_is_put_over_its_background_and_reduced_by_averaging(folder: Path):
+def test_a_view_is_composited_over_its_background_and_downscaled_by_averaging(folder: Path):
     view = blender.scene(folder).views["train"][0]
     rgba = torch.from_numpy(np.asarray(Image.open(view.path)).copy()).float() / 255
     over = rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
@@ -72,7 +72,7 @@ def test_a_view_is_put_over_its_background_and_reduced_by_averaging(folder: Path
     assert float((half - means).abs().max()) <= 0.51
 
 
-def test_frames_that_are_not_there_are_left_out_and_said(folder: Path, tmp_path: Path):
+def test_frames_without_an_image_are_left_out_with_a_remark(folder: Path, tmp_path: Path):
     mine = copied(folder, tmp_path / "mine")
     (mine / "train" / "r_003.png").unlink()
     scene = blender.scene(mine)
@@ -86,7 +86,7 @@ def test_frames_that_are_not_there_are_left_out_and_said(folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (lambda f: (f / "transforms_train.json").write_text("{"), "cannot be read as JSON"),
         (lambda f: (f / "transforms_train.json").write_text("[1]"), "no list of frames"),
@@ -100,15 +100,15 @@ def test_frames_that_are_not_there_are_left_out_and_said(folder: Path, tmp_path:
             ),
             "neither camera_angle_x nor fl_x",
         ),
-        (lambda f: Image.new("RGB", (9, 24)).save(f / "train" / "r_001.png"), "must have one size"),
+        (lambda f: Image.new("RGB", (9, 24)).save(f / "train" / "r_001.png"), "must have the same size"),
         (lambda f: (f / "train" / "r_001.png").write_bytes(b"rubbish"), "r_001.png cannot be read: not an image"),
         (lambda f: [p.unlink() for p in f.glob("*.json")], "is it a scene"),
     ],
 )
-def test_what_is_broken_is_one_line(folder: Path, tmp_path: Path, break_it, said: str):
+def test_broken_files_are_one_line(folder: Path, tmp_path: Path, break_it, message: str):
     mine = copied(folder, tmp_path / "mine")
     break_it(mine)
-    with pytest.raises(DarkroomError, match=said):
+    with pytest.raises(DarkroomError, match=message):
         blender.scene(mine)
 
 
@@ -132,7 +132,7 @@ def test_one_transforms_file_is_split_by_number(folder: Path, tmp_path: Path):
     assert len(scene.views["train"]) == 5
 
 
-def test_a_picture_without_opacity_is_taken_as_it_is(folder: Path, tmp_path: Path):
+def test_an_image_without_opacity_is_opaque(folder: Path, tmp_path: Path):
     mine = copied(folder, tmp_path / "mine")
     for path in (mine / "train").iterdir():
         Image.open(path).convert("RGB").save(path)
@@ -146,12 +146,12 @@ def test_the_stream_is_a_function_and_its_colours_are_those_of_the_pixels(folder
     stream.open()
     one, again = stream.sample(7, 1), stream.sample(7, 1)
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
-    rays, colour, behind = stream.arrived(default_collate([one]))
-    assert (behind == 1).all()
+    rays, colour, background = stream.on_device(default_collate([one]))
+    assert (background == 1).all()
     camera = scene.views["train"][2].camera
     mine = (rays.origins - camera.centre).norm(dim=1) < 1e-5
-    own = rays.directions[mine] @ camera.pose[:, :3]
-    x, y = camera.fx * own[:, 0] + camera.cx, -camera.fy * own[:, 1] + camera.cy
+    local = rays.directions[mine] @ camera.pose[:, :3]
+    x, y = camera.fx * local[:, 0] + camera.cx, -camera.fy * local[:, 1] + camera.cy
     image = read_view(scene.views["train"][2].path, camera, 1.0)
     expected = image[:, y.floor().long(), x.floor().long()].T / 255
     torch.testing.assert_close(colour[mine], expected)
@@ -159,30 +159,72 @@ def test_the_stream_is_a_function_and_its_colours_are_those_of_the_pixels(folder
         RayStream(lambda: scene, background=1.0, rays=100, seed=3)
 
 
-def test_before_a_random_background_transparent_pixels_have_its_colour_and_opaque_ones_their_own(folder: Path):
+def test_a_random_background_is_seen_through_transparent_pixels_only(folder: Path):
     scene = blender.scene(folder)
     stream = RayStream(lambda: scene, background=None, rays=512, seed=3)
     stream.open()
     drawn = default_collate([stream.sample(0, index) for index in range(2)])
-    rays, colour, behind = stream.arrived(drawn)
+    rays, colour, background = stream.on_device(drawn)
     files = [np.asarray(Image.open(view.path)) / 255 for view in scene.views["train"]]
-    places = [part.flatten().tolist() for part in drawn[:3]]
-    truth = torch.tensor(np.stack([files[view][y, x] for view, x, y in zip(*places, strict=True)]), dtype=torch.float32)
-    opacity = truth[:, 3:]
+    pixels = zip(*(part.flatten().tolist() for part in drawn[:3]), strict=True)
+    reference = torch.tensor(np.stack([files[view][y, x] for view, x, y in pixels]), dtype=torch.float32)
+    opacity = reference[:, 3:]
     assert (opacity == 0).any() and (opacity == 1).any()
-    torch.testing.assert_close(colour, truth[:, :3] * opacity + behind * (1 - opacity), atol=2 / 255, rtol=0)
-    assert behind.std() > 0.2 and rays.origins.shape == (512, 3)
+    torch.testing.assert_close(colour, reference[:, :3] * opacity + background * (1 - opacity), atol=2 / 255, rtol=0)
+    assert background.std() > 0.2 and rays.origins.shape == (512, 3)
 
 
-def test_a_view_is_asked_for_beside_its_nearest_photograph(folder: Path):
+def test_the_example_of_a_view_has_the_nearest_photograph_as_input(folder: Path):
     scene = blender.scene(folder)
     name = scene.views["test"][0].name
     photograph = read_view(scene.views["test"][0].path, scene.cameras[name], 1.0) / 255
-    pair = QueriedViews(lambda: scene, 1.0).of(name)(photograph, torch.Generator())
-    assert torch.equal(pair.target, photograph)
-    assert torch.equal(pair.condition[1], scene.cameras[name].pose)
+    queried = QueriedViews(lambda: scene, 1.0)
+    example = queried.of(name)(photograph, torch.Generator())
+    assert torch.equal(example.target, photograph)
+    assert torch.equal(example.condition[0], scene.cameras[name].intrinsics)
+    assert torch.equal(example.condition[1], scene.cameras[name].pose)
     nearest = min(scene.views["train"], key=lambda view: float((view.camera.centre - scene.cameras[name].centre).norm()))
-    assert torch.equal(pair.input, read_view(nearest.path, nearest.camera, 1.0) / 255)
+    assert torch.equal(example.input, read_view(nearest.path, nearest.camera, 1.0) / 255)
+    for mine, theirs in zip(queried.example(name)[:2], example[:2], strict=True):
+        assert torch.equal(mine, theirs)
+    assert queried.names("test") == [view.name for view in scene.views["test"]]
+    with pytest.raises(DarkroomError, match="has no other views"):
+        queried.names("other")
+
+
+def test_the_protocol_of_views_is_stated_in_words():
+    described = [str(QueriedViews(lambda: None, *options)) for options in ((1.0,), (0.0, 200), (0.5,))]
+    assert described == [
+        "views over white at their own size",
+        "views over black, downscaled to a width of 200 pixels",
+        "views over grey 0.5 at their own size",
+    ]
+
+
+def test_the_stream_describes_its_rays(folder: Path):
+    scene = blender.scene(folder)
+    stream = RayStream(lambda: scene, background=None, rays=512, seed=3)
+    stream.open()
+    record = stream.describe()
+    assert (record.dataset, record.count, record.samples_per_step, record.unit) == ("table, training views", 6, 512, "rays")
+    assert "24x24" in record.sample and "random background" in record.degradation
+
+
+def test_digests_are_of_pixels_over_any_background(folder: Path, tmp_path: Path):
+    """A test view that is a copy of a training photograph is found, though the file is another one; the others are not."""
+    mine = copied(folder, tmp_path / "mine")
+    with Image.open(mine / "train" / "r_002.png") as image:
+        image.save(mine / "test" / "r_001.png", compress_level=1)
+    scene = blender.scene(mine)
+    found = []
+    for background in (1.0, None):
+        stream = RayStream(lambda: scene, background=background, rays=256, seed=0)
+        stream.open()
+        found.append(stream.digests())
+    assert found[0] == found[1] and set(found[0]) == {view.name for view in scene.views["train"]}
+    tested = QueriedViews(lambda: scene, 0.0).digests([view.name for view in scene.views["test"]])
+    assert tested["test_r_001"] == found[0]["train_r_002"]
+    assert len({*tested.values(), *found[0].values()}) == len(tested) + len(found[0]) - 1
 
 
 def test_llff_by_hand(tmp_path: Path):
@@ -225,7 +267,7 @@ def test_real_scenes_are_read(real_data: Path):
 
 def test_an_unknown_scene_is_one_line(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("DARKROOM_DATA", str(tmp_path))
-    with pytest.raises(DarkroomError, match="the scene drums is not there: put it at"):
+    with pytest.raises(DarkroomError, match="the scene drums is missing: put it at"):
         named.scene("drums")
     with pytest.raises(DarkroomError, match="no folder at"):
         named.scene(str(tmp_path / "nowhere"))

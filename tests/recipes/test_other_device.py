@@ -1,7 +1,7 @@
 """Every kind of training on a second device: nothing is left behind on the CPU, and the numbers are the CPU's."""
 
+from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -9,10 +9,9 @@ from torch import Tensor
 
 from darkroom.core.images import ImageFile, to_float, write
 from darkroom.data.embedded import embedded
-from darkroom.engine.evaluate import answers
 from darkroom.engine.fit import Training, fit
-from darkroom.engine.restore import Restorer
-from darkroom.engine.train import prepared
+from darkroom.engine.prepare import open_data, prepare
+from darkroom.engine.restorer import Restorer
 from darkroom.radiance import tabletop
 from darkroom.recipes import lookup
 from tests import elsewhere
@@ -25,11 +24,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "noise2noise": dict(width=4, patch_size=32, batch_size=2, steps=3),
     "safmn": dict(blocks=1, width=8, patch_size=32, batch_size=2, steps=3),
     "swinir": dict(width=8, depths=(2,), heads=2, patch_size=16, batch_size=2, steps=3),
-    "sun_deblurring": dict(images=1, steps=2, border=4),
+    "sun_deblurring": dict(image_count=1, solver_steps=2, border=4),
     "dvgo": dict(
-        voxels=16, coarse_voxels=16, coarse_steps=3, fine_steps=10, occupancy_interval=4, features=4, width=8, rays=256
+        voxels=16, coarse_voxels=16, coarse_steps=3, steps=13, occupancy_interval=4, features=4, width=8, batch_size=256
     ),
-    "nerf": dict(width=16, depth=2, skip=1, samples=(8, 8), rays=256, steps=3, centre_crop=1),
+    "nerf": dict(width=16, depth=2, skip=1, samples=(8, 8), batch_size=256, steps=3, centre_crop=1),
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -37,17 +36,17 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("dncnn", {}),
     ("dncnn", dict(noise_conditional=True, batch_norm=False, sigma=(0.0, 55.0))),
     ("esrgan", {}),
-    ("esrgan", dict(adversary="plain", discriminator="unet", network="rrdb", growth=4)),
+    ("esrgan", dict(adversarial_loss="cross_entropy", discriminator="unet", generator="rrdb", growth=4)),
     ("noise2noise", {}),
     ("noise2noise", dict(noise="impulse")),
-    ("noise2noise", dict(captured=True, images=2)),
+    ("noise2noise", dict(fixed_noise=True, image_count=2)),
     ("safmn", {}),
     ("swinir", {}),
     ("swinir", dict(projected=True, sigma=(0.0, 55.0))),
     ("sun_deblurring", {}),
     ("sun_deblurring", dict(solver="fista")),
     ("dvgo", {}),
-    ("dvgo", dict(variation=1e-2, random_background=True)),
+    ("dvgo", dict(tv_weight=1e-2, random_background=True)),
     ("nerf", dict(noise=1.0)),
 ]
 
@@ -65,17 +64,17 @@ def trained(recipe: str, changes: dict[str, Any], places: dict[str, str], there:
     """Weights and scores after a few steps, brought back to the CPU."""
     found = lookup.row(recipe, "laptop")
     where = {"scene": places["scene"], "test_set": places["images"]}
-    if recipe == "sun_deblurring":
-        where["train_set"] = places["images"]
     mine = {key: value for key, value in where.items() if key in found}
-    run, _ = prepared(lookup.build(recipe, {**found, **SMALL[recipe], **changes, **mine}))
+    run, _ = open_data(lookup.build(recipe, {**found, **SMALL[recipe], **changes, **mine}))
+    prepare(run, Path("runs"))
     training = Training(run, elsewhere.fabric() if there else fabric())
     list(fit(training))
     with training.evaluating() as method:
-        answered = list(answers(method.iterates, run.evaluations[0], training.fabric.device))
+        evaluation = run.evaluations[0]
+        outcome = evaluation.evaluate(evaluation.predictor(method), training.fabric.device)
     state = training.method.state_dict()
     assert all(isinstance(tensor, elsewhere.Elsewhere) == there for tensor in state.values())
-    return {name: tensor.cpu() for name, tensor in state.items()}, [s for answer in answered for s in answer.scores.values()]
+    return {name: tensor.cpu() for name, tensor in state.items()}, [v for s in outcome.scores.values() for v in s.values]
 
 
 @pytest.mark.parametrize(("recipe", "changes"), CASES)
@@ -93,14 +92,12 @@ def test_training_elsewhere_is_training_here(recipe: str, changes: dict[str, Any
 )
 def test_restoring_elsewhere_is_restoring_here(recipe: str, row: str):
     image = to_float(embedded("heldout")[0])[:, 100:150, 100:140].contiguous()
-    network = lookup.build(recipe, {**lookup.row(recipe, row), **SMALL[recipe]}).restorer
+    network = lookup.build(recipe, {**lookup.row(recipe, row), **SMALL[recipe]}).network
     here = Restorer(network, precision="32", memory=6 << 20)
-    bare = Restorer._run.__wrapped__  # without inference mode, which knows no such device
-    with elsewhere.elsewhere(), patch.object(Restorer, "_run", bare), torch.no_grad():
-        there = Restorer(network, device=elsewhere.DEVICE, precision="32", memory=6 << 20)
-        there.tile = here.tile
-        answer = there(image)
-    torch.testing.assert_close(answer, here(image))
+    expected = here(image)
+    with elsewhere.elsewhere(), torch.no_grad():
+        restored = Restorer(network, device=elsewhere.DEVICE, precision="32", memory=6 << 20)(image)
+    torch.testing.assert_close(restored, expected)
 
 
 def test_tensors_of_two_places_do_not_mix():

@@ -1,6 +1,7 @@
 import dataclasses
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import torch
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Example
-from darkroom.core.pretrained import VGG16
 from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
-from darkroom.engine.train import prepared
+from darkroom.engine.prepare import open_data, prepare
 from darkroom.recipes import lookup
+from darkroom.recipes.settings import arguments, defaults
 from tests.engine.toys import fabric
 
 LAPTOP = [(name, row) for name in lookup.names() for row in lookup.find(name).ROWS if row.startswith("laptop")]
@@ -26,23 +27,33 @@ def test_every_recipe_has_a_laptop_row():
 
 
 @pytest.mark.parametrize(("name", "row"), [(name, row) for name in lookup.names() for row in lookup.find(name).ROWS])
-def test_every_row_builds_without_data_and_documents_every_setting(name: str, row: str, monkeypatch):
+def test_every_row_builds_without_data(name: str, row: str, monkeypatch):
     monkeypatch.setenv("DARKROOM_DATA", "/nowhere")
     recipe = lookup.find(name)
-    settings = lookup.row(name, row)
-    run = lookup.build(name, settings)
+    run = lookup.build(name, lookup.row(name, row))
     assert set(run.method.networks()) == set(run.optimizers)
-    words = inspect.getdoc(recipe.recipe)
-    assert all(f"{setting}:" in words for setting in lookup.row(name, row))
-    assert set(recipe.PUBLISHED) <= set(recipe.ROWS)
+    assert set(lookup.published(name)) <= set(recipe.ROWS)
     assert not run.validation.optional
-    for published in recipe.PUBLISHED.get(row, []):
+    for published in lookup.published(name).get(row, []):
         assert any(
-            evaluation.images.name == published.dataset
-            and dict(evaluation.variant) == dict(published.variant)
+            evaluation.name == published.dataset
+            and evaluation.variant == published.variant
             and published.metric in {metric.name for metric in evaluation.metrics}
             for evaluation in run.evaluations
         ), published
+
+
+@pytest.mark.parametrize("name", lookup.names())
+def test_every_option_is_documented_once(name: str):
+    recipe = lookup.find(name).recipe
+    documented = inspect.getdoc(recipe)
+    for parameter in inspect.signature(recipe).parameters.values():
+        assert f"{parameter.name}:" in documented
+        if dataclasses.is_dataclass(parameter.default):
+            source = inspect.getsource(type(parameter.default))
+            for field in dataclasses.fields(parameter.default):
+                assert re.search(rf'    {field.name}: .*\n    """\w', source), f"{field.name} of {type(parameter.default)}"
+    assert defaults(recipe)  # no name twice
 
 
 @pytest.mark.parametrize(("name", "row"), TRAINED)
@@ -59,41 +70,28 @@ def test_weights_depend_on_the_seed_and_on_nothing_else(name: str, row: str):
 
 
 @pytest.mark.parametrize(("name", "row"), TRAINED)
-def test_a_laptop_row_trains(name: str, row: str):
-    run, _ = prepared(dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=24))
-    seen = [run.stream.arrived(batch) for batch in batches(run.stream, 0, 24)]
+def test_a_laptop_row_trains(name: str, row: str, tmp_path: Path):
+    run, _ = open_data(dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=24))
+    prepare(run, tmp_path)
+    seen = [run.stream.on_device(batch) for batch in batches(run.stream, 0, 24)]
 
     def loss() -> float:
         with torch.no_grad():
-            return sum(float(loss) for batch in seen for _, loss in run.method.eval().turns(batch, 0))
+            return sum(float(loss) for batch in seen for _, loss in run.method.eval().losses(batch, 0))
 
     before = loss()
-    networks = dict(run.method.networks())
     list(fit(Training(run, fabric())))
-    for network, bare in networks.items():
-        setattr(run.method, network, bare)
     assert loss() < 0.998 * before
 
 
-def test_a_metric_whose_features_are_not_there_is_left_out_and_that_is_said(tmp_path: Path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    settings = lookup.row("dvgo", "laptop")
-    for there in (False, True):
-        if there:
-            VGG16.place().parent.mkdir(parents=True)
-            VGG16.place().touch()
-        run, said = prepared(lookup.build("dvgo", settings))
-        assert all(("lpips_vgg" in [metric.name for metric in evaluation.metrics]) == there for evaluation in run.evaluations)
-        assert [line.split(":")[0] for line in said] == ([] if there else ["not evaluated by LPIPS vgg"])
-
-
-def test_weights_know_how_to_become_a_network_again(tmp_path: Path):
+def test_weights_become_a_network_again(tmp_path: Path):
     settings = {**lookup.row("dncnn", "laptop_photo"), "width": 5, "depth": 3}
     run = lookup.build("dncnn", settings)
-    torch.nn.init.normal_(run.restorer.layers[-1].weight)
-    config = {"recipe": "dncnn", "row": "laptop_photo", "settings": settings}
-    weights.save(tmp_path / "w.safetensors", run.method.state_dict(), json.loads(json.dumps(config)))
-    again = lookup.network(tmp_path / "w.safetensors").eval()
+    torch.nn.init.normal_(run.network.layers[-1].weight)
+    header = lookup.header("dncnn", "laptop_photo", settings, run)
+    weights.save(tmp_path / "w.safetensors", run.method.state_dict(), json.loads(json.dumps(header)))
+    assert lookup.kind_of(tmp_path / "w.safetensors") == "restoration"
+    again = lookup.network(tmp_path / "w.safetensors")
     x = torch.rand(1, 3, 9, 9)
     assert torch.equal(again(x), run.method.eval().predict(Example(x, x)))
 
@@ -105,7 +103,7 @@ def test_mistakes_are_one_line(tmp_path: Path):
         (lambda: lookup.row("dncnn", "s26"), "no row 's26'; there are s15"),
         (lambda: lookup.build("dncnn", {"colour": 1}), "no setting colour"),
         (lambda: lookup.network(tmp_path / "nothing.pth"), "no weights file"),
-        (lambda: lookup.network(tmp_path), "no weights yet"),
+        (lambda: lookup.network(tmp_path), "not a run.s folder"),
     ]:
         with pytest.raises(DarkroomError, match=words):
             call()
@@ -113,8 +111,11 @@ def test_mistakes_are_one_line(tmp_path: Path):
     with pytest.raises(DarkroomError, match="does not fit its own recipe"):
         lookup.network(tmp_path / "w.safetensors")
     weights.save(tmp_path / "v.safetensors", {"x": torch.zeros(1)}, {"recipe": "os.system", "settings": {}})
-    with pytest.raises(DarkroomError, match="no recipe"):
+    with pytest.raises(DarkroomError, match="trained by the recipe os.system, which is not part of Darkroom: add --recipe"):
         lookup.network(tmp_path / "v.safetensors")
+    weights.save(tmp_path / "s.safetensors", {"x": torch.zeros(1)}, {"recipe": "dvgo", "kind": "scene", "settings": {}})
+    with pytest.raises(DarkroomError, match="holds a scene, not a network that restores images"):
+        lookup.network(tmp_path / "s.safetensors")
 
 
 def test_the_loss_follows_the_noise_of_the_targets():
@@ -125,10 +126,83 @@ def test_the_loss_follows_the_noise_of_the_targets():
             settings = {**lookup.row("noise2noise", "laptop"), "noise": noise, "targets": targets, "width": 2}
             method = lookup.build("noise2noise", settings).method.eval()
             with torch.no_grad():
-                ((_, loss),) = method.losses(Example(x, y), settings["steps"] // 2)  # before training, the answer is x
+                ((_, loss),) = method.losses(Example(x, y), settings["steps"] // 2)  # before training, the prediction is x
             found[noise, targets] = round(loss.item(), 4)
     assert found == {
         ("gaussian", "noisy"): 0.25, ("gaussian", "clean"): 0.25,
         ("text", "noisy"): 0.5, ("text", "clean"): 0.25,
         ("impulse", "noisy"): 0.5, ("impulse", "clean"): 0.25,
     }  # fmt: skip
+
+
+def test_settings_are_flat_and_arguments_nested():
+    recipe = lookup.find("dncnn").recipe
+    given = arguments(recipe, {"sigma": [0.0, 55.0], "lr": 1.0, "patch_size": 7, "milestones": [0.5]})
+    assert given["sigma"] == (0.0, 55.0)
+    assert (given["optimization"].lr, given["optimization"].milestones, given["optimization"].steps) == (1.0, (0.5,), 80_000)
+    assert (given["data"].patch_size, given["data"].train_set) == (7, "bsds500")
+    with pytest.raises(DarkroomError, match="no setting rate; there are sigma"):
+        arguments(recipe, {"rate": 1})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "row", "changes", "expected"),
+    [
+        ("dncnn", "s25", dict(lr=1e-4, steps=10), {}),
+        ("dncnn", "s25", dict(quantised=True, steps=10), {"bsd68": ["quantised=True"]}),
+        ("dncnn", "s25", dict(noise_conditional=True), {"bsd68": ["noise_conditional=True"]}),
+        ("dncnn", "laptop", dict(color=False), {"embedded-heldout": ["color=False"]}),
+        (
+            "dvgo",
+            "lego",
+            dict(image_width=200, lr=0.2),
+            {"lego": ["image_width=200"], "lego, training views": ["image_width=200"]},
+        ),
+        ("sun_deblurring", "hqs", dict(boundary="circular"), {"sun80": ["boundary=circular"]}),
+    ],
+)
+def test_settings_that_change_the_protocol_are_found(recipe: str, row: str, changes: dict, expected: dict):
+    settings = {**lookup.row(recipe, row), **changes}
+    described = lookup.describe(recipe, row, settings, lookup.build(recipe, settings))
+    assert described.protocol_changes == expected
+    assert dict(described.changed) == changes
+
+
+OUTSIDE = '''
+"""My own network: three lines of description."""
+from darkroom.recipes.dncnn import recipe as dncnn
+
+ROWS = {"laptop": dict(depth=3)}
+
+
+def recipe(depth: int = 5, seed: int = 0):
+    """A small DnCNN.
+
+    Args:
+        depth: Convolutions.
+        seed: Of weights.
+    """
+    return dncnn(depth=depth, width=4, seed=seed, color=True)
+'''
+
+
+def test_a_recipe_outside_the_package(tmp_path: Path):
+    file = tmp_path / "outside_recipe_of_a_test.py"
+    file.write_text(OUTSIDE)
+    settings = lookup.row(str(file), "laptop")
+    run = lookup.build(str(file), settings)
+    assert settings == {"depth": 3, "seed": 0}
+    assert run.network.halo == 3
+    header = lookup.header(str(file), "laptop", settings, run)
+    assert header["recipe"] == "outside_recipe_of_a_test"
+    weights.save(tmp_path / "w.safetensors", run.method.state_dict(), header)
+    lookup._OUTSIDE.clear()
+    with pytest.raises(DarkroomError, match=r"add --recipe outside_recipe_of_a_test\.py"):
+        lookup.network(tmp_path / "w.safetensors")
+    assert lookup.network(tmp_path / "w.safetensors", str(file)).halo == 3
+    (tmp_path / "dncnn.py").write_text(OUTSIDE)
+    with pytest.raises(DarkroomError, match="rename it"):
+        lookup.find(str(tmp_path / "dncnn.py"))
+    (tmp_path / "nothing.py").write_text("x = 1")
+    with pytest.raises(DarkroomError, match="is not a recipe"):
+        lookup.find(str(tmp_path / "nothing.py"))

@@ -1,20 +1,19 @@
+import dataclasses
+
 import pytest
 
-from darkroom.report.collect import Cell, Protocol
-from darkroom.report.verdict import evaluation
-
-BREAKING = frozenset({"quantised"})
+from darkroom.report.verdict import Verdict, compare
+from tests.report.runs import PSNR, SSIM
 
 
-def verdict(value: float, published: float = 29.23, *, unit: str = "dB", higher: bool = True, **changed):
-    protocol = Protocol("X", unit, "a made-up metric", higher)
-    return evaluation(Cell(value, None, 68, 1.0, "x"), published, protocol=protocol, changed=changed, breaking=BREAKING)
+def verdict(value: float, **arguments) -> Verdict:
+    return compare(value, 29.23, PSNR, **arguments)
 
 
 @pytest.mark.parametrize(
     ("value", "kind"), [(29.23, "reproduced"), (29.14, "reproduced"), (29.12, "short"), (35.0, "reproduced")]
 )
-def test_decibels_have_a_tenth_of_tolerance(value: float, kind: str):
+def test_the_tolerance_is_absolute(value: float, kind: str):
     assert verdict(value).kind == kind
 
 
@@ -22,18 +21,28 @@ def test_decibels_have_a_tenth_of_tolerance(value: float, kind: str):
     ("value", "higher", "kind"),
     [(0.971, True, "reproduced"), (0.96, True, "short"), (1.02, False, "reproduced"), (1.04, False, "short")],
 )
-def test_other_numbers_have_three_percent(value: float, higher: bool, kind: str):
-    assert verdict(value, 1.0, unit="", higher=higher).kind == kind
+def test_or_relative_in_either_direction(value: float, higher: bool, kind: str):
+    metric = dataclasses.replace(SSIM, higher_is_better=higher)
+    assert compare(value, 1.0, metric).kind == kind
 
 
-def test_words_say_how_short_and_what_was_changed():
+def test_the_larger_tolerance_counts_and_is_named():
+    fid = dataclasses.replace(SSIM, higher_is_better=False, digits=1, tolerance=0.5, relative_tolerance=0.1)
+    assert compare(3.4, 3.0, fid).words == "reproduced within 0.5"
+    assert compare(3.6, 3.0, fid).words == "short by 0.6"
+    assert compare(32.9, 30.0, fid).words == "reproduced within 10%"
+    assert compare(33.1, 30.0, fid).words == "short by 3.1"
+
+
+def test_words_have_the_metrics_digits_and_the_changed_settings():
     assert verdict(28.0).words == "short by 1.23 dB"
-    assert verdict(28.0, steps=10).words == "short by 1.23 dB (with steps=10)"
-    assert verdict(29.3, steps=10).words == "reproduced within 0.1 dB (with steps=10)"
+    assert verdict(28.0, changed="steps=10").words == "short by 1.23 dB (with steps=10)"
+    assert verdict(29.3, changed="steps=10").words == "reproduced within 0.1 dB (with steps=10)"
     assert verdict(29.0).difference == pytest.approx(-0.23)
 
 
-def test_another_protocol_is_not_comparable_however_good():
-    found = verdict(35.0, quantised=True)
+def test_an_obstacle_makes_any_number_not_comparable():
+    found = verdict(35.0, changed="quantised=True", obstacles=["quantised=True changes the protocol", "another reason"])
     assert found.kind == "not comparable"
-    assert "quantised=True" in found.words
+    assert found.words == "not comparable: quantised=True changes the protocol; another reason"
+    assert found.difference == pytest.approx(5.77)

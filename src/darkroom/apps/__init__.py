@@ -1,1 +1,1 @@
-"""What a person opens."""
+"""Interactive and file output for trained scenes: the viewer, rendered views, and videos."""

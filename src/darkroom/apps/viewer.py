@@ -1,4 +1,4 @@
-"""A scene in the browser: rendered from where the person looks, with the cameras that took its photographs (viser)."""
+"""An interactive viewer of a trained scene in the browser, with its training and test cameras (viser)."""
 
 import threading
 import time
@@ -15,34 +15,34 @@ import viser.transforms
 from jaxtyping import Float
 from torch import Tensor
 
-from darkroom.apps.views import shown_depth
+from darkroom.apps.views import depth_map
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
 from darkroom.engine.folder import RunFolder
 from darkroom.methods.radiance import RadianceMethod
-from darkroom.radiance.cameras import Camera, converted
+from darkroom.radiance.cameras import Camera, convert
 from darkroom.radiance.paths import flight, up_of
 from darkroom.radiance.scenes import Scene, read_view
 from darkroom.recipes import lookup
 
 MOVING, STILL = 0.12, 3.0
-"""Seconds that a rendering may take while the person moves, and when they rest."""
+"""Seconds that a rendering may take while the camera moves, and when it does not."""
 
 REST = 0.25
-"""After so many seconds without a movement the person rests."""
+"""Seconds without movement after which the camera counts as still."""
 
-SMALLEST, LARGEST = 24, 1600
+MIN_WIDTH, MAX_WIDTH = 24, 1600
 """Widths of renderings in pixels."""
 
-_NOWHERE = "(choose one)"
-
 FRUSTA = 60
-"""So many cameras of a split are drawn at most."""
+"""Largest number of cameras of a split that are drawn."""
+
+_NONE = "(choose one)"
 
 
 @dataclass
-class Person:
-    """One open page: when it last moved, and how wide what it shows was rendered."""
+class Page:
+    """A browser page: when its camera last moved, and the width of the rendering that it shows."""
 
     client: Any
     moved: float = field(default_factory=time.monotonic)
@@ -50,33 +50,38 @@ class Person:
 
 
 class Viewer:
-    """Serves a run, and renders for whoever looks.
+    """Serves a scene and renders for every open page.
 
     Args:
-        run: its folder, or a weights file.
+        run: a run's folder, or a weights file.
         device: to render on.
         host, port: where the page is served; if the port is taken, the next free one.
-        greatest: width of renderings at most; 0 for as wide as takes three seconds.
+        max_width: of renderings; 0 for as wide as can be rendered in three seconds.
+        recipe: path of the recipe's file, for a recipe outside the package.
 
     Raises:
-        DarkroomError: the run holds no scene.
+        DarkroomError: the run is not a scene.
     """
 
-    def __init__(self, run: Path, device: torch.device, *, host: str, port: int, greatest: int = 0) -> None:
-        self.run, self.device, self.greatest = run, device, greatest or LARGEST
-        self.rate = 1e-5  # seconds a pixel, as last measured
+    def __init__(
+        self, run: Path, device: torch.device, *, host: str, port: int, max_width: int = 0, recipe: str | None = None
+    ) -> None:
+        self.run, self.recipe, self.device, self.max_width = run, recipe, device, max_width or MAX_WIDTH
+        self.seconds_per_pixel = 1e-5
         self.method: RadianceMethod
         self._stamp = 0
-        self._people: dict[int, Person] = {}
+        self._pages: dict[int, Page] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._load()
         self.server = viser.ViserServer(host=host, port=port, label=f"darkroom: {run}", verbose=False)
         self.port = self.server.get_port()
         self.up = up_of(self.method.space.poses.cpu()).numpy()
         self.server.scene.set_up_direction(tuple(self.up.tolist()))
-        self._build(_photographs(run))
-        self.server.on_client_connect(self._arrived)
-        self.server.on_client_disconnect(self._left)
+        cameras = _cameras(self.method, _training_scene(run, recipe))
+        self._build_controls(cameras)
+        self._build_frusta(cameras)
+        self.server.on_client_connect(self._connected)
+        self.server.on_client_disconnect(self._disconnected)
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -87,70 +92,72 @@ class Viewer:
         self.server.stop()
 
     def refresh(self) -> bool:
-        """Take the run's latest checkpoint, if it is newer than what is shown; true if it was."""
+        """Load the run's latest checkpoint if it is newer than the one shown; returns whether it was."""
         if _stamp(self.run) == self._stamp:
             return False
         try:
             self._load()
-        except (DarkroomError, RuntimeError):  # half of a stage: the next one is whole
+        except (DarkroomError, RuntimeError):  # an incomplete checkpoint; the next one is tried
             return False
-        self._again()
+        self._render_again()
         return True
 
     def _load(self) -> None:
         stamp = _stamp(self.run)
-        method, self.step = lookup.scene(self.run)
+        method, self.step = lookup.scene(self.run, self.recipe)
         with self._lock:
             self.method, self._stamp = method.to(self.device), stamp
 
-    def _build(self, scene: Scene | None) -> None:
+    def _build_controls(self, cameras: "Cameras") -> None:
         gui = self.server.gui
-        self._words = gui.add_markdown("")
-        self._shows = gui.add_dropdown("shows", ("colour", "depth", "opacity"))
-        self._width = gui.add_slider("greatest width", min=SMALLEST, max=LARGEST, step=8, initial_value=self.greatest)
+        self._status = gui.add_markdown("")
+        self._shows = gui.add_dropdown("show", ("colour", "depth", "opacity"))
+        self._width = gui.add_slider(
+            "largest width", min=MIN_WIDTH, max=MAX_WIDTH, step=8, initial_value=max(MIN_WIDTH, min(self.max_width, MAX_WIDTH))
+        )
         self._cameras_shown = gui.add_checkbox("cameras", initial_value=True)
-        self._shows.on_update(lambda _: self._again())
-        self._width.on_update(lambda _: self._again())
+        self._shows.on_update(lambda _: self._render_again())
+        self._width.on_update(lambda _: self._render_again())
+        self._cameras_shown.on_update(lambda _: self._show_frusta())
+        chooser = gui.add_dropdown("go to camera", (_NONE, *cameras))
+        chooser.on_update(
+            lambda event: None if chooser.value == _NONE else self._go(chooser.value, cameras[chooser.value][0], event)
+        )
+
+    def _build_frusta(self, cameras: "Cameras") -> None:
         self._frusta: dict[str, Any] = {}
-        listed = _cameras(self.method, scene)
-        for number, (name, (camera, photograph)) in enumerate(listed.items()):
-            if number % max(1, -(-len(listed) // FRUSTA)):
+        for number, (name, (camera, photograph)) in enumerate(cameras.items()):
+            if number % max(1, -(-len(cameras) // FRUSTA)):
                 continue
-            color = (40, 90, 200) if name.startswith("training") else (210, 120, 20)
             handle = self.server.scene.add_camera_frustum(
                 f"/cameras/{name}",
                 fov=float(2 * np.arctan(camera.height / (2 * camera.fy))),
                 aspect=camera.width / camera.height,
                 scale=0.2,
-                color=color,
+                color=(40, 90, 200) if name.startswith("training") else (210, 120, 20),
                 image=None if photograph is None else photograph(),
-                wxyz=_turn(camera),
+                wxyz=_quaternion(camera),
                 position=camera.centre.numpy(),
             )
             handle.on_click(partial(self._go, name, camera))
             self._frusta[name] = handle
-        chooser = gui.add_dropdown("go to camera", (_NOWHERE, *listed))
-        chooser.on_update(
-            lambda event: None if chooser.value == _NOWHERE else self._go(chooser.value, listed[chooser.value][0], event)
-        )
-        self._cameras_shown.on_update(lambda _: self._show_cameras())
 
-    def _show_cameras(self, but: str = "") -> None:
-        """Draw the cameras or not; never the one that somebody stands in."""
+    def _show_frusta(self, except_for: str = "") -> None:
+        """Show or hide the cameras; the one that a page views from is always hidden."""
         for name, handle in self._frusta.items():
-            handle.visible = self._cameras_shown.value and name != but
+            handle.visible = self._cameras_shown.value and name != except_for
 
-    def _arrived(self, client: Any) -> None:
-        person = Person(client)
-        self._people[client.client_id] = person
-        self._place(client, self._entrance())
+    def _connected(self, client: Any) -> None:
+        page = Page(client)
+        self._pages[client.client_id] = page
+        self._place(client, self._initial_camera())
 
         @client.camera.on_update
         def _(_: Any) -> None:
-            person.moved, person.shown = time.monotonic(), 0
+            page.moved, page.shown = time.monotonic(), 0
 
-    def _entrance(self) -> Camera:
-        """Where everybody begins: on the flight's way, a good step behind the cameras, so that these are seen too."""
+    def _initial_camera(self) -> Camera:
+        """The first camera of the fly-through, moved back so that the training cameras are in view."""
         space = self.method.space
         first = flight(space, 2)[0]
         if bool(space.forward_facing):
@@ -158,83 +165,90 @@ class Viewer:
         back = 0.6 * (first.centre - space.centre.cpu())
         return replace(first, pose=torch.cat([first.pose[:, :3], (first.centre + back)[:, None]], 1))
 
-    def _left(self, client: Any) -> None:
-        self._people.pop(client.client_id, None)
+    def _disconnected(self, client: Any) -> None:
+        self._pages.pop(client.client_id, None)
 
     def _go(self, name: str, camera: Camera, event: Any) -> None:
-        self._show_cameras(but=name)
+        self._show_frusta(except_for=name)
         self._place(event.client, camera)
 
     def _place(self, client: Any, camera: Camera) -> None:
-        """Stand where a camera stands and look where it looks, as far away as the scene's middle is."""
+        """Move a page's camera to a camera; it orbits around the point on the optical axis at the depth of the scene's centre."""
         centre = camera.centre.numpy().astype(float)
         ahead = -camera.pose[:, 2].numpy().astype(float)
-        away = max(0.5, float(ahead @ (self.method.space.centre.cpu().numpy() - centre)))
+        depth = max(0.5, float(ahead @ (self.method.space.centre.cpu().numpy() - centre)))
         with client.atomic():
             client.camera.up_direction = self.up
             client.camera.position = centre
-            client.camera.prepare = centre + away * ahead
+            client.camera.look_at = centre + depth * ahead
             client.camera.fov = float(2 * np.arctan(camera.height / (2 * camera.fy)))
 
-    def _again(self) -> None:
-        for person in self._people.values():
-            person.shown = 0
+    def _render_again(self) -> None:
+        for page in self._pages.values():
+            page.shown = 0
 
     def _work(self) -> None:
         while not self._closed.wait(0.02):
-            for person in list(self._people.values()):
+            for page in list(self._pages.values()):
                 try:
-                    self._serve(person)
-                except (AssertionError, RuntimeError, KeyError):  # the page has not said yet where it looks, or has just left
-                    person.shown = 0
+                    self._serve(page)
+                except (AssertionError, RuntimeError, KeyError):  # the page has not sent its camera yet, or has just closed
+                    page.shown = 0
 
-    def _serve(self, person: Person) -> None:
-        """Render for a person if there is something better to show: small while they move, larger when they rest."""
-        camera, rests = person.client.camera, time.monotonic() - person.moved > REST
-        width = width_for(
-            STILL if rests else MOVING, self.rate, camera.aspect, min(self._width.value, camera.image_width or LARGEST)
-        )
-        if person.shown >= width:
+    def _serve(self, page: Page) -> None:
+        """Render for a page if the rendering would be wider than the one it shows: small while moving, large when still."""
+        camera, still = page.client.camera, time.monotonic() - page.moved > REST
+        limit = min(self._width.value, camera.image_width or MAX_WIDTH)
+        width = width_for(STILL if still else MOVING, self.seconds_per_pixel, camera.aspect, limit)
+        if page.shown >= width:
             return
-        seen = camera_of(camera.wxyz, camera.position, camera.fov, camera.aspect, width)
+        viewed = camera_of(camera.wxyz, camera.position, camera.fov, camera.aspect, width)
         begun = time.monotonic()
         with self._lock:
-            image = self.image(seen)
-        taken = time.monotonic() - begun
-        self.rate = 0.5 * self.rate + 0.5 * taken / (seen.width * seen.height)
-        person.client.scene.set_background_image(image, format="jpeg", jpeg_quality=90)
-        person.shown = width
-        self._words.content = f"step {self.step} · {seen.width} × {seen.height} in {taken:.2f} s"
+            image = self.image(viewed)
+        seconds = time.monotonic() - begun
+        self.seconds_per_pixel = 0.5 * self.seconds_per_pixel + 0.5 * seconds / (viewed.width * viewed.height)
+        page.client.scene.set_background_image(image, format="jpeg", jpeg_quality=90)
+        page.shown = width
+        self._status.content = f"step {self.step} · {viewed.width} × {viewed.height} in {seconds:.2f} s"
 
     def image(self, camera: Camera) -> np.ndarray:
-        """What a camera sees, as the page is to show it: (height, width, 3) bytes."""
+        """The rendering of a camera in the chosen mode (colour, depth or opacity), `(height, width, 3)` uint8."""
         colour, depth, opacity = self.method.view(camera)
         if self._shows.value == "depth":
-            colour = shown_depth(depth, opacity, self.method)
+            colour = depth_map(depth, opacity, self.method)
         elif self._shows.value == "opacity":
             colour = opacity.expand(3, -1, -1)
         return to_uint8(colour.clamp(0, 1)).permute(1, 2, 0).cpu().numpy()
 
 
 def camera_of(wxyz: Any, position: Any, fov: float, aspect: float, width: int) -> Camera:
-    """Our camera for viser's: orientation as a quaternion with axes as in opencv, vertical angle of view in radians."""
+    """A camera from viser's parameters.
+
+    Args:
+        wxyz: orientation as a quaternion, opencv axes.
+        position: centre in world coordinates.
+        fov: vertical field of view in radians.
+        aspect: width over height.
+        width: of the image in pixels.
+    """
     height = max(1, round(width / aspect))
     focal = 0.5 * height / float(np.tan(fov / 2))
-    turn = torch.from_numpy(viser.transforms.SO3(np.asarray(wxyz)).as_matrix()).float()
-    pose: Float[Tensor, "3 4"] = torch.cat([turn, torch.as_tensor(np.asarray(position)).float()[:, None]], 1)
-    return Camera(width, height, focal, focal, width / 2, height / 2, converted(pose, "opencv"))
+    rotation = torch.from_numpy(viser.transforms.SO3(np.asarray(wxyz)).as_matrix()).float()
+    pose: Float[Tensor, "3 4"] = torch.cat([rotation, torch.as_tensor(np.asarray(position)).float()[:, None]], 1)
+    return Camera(width, height, focal, focal, width / 2, height / 2, convert(pose, "opencv"))
 
 
-def width_for(seconds: float, rate: float, aspect: float, greatest: int) -> int:
-    """The width of an image that takes so many seconds, in steps of a quarter so that it does not flicker."""
-    wanted = (seconds / rate * aspect) ** 0.5
-    stepped = SMALLEST * 1.25 ** int(np.log(max(1.0, wanted / SMALLEST)) / np.log(1.25))
-    return max(SMALLEST, min(int(stepped), greatest))
+def width_for(seconds: float, seconds_per_pixel: float, aspect: float, max_width: int) -> int:
+    """The width of an image that can be rendered in a given time, in steps of a factor of 1.25 so that it does not flicker."""
+    ideal = (seconds / seconds_per_pixel * aspect) ** 0.5
+    stepped = MIN_WIDTH * 1.25 ** int(np.log(max(1.0, ideal / MIN_WIDTH)) / np.log(1.25))
+    return max(MIN_WIDTH, min(int(stepped), max_width))
 
 
-def _turn(camera: Camera) -> np.ndarray:
-    """viser's quaternion of a camera of ours."""
-    matrix = converted(camera.pose, "opengl", "opencv")[:, :3].double().numpy()
+def _quaternion(camera: Camera) -> np.ndarray:
+    """Orientation of a camera as viser's quaternion."""
+    matrix = convert(camera.pose, "opengl", "opencv")[:, :3].double().numpy()
     return viser.transforms.SO3.from_matrix(matrix).wxyz
 
 
@@ -243,25 +257,29 @@ def _stamp(run: Path) -> int:
     return last.stat().st_mtime_ns if last.exists() else 0
 
 
-def _photographs(run: Path) -> Scene | None:
-    """The scene that a run learned from, if it is still there."""
+def _training_scene(run: Path, recipe: str | None) -> Scene | None:
+    """The photographs that a run was trained on, where they still exist."""
     try:
-        return lookup.scene_of(run)
+        return lookup.training_scene(run, recipe)
     except DarkroomError:
         return None
 
 
-def _cameras(method: RadianceMethod, scene: Scene | None) -> dict[str, tuple[Camera, Callable[[], np.ndarray] | None]]:
-    """Every camera by what the list calls it, with its photograph, if that is there."""
+Cameras = dict[str, tuple[Camera, Callable[[], np.ndarray] | None]]
+"""Cameras and their photographs, by the name that the list shows."""
+
+
+def _cameras(method: RadianceMethod, scene: Scene | None) -> Cameras:
+    """Training and test cameras, with their photographs where these exist."""
     if scene is None:
         return {f"training {number}": (camera, None) for number, camera in enumerate(method.space.cameras)}
-    found: dict[str, tuple[Camera, Callable[[], np.ndarray] | None]] = {}
-    for split, words in (("train", "training"), ("test", "test")):
+    found: Cameras = {}
+    for split, title in (("train", "training"), ("test", "test")):
         for view in scene.views.get(split, ()):
-            small = view.camera.of_width(128)
+            small = view.camera.with_width(128)
 
             def photograph(path: Path = view.path, camera: Camera = small) -> np.ndarray:
                 return read_view(path, camera, method.background).permute(1, 2, 0).numpy()
 
-            found[f"{words} {view.name}"] = (view.camera, photograph)
+            found[f"{title} {view.name}"] = (view.camera, photograph)
     return found

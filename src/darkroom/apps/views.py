@@ -1,4 +1,4 @@
-"""Views of a learned scene as files: images of given cameras, films of a flight, colour and depth."""
+"""Views of a trained scene as files: images of given cameras, and videos along a camera path, with colour and depth."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,23 +15,25 @@ from darkroom.methods.radiance import RadianceMethod
 from darkroom.radiance.cameras import Camera
 from darkroom.radiance.scenes import View
 
-Progress_ = Callable[[Sequence[Any]], Iterable[Any]]
-"""Passes items through and shows how far it is."""
+Progress = Callable[[Sequence[Any]], Iterable[Any]]
+"""Iterates over items and reports progress."""
 
 
-def images(method: RadianceMethod, views: Sequence[View], folder: Path, progress: Progress_ = iter) -> None:
+def write_images(method: RadianceMethod, views: Sequence[View], folder: Path, progress: Progress = iter) -> None:
     """Write `<folder>/<name>.png` and `<folder>/depth/<name>.png` for every view.
 
     Raises:
-        DarkroomError: the disk is full; what was written is whole.
+        DarkroomError: the disk is full; files already written are complete.
     """
     for view in progress(views):
         colour, depth, opacity = method.view(view.camera)
         write(folder / f"{view.name}.png", ImageFile(colour.clamp(0, 1).cpu()))
-        write(folder / "depth" / f"{view.name}.png", ImageFile(shown_depth(depth, opacity, method)))
+        write(folder / "depth" / f"{view.name}.png", ImageFile(depth_map(depth, opacity, method)))
 
 
-def film(method: RadianceMethod, cameras: Sequence[Camera], output: Path, rate: int = 24, progress: Progress_ = iter) -> Path:
+def write_video(
+    method: RadianceMethod, cameras: Sequence[Camera], output: Path, fps: int = 24, progress: Progress = iter
+) -> Path:
     """Write `output` and, beside it, `<name>_depth.mp4`; returns the latter. Sizes are rounded down to even numbers.
 
     Raises:
@@ -40,36 +42,39 @@ def film(method: RadianceMethod, cameras: Sequence[Camera], output: Path, rate: 
     try:
         from imageio_ffmpeg import write_frames
     except ImportError as error:
-        raise DarkroomError("films need imageio-ffmpeg: pip install 'darkroom[view]'") from error
+        raise DarkroomError("videos need imageio-ffmpeg: pip install 'darkroom[view]'") from error
     if output.suffix.lower() != ".mp4":
-        raise DarkroomError(f"a film's name ends with .mp4, given {output.name}")
-    beside = output.with_name(f"{output.stem}_depth.mp4")
+        raise DarkroomError(f"the name of a video ends with .mp4, given {output.name}")
+    depth_output = output.with_name(f"{output.stem}_depth.mp4")
     cameras = [camera.resized(camera.width // 2 * 2, camera.height // 2 * 2) for camera in cameras]
     size = (cameras[0].width, cameras[0].height)
-    with replacing(output) as one, replacing(beside) as other:
+    with replacing(output) as colour_file, replacing(depth_output) as depth_file:
         writers = [
-            write_frames(str(path), size, fps=rate, macro_block_size=2, quality=8, output_params=["-f", "mp4"])
-            for path in (one, other)
+            write_frames(str(path), size, fps=fps, macro_block_size=2, quality=8, output_params=["-f", "mp4"])
+            for path in (colour_file, depth_file)
         ]
         for writer in writers:
             writer.send(None)
         for camera in progress(cameras):
             colour, depth, opacity = method.view(camera)
-            for writer, frame in zip(writers, (colour.cpu(), shown_depth(depth, opacity, method)), strict=True):
+            for writer, frame in zip(writers, (colour.cpu(), depth_map(depth, opacity, method)), strict=True):
                 writer.send(to_uint8(frame.clamp(0, 1)).permute(1, 2, 0).contiguous().numpy())
         for writer in writers:
             writer.close()
-    return beside
+    return depth_output
 
 
-def shown_depth(
-    depth: Float[Tensor, "1 h w"], opacity: Float[Tensor, "1 h w"], method: RadianceMethod
-) -> Float[Tensor, "3 h w"]:
-    """Depth as a colour: near is bright, far is dark, nothing is black (matplotlib's inferno)."""
+def depth_map(depth: Float[Tensor, "1 h w"], opacity: Float[Tensor, "1 h w"], method: RadianceMethod) -> Float[Tensor, "3 h w"]:
+    """Depth as colour (matplotlib's inferno): near is bright, far is dark, transparent is black.
+
+    Args:
+        depth, opacity: as `RadianceMethod.view` gives them, depth times opacity.
+        method: its near and far are the range.
+    """
     from matplotlib import colormaps
 
     near, far = method.space.near, method.space.far
     t = depth / opacity.clamp(min=1e-6)
-    share = (1 - (t - near) / (far - near)).clamp(0, 1) * opacity
+    value = (1 - (t - near) / (far - near)).clamp(0, 1) * opacity
     table = torch.from_numpy(colormaps["inferno"](range(256))[:, :3]).float()
-    return table[(share[0].cpu() * 255).long()].permute(2, 0, 1).contiguous()
+    return table[(value[0].cpu() * 255).long()].permute(2, 0, 1).contiguous()

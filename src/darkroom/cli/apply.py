@@ -1,127 +1,160 @@
 """`darkroom apply`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from darkroom.apps import views
-from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse
-from darkroom.cli.progress import counted
+from darkroom.cli.progress import Bars, counted
 from darkroom.core.errors import DarkroomError
-from darkroom.data import kernels
-from darkroom.engine.apply import apply, plan
-from darkroom.engine.deblur import Deblurrer
-from darkroom.engine.restore import Restorer
-from darkroom.engine.train import device_name
-from darkroom.radiance import blender, paths
-from darkroom.recipes import lookup
-from darkroom.solvers.deblur import Solver
+from darkroom.core.threads import Threads
+from darkroom.workflows.options import Accelerator, Precision
+
+if TYPE_CHECKING:
+    from darkroom.engine.restore_files import RestoredFile
+    from darkroom.methods.radiance import RadianceMethod
+
+
+@dataclass
+class Apply:
+    """Restore an image, or every image of a folder; size, bit depth, transparency and folders are kept.
+
+    Example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo
+
+    With --kernel, a blurred image is deblurred: the denoiser is the prior of a deconvolution.
+
+    Example: darkroom apply shaken.png -o sharp.png --weights runs/dncnn/noise_conditional --kernel levin09_kernels.npz:k1 --sigma 2.55
+
+    With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no images are needed), and
+    OUTPUT a folder; or SOURCE is the word flight, and OUTPUT a video.
+
+    Example: darkroom apply transforms_test.json -o views/ --weights runs/dvgo/laptop
+
+    Example: darkroom apply flight -o flight.mp4 --weights runs/dvgo/laptop --width 400
+    """
+
+    source: Annotated[Path, tyro.conf.Positional]
+    """An image or a folder of images; for a scene a transforms file, or the word flight."""
+    output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
+    """Where the result is written: a file for a file, a folder for a folder."""
+    weights: str
+    """A run's folder, RECIPE/ROW for one below runs/, a weights file, or another program's checkpoint (.pth)."""
+    sigma: float | None = None
+    """Noise level (0-255 scale), for noise-conditional networks and for --kernel; by default it is estimated."""
+    kernel: str | None = None
+    """Blur kernel, an image, .npy, .txt, or .npz file (FILE:NAME where it holds several)."""
+    solver: Literal["hqs", "ista", "fista"] = "hqs"
+    """Solver of the deconvolution: hqs is half-quadratic splitting."""
+    solver_steps: int = 8
+    """Iterations of the solver."""
+    memory: int = 512
+    """MiB that the network's activations may take; larger images are restored in tiles."""
+    width: int = 0
+    """Width of a scene's views in pixels; by default the cameras' own."""
+    frames: int = 72
+    """Number of frames of a flight."""
+    precision: Precision = "auto"
+    """auto takes bfloat16 where the hardware supports it and a check on these weights allows it."""
+    accelerator: Accelerator = "auto"
+    """Device to compute on."""
+    threads: int | None = None
+    """CPU threads; by default as many as are free."""
+    recipe: str | None = None
+    """The recipe's file, for weights of a recipe of your own."""
 
 
 def command(arguments: list[str]) -> None:
-    """Restore an image or a folder of images."""
+    """Restore an image or a folder of images; render views of a scene."""
+    given = parse(Apply, arguments, "apply")
+    threads = Threads(given.threads)
+    threads.watch()
+    from darkroom.recipes import lookup
 
-    def restore(
-        source: Annotated[Path, tyro.conf.Positional],
-        output: Annotated[Path, tyro.conf.arg(aliases=("-o",))],
-        weights: Path,
-        sigma: float | None = None,
-        kernel: str | None = None,
-        solver: Solver = "hqs",
-        steps: int = 8,
-        memory: int = 512,
-        size: int = 0,
-        frames: int = 72,
-        precision: Literal["auto", "32", "bf16"] = "auto",
-        accelerator: Accelerator = "auto",
-    ) -> None:
-        """Restore an image, or every image of a folder; size, depth, transparency and folders are kept.
+    is_view = str(given.source) == "flight" or given.source.suffix == ".json"
+    if not is_view and not given.source.exists():
+        raise DarkroomError(f"no image or folder at {given.source}")
+    path = lookup.weights_path(given.weights)
+    threads.begin()
+    if lookup.kind_of(path) == "scene":
+        _render(given, path)
+    else:
+        _restore(given)
 
-        Example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo
 
-        With --kernel, a blurred image is made sharp: the denoiser serves as the prior of a deconvolution.
+def _restore(given: Apply) -> None:
+    from darkroom.engine.devices import choose_device, device_name
+    from darkroom.workflows.restore import make_restorer, restore_files
 
-        Example: darkroom apply shaken.png -o sharp.png --weights runs/dncnn/noise_conditional --kernel levin09_kernels.npz:k1 --sigma 2.55
+    restorer = make_restorer(
+        given.weights,
+        sigma=given.sigma,
+        kernel=given.kernel,
+        solver=given.solver,
+        solver_steps=given.solver_steps,
+        memory=given.memory,
+        precision=given.precision,
+        accelerator=given.accelerator,
+        recipe=given.recipe,
+    )
+    with Bars() as bars:
+        finished: list[RestoredFile] = []
 
-        With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no images are needed),
-        and OUTPUT a folder; or SOURCE is the word flight, and OUTPUT a film.
+        def show(file: "RestoredFile", total: int) -> None:
+            finished.append(file)
+            bars.show("images", len(finished), total)
+            bars.say(_spelled(file))
 
-        Example: darkroom apply transforms_test.json -o views/ --weights runs/dvgo/laptop
-
-        Example: darkroom apply flight -o flight.mp4 --weights runs/dvgo/laptop --size 400
-
-        Args:
-            source: An image, or a folder of images; for a scene a transforms file, or the word flight.
-            output: Where the answer goes: a file for a file, a folder for a folder.
-            weights: A run's folder, a weights file of Darkroom's, or somebody else's checkpoint (.pth).
-            sigma: Noise level (0-255 scale), for a network that is told it, or for --kernel; by default it is estimated.
-            kernel: Blur kernel, an image, .npy, .txt, or .npz (FILE:NAME where it holds several).
-            solver: How to deblur: hqs (half-quadratic splitting), ista or fista.
-            steps: Steps of the solver.
-            memory: MiB that the network's activations may take; a large image is cut into tiles accordingly.
-            size: Width of a scene's views in pixels; by default the cameras' own.
-            frames: Of a scene's flight.
-            precision: auto takes bfloat16 where the hardware has it and a check on these weights allows it.
-            accelerator: What to compute on.
-        """
-        if lookup.is_scene(weights):
-            _views(source, output, weights, size, frames, accelerator)
-            return
-        pairs = plan(source, output)
-        device = chosen(accelerator)
-        plain = Restorer(lookup.network(weights), device=device, memory=memory << 20, precision=precision, sigma=sigma)
-        restorer = plain if kernel is None else Deblurrer(plain, kernels.kernel(kernel), sigma, solver=solver, steps=steps)
-        console = Console(stderr=True)
-        failed = 0
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        ) as bar:
-            files, tiles = bar.add_task("images", total=len(pairs)), bar.add_task("steps" if kernel else "tiles")
-            for done in apply(restorer, pairs, lambda n, total: bar.update(tiles, completed=n, total=total)):
-                bar.update(files, advance=1)
-                failed += done.error is not None
-                text = f"darkroom: skipped {done.error}" if done.error else f"{done.source} -> {done.output}"
-                text += f" ({done.remark})" if done.remark else ""
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
-        arithmetic = f"bfloat16 (PSNR moved by {restorer.difference:.4f} dB in the check)" if restorer.bf16 else "float32"
-        console.print(
-            f"{len(pairs) - failed} of {len(pairs)} images restored in {arithmetic} on {device_name(device)}",
-            highlight=False,
-            soft_wrap=True,
+        unit = "iterations" if given.kernel else "tiles"
+        restore_files(
+            given.source, given.output, restorer, progress=lambda done, total: bars.show(unit, done, total), finished=show
         )
-        if failed:
-            raise DarkroomError(f"{failed} of {len(pairs)} images could not be restored; the reasons stand above")
+    failed, total = sum(file.error is not None for file in finished), len(finished)
+    arithmetic = f"bfloat16 (PSNR changed by {restorer.psnr_difference:.4f} dB in the check)" if restorer.bf16 else "float32"
+    bars.say(f"{total - failed} of {total} images restored in {arithmetic} on {device_name(choose_device(given.accelerator))}")
+    if failed:
+        raise DarkroomError(f"{failed} of {total} images could not be restored; the reasons are given above")
 
-    parse(restore, arguments, "apply")
+
+def _spelled(file: "RestoredFile") -> str:
+    words = f"darkroom: skipped {file.error}" if file.error else f"{file.source} -> {file.output}"
+    return f"{words} ({file.remark})" if file.remark else words
 
 
-def _views(source: Path, output: Path, weights: Path, size: int, frames: int, accelerator: Accelerator) -> None:
-    """Render cameras of a file to images, or a flight to a film."""
-    device = chosen(accelerator)
-    method = lookup.scene(weights)[0].to(device)
-    if str(source) == "flight":
-        if frames < 2 or size < 0:
-            raise DarkroomError(f"a flight needs two frames at least, given --frames {frames} --size {size}")
-        cameras = paths.flight(method.space, frames)
-        if size:
-            cameras = [camera.of_width(size) for camera in cameras]
-        beside = views.film(method, cameras, output, progress=lambda items: counted("frames", items, len(items)))
-        print(f"{output}, depth in {beside}: {frames} frames on {device_name(device)}")
-        return
-    asked, remarks = blender.frames(source, size, needed=False)
+def _render(given: Apply, weights: Path) -> None:
+    """Render the cameras of a file to images, or a flight to a video."""
+    from darkroom.engine.devices import choose_device, device_name
+    from darkroom.recipes import lookup
+
+    device = choose_device(given.accelerator)
+    method = lookup.scene(weights, given.recipe)[0].to(device)
+    render = _render_flight if str(given.source) == "flight" else _render_views
+    print(f"{render(given, method)} on {device_name(device)}")
+
+
+def _render_flight(given: Apply, method: "RadianceMethod") -> str:
+    from darkroom.apps.views import write_video
+    from darkroom.radiance import paths
+
+    if given.frames < 2 or given.width < 0:
+        raise DarkroomError(f"a flight has two frames or more, given --frames {given.frames} --width {given.width}")
+    cameras = paths.flight(method.space, given.frames)
+    if given.width:
+        cameras = [camera.with_width(given.width) for camera in cameras]
+    depth = write_video(method, cameras, given.output, progress=lambda items: counted("frames", items, len(items)))
+    return f"{given.output}, depth in {depth}: {given.frames} frames"
+
+
+def _render_views(given: Apply, method: "RadianceMethod") -> str:
+    from darkroom.apps.views import write_images
+    from darkroom.radiance import blender
+
+    views, remarks = blender.read_frames(given.source, given.width, require_images=False)
     for remark in remarks:
         print(f"darkroom: {remark}", file=sys.stderr)
-    if output.exists() and not output.is_dir():
-        raise DarkroomError(f"views go to a folder; {output} is a file")
-    views.images(method, asked, output, progress=lambda items: counted("views", items, len(items)))
-    print(f"{output}: {len(asked)} views and their depth on {device_name(device)}")
+    if given.output.exists() and not given.output.is_dir():
+        raise DarkroomError(f"views are written to a folder; {given.output} is a file")
+    write_images(method, views, given.output, progress=lambda items: counted("views", items, len(items)))
+    return f"{given.output}: {len(views)} views and their depth"

@@ -1,30 +1,38 @@
 """`darkroom demo`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from darkroom.cli import report, train
 from darkroom.cli.parse import parse
 
 
+@dataclass
+class Demo:
+    """Train DnCNN on photographs that come with the installation, evaluate it on others, and write the report.
+
+    Example: darkroom demo --open
+    """
+
+    out: Path = Path("runs")
+    """Folder that holds the runs."""
+    fresh: bool = False
+    """Start over, even if it was trained before."""
+    threads: int | None = None
+    """CPU threads; by default as many as are free."""
+    open_: Annotated[bool, tyro.conf.arg(name="open")] = False
+    """Open the report in the browser."""
+
+
 def command(arguments: list[str]) -> None:
-    """Train a denoiser on embedded photographs, and report on it."""
+    """Train a denoiser on embedded photographs, and write the report."""
+    given = parse(Demo, arguments, "demo")
+    from darkroom.cli import report, train
 
-    def show(out: Path = Path("runs"), fresh: bool = False, open_: Annotated[bool, tyro.conf.arg(name="open")] = False) -> None:
-        """Train DnCNN on photographs that come with the installation, evaluation it on others, write the report.
-
-        Example: darkroom demo --open
-
-        Args:
-            out: Folder that holds the runs.
-            fresh: Train anew even if it was trained before.
-            open_: Open the report in the browser.
-        """
-        train.command(["dncnn", "laptop", "--out", str(out), *(["--fresh"] if fresh else [])])
-        folder = out / "dncnn" / "laptop"
-        report.command([str(folder), *(["--open"] if open_ else [])])
-        print(f"denoise an image of yours: darkroom apply PICTURE -o clean.png --weights {folder}")
-
-    parse(show, arguments, "demo")
+    threads = [] if given.threads is None else ["--threads", str(given.threads)]
+    train.command(["dncnn", "laptop", "--out", str(given.out), *(["--fresh"] if given.fresh else []), *threads])
+    folder = given.out / "dncnn" / "laptop"
+    report.command([str(folder), *(["--open"] if given.open_ else [])])
+    print(f"denoise an image of yours: darkroom apply IMAGE -o clean.png --weights {folder}")

@@ -1,7 +1,8 @@
-"""From a typed signature to parsed values, with a mistake said in one line."""
+"""From a typed signature or dataclass to parsed values; a mistake is one line."""
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import io
 import re
@@ -18,58 +19,79 @@ T = TypeVar("T")
 
 
 def parse(target: Callable[..., T], arguments: Sequence[str], command: str, description: str | None = None) -> T:
-    """Call `target` (a function or a dataclass) with what the arguments say.
+    """Call a function or a dataclass with the values of the arguments.
 
     Raises:
         DarkroomError: the arguments do not fit; tyro's explanation, in one line.
     """
-    asks_for_help = bool({"-h", "--help"} & set(arguments))
-    said = io.StringIO()
+    help_requested = bool({"-h", "--help"} & set(arguments))
+    errors = io.StringIO()
     try:
-        with contextlib.nullcontext() if asks_for_help else contextlib.redirect_stderr(said):
+        with contextlib.nullcontext() if help_requested else contextlib.redirect_stderr(errors):
             values = tyro.cli(
-                _held(target) if not dataclasses.is_dataclass(target) else target,
+                _deferred(target) if not dataclasses.is_dataclass(target) else target,
                 args=arguments,
                 prog=f"darkroom {command}",
                 description=description or _without_arguments(target),
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
             )
     except SystemExit as stopped:
-        if asks_for_help or not said.getvalue():
+        if help_requested or not errors.getvalue():
             raise
-        raise DarkroomError(f"{_one_line(said.getvalue())} (see `darkroom {command} --help`)") from stopped
+        raise DarkroomError(f"{_one_line(errors.getvalue())} (see `darkroom {command} --help`)") from stopped
     return values() if not dataclasses.is_dataclass(target) else values  # type: ignore[operator,return-value]
 
 
-def with_defaults(function: Callable[..., Any], defaults: Mapping[str, Any], name: str) -> type:
-    """A dataclass with a function's parameters as fields, other defaults, and the docstring's words as help."""
+def with_defaults(function: Callable[..., Any], values: Mapping[str, Any], name: str) -> type:
+    """A dataclass with a function's parameters as fields.
+
+    Help texts are those of the docstring; parameters that are dataclasses stay nested, with the help texts of their own fields.
+
+    Args:
+        function: has a default for every parameter.
+        values: the default values instead, flat: those of nested dataclasses by the names of their fields.
+        name: of the dataclass.
+    """
     words = {p.arg_name: p.description for p in docstring_parser.parse(inspect.getdoc(function) or "").params}
     hints = typing.get_type_hints(function)
-    fields = [
-        (
-            parameter,
-            Annotated[hints[parameter], tyro.conf.arg(help=words.get(parameter) or "")],
-            dataclasses.field(default=default),
-        )
-        for parameter, default in defaults.items()
-    ]
+    fields = []
+    for key, parameter in inspect.signature(function).parameters.items():
+        default = functools.partial(_default, parameter.default, key, values)
+        hint: Any = Annotated[hints[key], tyro.conf.arg(help=words.get(key) or "")]  # type: ignore[valid-type]
+        fields.append((key, hint, dataclasses.field(default_factory=default)))
     return dataclasses.make_dataclass(name, fields)
 
 
-def _held(function: Callable[..., T]) -> Callable[..., Callable[[], T]]:
-    """The function with its call put off, so that its own output and errors are not taken for the parser's."""
+def flat(values: Any) -> dict[str, Any]:
+    """The fields of a dataclass with those of nested dataclasses among them."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(values):
+        value = getattr(values, field.name)
+        found |= flat(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return found
 
-    def hold(*positional: Any, **named: Any) -> Callable[[], T]:
+
+def _default(default: Any, key: str, values: Mapping[str, Any]) -> Any:
+    if not dataclasses.is_dataclass(default):
+        return values[key]
+    own = {field.name: values[field.name] for field in dataclasses.fields(default)}
+    return dataclasses.replace(default, **own)  # type: ignore[type-var]
+
+
+def _deferred(function: Callable[..., T]) -> Callable[..., Callable[[], T]]:
+    """The function with its call deferred, so that its output and errors are not taken for the parser's."""
+
+    def defer(*positional: Any, **named: Any) -> Callable[[], T]:
         return lambda: function(*positional, **named)
 
-    hold.__doc__, hold.__name__ = function.__doc__, function.__name__
-    hold.__annotations__ = {**typing.get_type_hints(function, include_extras=True), "return": Any}
-    hold.__signature__ = inspect.signature(function).replace(return_annotation=Any)  # type: ignore[attr-defined]
-    return hold
+    defer.__doc__, defer.__name__ = function.__doc__, function.__name__
+    defer.__annotations__ = {**typing.get_type_hints(function, include_extras=True), "return": Any}
+    defer.__signature__ = inspect.signature(function).replace(return_annotation=Any)  # type: ignore[attr-defined]
+    return defer
 
 
 def _without_arguments(target: Callable[..., Any]) -> str:
-    """The docstring up to its list of arguments, which stand beside the options already."""
+    """The docstring without its list of arguments, which is shown with the options."""
     return (inspect.getdoc(target) or "").split("\nArgs:")[0].strip()
 
 

@@ -1,104 +1,124 @@
-"""What training looks like on a screen, and in a log file."""
+"""Progress of training and of other work, on a terminal and in a log file."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from darkroom.engine.fit import Record
-from darkroom.engine.run import Run
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 T = TypeVar("T")
 
-LINE_EVERY = 15.0
+LINE_INTERVAL = 15.0
 """Seconds between lines where there is no terminal."""
 
 
 class TrainingProgress:
-    """A bar with losses, images a second and time left on a terminal; a line now and then elsewhere.
+    """A bar with losses, steps per second and remaining time on a terminal; a line now and then elsewhere.
+
+    It implements `engine.train.Listener`.
 
     Args:
-        run: what is trained.
-        title: what to call it.
+        title: recipe and row.
     """
 
-    def __init__(self, run: Run, title: str) -> None:
-        self.run, self.title = run, title
+    def __init__(self, title: str) -> None:
+        self.title = title
         self.console = Console(stderr=True)
-        about = run.stream.describe()
-        self.count, self.unit = about["samples a step"], about.get("unit", "images")
-        self.begun, self.first, self.said = time.monotonic(), -1, 0.0
+        self.begun, self.first, self.printed = 0.0, -1, 0.0
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=self.console,
-            disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task(title, total=run.steps, news="")
+        self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "TrainingProgress":
-        self.bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.bar.stop()
+        if self.tasks:
+            self.bar.stop()
 
-    def record(self, record: Record) -> None:
+    def progress(self, step: int, total: int, losses: Mapping[str, float]) -> None:
         """Show a step."""
         now = time.monotonic()
         if self.first < 0:
-            self.begun, self.first = now, record.step
-        speed = (record.step - self.first) / max(now - self.begun, 1e-9)
-        losses = " ".join(f"{network} {loss:.4g}" for network, loss in record.losses.items())
-        news = f"loss {losses} · {speed * self.count:.0f} {self.unit}/s"
-        self.bar.update(self.task, completed=record.step, news=news)
-        if not self.console.is_terminal and (now - self.said >= LINE_EVERY or record.step == self.run.steps):
-            self.said = now
-            left = f" · {clock((self.run.steps - record.step) / speed)} left" if speed else ""
-            self.say(f"{self.title} step {record.step} of {self.run.steps} · {news}{left}")
+            self.begun, self.first = now, step
+        speed = (step - self.first) / max(now - self.begun, 1e-9)
+        state = " · ".join([*(f"loss {network} {loss:.4g}" for network, loss in losses.items()), f"{speed:.3g} steps/s"])
+        self._update(self.title, step, total, state)
+        if not self.console.is_terminal and (now - self.printed >= LINE_INTERVAL or step == total):
+            self.printed = now
+            left = f" · {clock((total - step) / speed)} left" if speed else ""
+            self.say(f"{self.title} step {step} of {total} · {state}{left}")
 
-    def validated(self, step: int, scores: dict[str, float]) -> None:
+    def validated(self, step: int, scores: Mapping[str, float]) -> None:
         """Show validation scores."""
         self.say(f"step {step}: validation " + ", ".join(f"{name} {value:.4g}" for name, value in scores.items()))
 
+    def evaluated(self, title: str, done: int, total: int) -> None:
+        """Show how far an evaluation is."""
+        self._update(title, done, total, "")
+        if done == total and title in self.tasks:
+            self.bar.remove_task(self.tasks.pop(title))
+
     def say(self, line: str) -> None:
-        """Show a line."""
+        """Print a line."""
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    def _update(self, title: str, done: int, total: int, state: str) -> None:
+        if not self.console.is_terminal:
+            return
+        if title not in self.tasks:
+            self.bar.start()
+            self.tasks[title] = self.bar.add_task(title, total=total, state="")
+        self.bar.update(self.tasks[title], completed=done, total=total, state=state)
 
-class Silence:
-    """For the processes that have nothing to say."""
 
-    def __enter__(self) -> "Silence":
+class Bars:
+    """Bars on a terminal by their titles; nothing elsewhere. A bar that is full disappears if `transient`."""
+
+    def __init__(self, *, transient: bool = False) -> None:
+        self.console, self.transient = Console(stderr=True), transient
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=self.console, transient=transient)
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "Bars":
+        if self.console.is_terminal:
+            self.bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        pass
+        if self.console.is_terminal:
+            self.bar.stop()
 
-    def record(self, record: Record) -> None:
-        pass
-
-    def validated(self, step: int, scores: dict[str, float]) -> None:
-        pass
+    def show(self, title: str, done: int, total: int) -> None:
+        """Show how far something is."""
+        if title not in self.tasks:
+            self.tasks[title] = self.bar.add_task(title)
+        self.bar.update(self.tasks[title], completed=done, total=total)
+        if self.transient and done == total:
+            self.bar.remove_task(self.tasks.pop(title))
 
     def say(self, line: str) -> None:
-        pass
+        """Print a line."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def counted(title: str, items: Iterable[T], total: int) -> Iterator[T]:
     """Pass items through, with a bar on a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield from bar.track(items, total=total, description=title)
+    with Bars(transient=True) as bars:
+        for done, item in enumerate(items):
+            bars.show(title, done, total)
+            yield item
 
 
 def clock(seconds: float) -> str:

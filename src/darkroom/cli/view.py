@@ -1,52 +1,52 @@
 """`darkroom view`."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from darkroom.cli.device import Accelerator, chosen
 from darkroom.cli.parse import parse
 from darkroom.core.errors import DarkroomError
-from darkroom.engine.train import device_name
+from darkroom.workflows.options import Accelerator
+
+
+@dataclass
+class View:
+    """Look at a learned scene in the browser, also during training: the latest checkpoint is shown.
+
+    Example: darkroom view runs/dvgo/laptop
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run's folder, or a weights file."""
+    port: int = 8080
+    """The page is served at http://localhost:PORT."""
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for access from other machines."""
+    max_width: int = 0
+    """Maximum width of the rendering in pixels; by default as wide as can be rendered smoothly."""
+    accelerator: Accelerator = "auto"
+    """Device to compute on."""
 
 
 def command(arguments: list[str]) -> None:
-    """Walk around in a learned scene, in the browser."""
+    """Look at a scene in the browser."""
+    given = parse(View, arguments, "view")
+    try:
+        from darkroom.apps.viewer import Viewer
+    except ImportError as error:
+        raise DarkroomError("the viewer needs viser: pip install 'darkroom[view]'") from error
+    from darkroom.engine.devices import choose_device, device_name
 
-    def view(
-        run: Annotated[Path, tyro.conf.Positional],
-        port: int = 8080,
-        host: str = "127.0.0.1",
-        size: int = 0,
-        accelerator: Accelerator = "auto",
-    ) -> None:
-        """Walk around in a learned scene, in the browser; also while training goes on, from its latest checkpoint.
-
-        Example: darkroom view runs/dvgo/laptop
-
-        Args:
-            run: A run's folder, or a weights file.
-            port: Where the page is served: http://localhost:PORT.
-            host: Address to listen on; 0.0.0.0 lets other machines look too.
-            size: Greatest width of the rendering in pixels; by default as fast as it stays fluent.
-            accelerator: What to compute on.
-        """
-        try:
-            from darkroom.apps.viewer import Viewer
-        except ImportError as error:
-            raise DarkroomError("the viewer needs viser: pip install 'darkroom[view]'") from error
-        device = chosen(accelerator)
-        viewer = Viewer(run, device, host=host, port=port, greatest=size)
-        print(
-            f"http://{'localhost' if host == '127.0.0.1' else host}:{viewer.port} shows {run} on {device_name(device)}; Ctrl-C ends it"
-        )
-        try:
-            while True:
-                viewer.refresh()
-                time.sleep(2)
-        finally:
-            viewer.close()
-
-    parse(view, arguments, "view")
+    device = choose_device(given.accelerator)
+    viewer = Viewer(given.run, device, host=given.host, port=given.port, max_width=given.max_width)
+    host = "localhost" if given.host == "127.0.0.1" else given.host
+    print(f"http://{host}:{viewer.port} shows {given.run} on {device_name(device)}; stop with Ctrl-C")
+    try:
+        while True:
+            viewer.refresh()
+            time.sleep(2)
+    finally:
+        viewer.close()

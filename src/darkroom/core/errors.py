@@ -1,15 +1,14 @@
-"""The user's mistake, as distinct from ours."""
+"""Errors that the user can mend, as distinct from defects of the library."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 
 class DarkroomError(Exception):
-    """A mistake or a circumstance that the user can mend, said in one line.
+    """A mistake or a circumstance that the user can mend, in one line: the value given, and what to do.
 
-    The line says what was given and what to do. The command line prints it and exits with
-    `exit_code`; anything else that is raised is a defect of this library and keeps its traceback.
+    The command line prints the line and exits with `exit_code`. Any other exception is a defect of this library and keeps
+    its traceback.
     """
 
     exit_code = 2
@@ -19,18 +18,25 @@ class DarkroomError(Exception):
 
 
 class Interrupted(DarkroomError):
-    """The work was asked to stop (Ctrl-C or SIGTERM) and has been saved; the line says how to go on."""
+    """The process was interrupted (Ctrl-C or SIGTERM) and its state is saved; the line says how to resume."""
 
     exit_code = 130
 
 
 class Diverged(DarkroomError):
-    """A loss is not finite any more; the line names the network and the step."""
+    """A loss is no longer finite; the line names the network and the step."""
 
 
 @contextmanager
-def about(file: Path) -> Iterator[None]:
-    """Say which file a mistake is about: its name is put before the words."""
+def about(file: object) -> Iterator[None]:
+    """Put the name of a file before the message of any `DarkroomError` raised inside the block.
+
+    Example:
+        >>> with about("photo.png"):
+        ...     raise DarkroomError("too small")
+        Traceback (most recent call last):
+        darkroom.core.errors.DarkroomError: photo.png: too small
+    """
     try:
         yield
     except DarkroomError as error:

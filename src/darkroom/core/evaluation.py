@@ -1,22 +1,32 @@
 """The contract of evaluations: a trained method, or a baseline, to scores and previews."""
 
+import copy
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from darkroom.core.method import Method
 from darkroom.core.metric import Metric, Score
-from darkroom.core.record import EvaluationRecord, Variant, spell
+from darkroom.core.record import EvaluationRecord, Variant, spell, to_json
 
 Predictor = Any
 """What an evaluation evaluates: a function whose arguments are the evaluation's own; a baseline, or `predictor(method)`."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of examples done and their total."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+Self = TypeVar("Self", bound="Evaluation")
 
 PREVIEWS = 3
 """Examples of every evaluation that are kept to look at."""
@@ -109,17 +119,26 @@ class Evaluation(ABC):
         return method.predict
 
     @abstractmethod
-    def evaluate(self, predictor: Predictor, device: torch.device, progress: Progress = lambda done, total: None) -> Outcome:
+    def evaluate(self, predictor: Predictor, device: torch.device, progress: Progress = no_progress) -> Outcome:
         """Evaluate a predictor on the whole test set, in evaluation precision."""
 
     def digests(self) -> dict[str, str]:
         """A digest of the content of every image by its name, to find training images; empty where that cannot be compared."""
         return {}
 
-    def with_metrics(self, metrics: Sequence[Metric]) -> "Evaluation":
-        """The same evaluation by other metrics."""
-        import copy
+    def fingerprint(self) -> str:
+        """A digest of everything that the scores and previews of a given predictor depend on, once open; empty where that
+        cannot be determined: then baselines are evaluated anew in every run.
+        """
+        digests = self.digests()
+        if not digests:
+            return ""
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        described = json.dumps([kind, to_json(self.describe()), self.seed, digests, PREVIEWS, PREVIEW_SIDE])
+        return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
+    def with_metrics(self: Self, metrics: Sequence[Metric]) -> Self:
+        """The same evaluation by other metrics."""
         other = copy.copy(self)
         other.metrics = tuple(metrics)
         return other

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, never half of either."""
+"""Atomic writing: after a failure a file holds its old content or all of the new one, never a part."""
 
 import errno
 import json
@@ -18,19 +18,27 @@ _FULL = {
 
 
 def no_room(error: OSError) -> str | None:
-    """Why there is no room to write, in words, if that is what the error says."""
+    """The reason in words if an error means that the disk is full; None for other errors."""
     return _FULL.get(error.errno or 0)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, and rename it over `path` when the block ends well.
+    """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an exception.
 
-    Whatever happens in between (an exception, a full disk, `kill -9`), `path` holds either what it
-    held before or all of the new content. Folders on the way are made.
+    After an exception, a full disk or `kill -9`, `path` holds either its old content or all of the new one. Missing folders
+    are made.
 
     Raises:
-        DarkroomError: the disk is full, or the place cannot be written.
+        DarkroomError: the disk is full, or the path cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replacing(Path(folder) / "notes.txt") as temporary:
+        ...         _ = temporary.write_text("complete")
+        ...     (Path(folder) / "notes.txt").read_text()
+        'complete'
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -43,25 +51,25 @@ def replacing(path: Path) -> Iterator[Path]:
         if error.filename is not None and Path(error.filename) not in (temporary, path, *path.parents):
             raise
         reason = no_room(error) or error.strerror or str(error)
-        raise DarkroomError(f"cannot write {path}: {reason}; what was there before is untouched") from error
+        raise DarkroomError(f"cannot write {path}: {reason}; the old content is untouched") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    """Write `text` (UTF-8) to `path` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write `value` to `path` as indented JSON, whole or not at all."""
+    """Write `value` to `path` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read one JSON object a line; a last line cut off by a killed process is left out."""
+    """Read one JSON object a line; a line cut off by a killed process is skipped."""
     if not path.exists():
         return []
     records = []
@@ -74,5 +82,5 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_json_lines(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write one JSON object a line, whole or not at all."""
+    """Write one JSON object a line, atomically."""
     write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))

@@ -1,4 +1,4 @@
-"""Where things lie: the data root, and the images that come with installed packages."""
+"""Locations: the data root, the cache, and the folders of installed packages."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ def data_root() -> Path:
 
 
 def cache_root() -> Path:
-    """The folder for what is made here and can be made again: `~/.cache/darkroom/made`."""
+    """The folder for computed files, which can be deleted and are computed again: `~/.cache/darkroom/made`."""
     return Path.home() / ".cache" / "darkroom" / "made"
 
 

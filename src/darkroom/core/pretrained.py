@@ -1,4 +1,4 @@
-"""Networks that others trained and that losses and metrics look through: where their weights are, or come from."""
+"""Pretrained networks that losses and metrics compute features with: a given file, the cache, or a download."""
 
 import urllib.error
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ class Pretrained:
     """The weights of a well-known network, as torchvision publishes them.
 
     Args:
-        title: what people call it.
-        address: of the file; its name ends with the first eight digits of its SHA-256, which are checked.
+        title: its usual name.
+        url: of the file; its name ends with the first eight digits of its SHA-256, which are checked.
         megabytes: its size.
     """
 
     title: str
-    address: str
+    url: str
     megabytes: int
 
-    def place(self) -> Path:
-        """Where it lies, or will lie: PyTorch's own cache, shared with every other program."""
-        return Path(torch.hub.get_dir()) / "checkpoints" / self.address.rsplit("/", 1)[1]
+    def path(self) -> Path:
+        """The file in PyTorch's own cache, whether it exists or not."""
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rsplit("/", 1)[1]
 
     def missing(self) -> str:
-        """Nothing if it is in the cache, else where it is not."""
-        return "" if self.place().is_file() else f"{self.title} ({self.megabytes} MB) is not at {self.place()}"
+        """Empty if the file is in the cache; otherwise a sentence that names it."""
+        return "" if self.path().is_file() else f"{self.title} ({self.megabytes} MB) is not at {self.path()}"
 
     def find(self, given: Path | None = None) -> Path:
-        """The file: the one given, the one in the cache, or else a download into the cache.
+        """The given file, else the one in the cache, else a download into the cache.
 
         Raises:
-            DarkroomError: the given file is not there, or the download failed; nothing half-written is kept.
+            DarkroomError: the given file does not exist, or the download failed; no partial file is kept.
         """
         if given is not None:
             if not given.is_file():
@@ -43,17 +43,17 @@ class Pretrained:
             return given
         if self.missing():
             self._download()
-        return self.place()
+        return self.path()
 
     def _download(self) -> None:
-        self.place().parent.mkdir(parents=True, exist_ok=True)
-        digest = self.place().stem.rsplit("-", 1)[1]
+        self.path().parent.mkdir(parents=True, exist_ok=True)
+        digest = self.path().stem.rsplit("-", 1)[1]
         try:
-            torch.hub.download_url_to_file(self.address, str(self.place()), hash_prefix=digest, progress=True)
+            torch.hub.download_url_to_file(self.url, str(self.path()), hash_prefix=digest, progress=True)
         except (urllib.error.URLError, OSError, RuntimeError) as error:
             raise DarkroomError(
-                f"{self.missing()} and could not be downloaded from "
-                f"{self.address} ({getattr(error, 'reason', error)}): put the file there, or train a row that does without"
+                f"{self.missing()} and could not be downloaded from {self.url} ({getattr(error, 'reason', error)}): "
+                "put the file there, or train a row that does not need it"
             ) from error
 
 

@@ -1,1 +1,1 @@
-"""Images in their official layouts, training streams, and the catalogue of downloads."""
+"""Datasets in their official layouts, training streams, and the catalogue of downloads."""

@@ -1,8 +1,7 @@
 """BSDS500 (Arbeláez, Maire, Fowlkes, Malik 2011) in its official layout, split as denoising and super-resolution do.
 
-Denoising keeps the classic BSD68 (Roth & Black 2009) for evaluating, the other 432 images are for training.
-Super-resolution keeps BSD100 for evaluating: the test images of BSDS300, which are `val` here; the other 400
-are for training. All of BSD68 lies in BSD100.
+Denoising holds out BSD68 (Roth & Black 2009) for evaluation; the other 432 images are for training. Super-resolution holds out
+BSD100, the test images of BSDS300, which are `val` here; the other 400 are for training. BSD68 is a subset of BSD100.
 """
 
 from collections.abc import Mapping
@@ -14,78 +13,15 @@ from darkroom.core.paths import data_root
 from darkroom.data.image_set import ImageSet, files_below
 
 BSD68 = frozenset(
-    [
-        "101085",
-        "101087",
-        "102061",
-        "103070",
-        "105025",
-        "106024",
-        "108005",
-        "108070",
-        "108082",
-        "109053",
-        "119082",
-        "12084",
-        "123074",
-        "126007",
-        "130026",
-        "134035",
-        "14037",
-        "143090",
-        "145086",
-        "147091",
-        "148026",
-        "148089",
-        "157055",
-        "159008",
-        "160068",
-        "16077",
-        "163085",
-        "167062",
-        "167083",
-        "170057",
-        "175032",
-        "175043",
-        "182053",
-        "189080",
-        "19021",
-        "196073",
-        "197017",
-        "208001",
-        "210088",
-        "21077",
-        "216081",
-        "219090",
-        "220075",
-        "223061",
-        "227092",
-        "229036",
-        "236037",
-        "24077",
-        "241004",
-        "241048",
-        "253027",
-        "253055",
-        "260058",
-        "271035",
-        "285079",
-        "291000",
-        "295087",
-        "296007",
-        "296059",
-        "299086",
-        "300091",
-        "302008",
-        "304034",
-        "304074",
-        "306005",
-        "3096",
-        "33039",
-        "351093",
-    ]
+    """
+    101085 101087 102061 103070 105025 106024 108005 108070 108082 109053 119082 12084 123074 126007 130026 134035 14037
+    143090 145086 147091 148026 148089 157055 159008 160068 16077 163085 167062 167083 170057 175032 175043 182053
+    189080 19021 196073 197017 208001 210088 21077 216081 219090 220075 223061 227092 229036 236037 24077 241004 241048
+    253027 253055 260058 271035 285079 291000 295087 296007 296059 299086 300091 302008 304034 304074 306005 3096 33039
+    351093
+    """.split()  # noqa: SIM905
 )
-"""The 68 images by number; all of them lie in `val`."""
+"""Numbers of the 68 images, all of them in `val`."""
 
 
 def bsds500(split: Literal["432", "68", "400", "100"], *, grey: bool = False) -> ImageSet:
@@ -106,9 +42,9 @@ def _files(split: str) -> Mapping[str, Path]:
     parts = {part: {path.stem: path for path in files_below(root / part).values()} for part in ("train", "val", "test")}
     everything = parts["train"] | parts["val"] | parts["test"]
     evaluated = parts["val"].keys() if split in ("400", "100") else BSD68
-    wanted = {name: path for name, path in everything.items() if (name in evaluated) == (split in ("68", "100"))}
-    if len(wanted) != int(split):
+    found = {name: path for name, path in everything.items() if (name in evaluated) == (split in ("68", "100"))}
+    if len(found) != int(split):
         raise DarkroomError(
-            f"BSDS500 at {root} has {len(everything)} images, 500 wanted: remove the folder and run `darkroom data get bsds500`"
+            f"BSDS500 at {root} has {len(everything)} images instead of 500: remove the folder and run `darkroom data get bsds500`"
         )
-    return wanted
+    return found

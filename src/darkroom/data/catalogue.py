@@ -1,4 +1,4 @@
-"""What can be downloaded: where from, how large, under which licence, whom to cite."""
+"""Datasets that can be downloaded: address, size, licence and citation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +14,21 @@ class Entry:
     """One downloadable dataset.
 
     Args:
-        name: what `darkroom data get` calls it.
-        title: what people call it.
-        address: of the archive.
+        name: argument of `darkroom data get`.
+        title: its usual name.
+        url: of the archive.
         megabytes: size of the archive, rounded, or None where it is not known.
-        sha256: of the archive where its publisher's file is known to stay the same, else None.
+        sha256: of the archive; None where its publisher does not keep the file unchanged.
         licence: the terms, in a few words.
-        citation: whom to cite.
-        folder: where it belongs, below the data root.
-        inside: the folder in the archive whose content goes there.
+        citation: authors, title, venue, year.
+        folder: its place below the data root.
+        inside: the folder in the archive whose content is put there.
         images: number of images in each subfolder ("" for the folder itself).
     """
 
     name: str
     title: str
-    address: str
+    url: str
     megabytes: int | None
     sha256: str | None
     licence: str
@@ -42,30 +42,30 @@ class Entry:
         """Time to download at 20 Mbit/s, or None where the size is not known."""
         return self.megabytes * 8 / 20 / 60 if self.megabytes else None
 
-    def place(self) -> Path:
-        """Where the dataset lies, or will lie."""
+    def path(self) -> Path:
+        """The dataset's folder, whether it exists or not."""
         return data_root() / self.folder
 
     def check(self) -> int:
-        """Count the images and decode every one; the number of images.
+        """Decode every image, and return their number.
 
         Raises:
             DarkroomError: the dataset is missing, incomplete, or has a broken image.
         """
         remedy = f"get it with `darkroom data get {self.name}`"
-        if not self.place().is_dir():
-            raise DarkroomError(f"{self.title} is not at {self.place()}: {remedy}")
-        for subfolder, wanted in self.images.items():
-            folder = self.place() / subfolder
+        if not self.path().is_dir():
+            raise DarkroomError(f"{self.title} is not at {self.path()}: {remedy}")
+        for subfolder, count in self.images.items():
+            folder = self.path() / subfolder
             found = files_below(folder) if folder.is_dir() else {}
-            if len(found) != wanted:
-                raise DarkroomError(f"{folder} has {len(found)} images, {wanted} wanted: remove {self.place()} and {remedy}")
+            if len(found) != count:
+                raise DarkroomError(f"{folder} has {len(found)} images instead of {count}: remove {self.path()} and {remedy}")
             for path in found.values():
                 read_uint8(path)
         return sum(self.images.values())
 
 
-# Public repositories that carry the small test sets, at commits that do not move.
+# Public repositories that contain the small test sets, at fixed commits.
 _SWINIR = ("JingyunLiang/SwinIR", "33f616625268d08ba600f8db89388eec0328edb1")
 _FFDNET = ("cszn/FFDNet", "a68d544599bb9bb2f89da51ab9e18458fa882023")
 
@@ -75,7 +75,7 @@ CATALOGUE = {
         Entry(
             name="bsds500",
             title="BSDS500",
-            address="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz",
+            url="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz",
             megabytes=71,
             sha256=None,
             licence="non-commercial research and education",
@@ -88,7 +88,7 @@ CATALOGUE = {
             Entry(
                 name=name,
                 title=title,
-                address=f"https://github.com/{repository}/archive/{commit}.zip",
+                url=f"https://github.com/{repository}/archive/{commit}.zip",
                 megabytes=None,
                 sha256=None,
                 licence="research; the images keep their owners' rights",

@@ -1,7 +1,7 @@
-"""Real photographs that come with installed packages: nothing to download.
+"""Photographs that are part of installed packages, so that nothing has to be downloaded.
 
-The colour photographs of scikit-image and scikit-learn, split once, here, by name. ImageSet that no camera
-took (drawings, charts, logos), microscopy and astronomy are left out.
+The colour photographs of scikit-image and scikit-learn, with a fixed split. Drawings, charts, logos, microscopy and astronomy
+are left out.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,12 @@ _OF_SCIKIT_LEARN = {"china.jpg", "flower.jpg"}
 
 
 def embedded(split: Literal["train", "heldout"], *, grey: bool = False) -> ImageSet:
-    """The embedded photographs: five to learn from, three that are never learned from."""
+    """The embedded photographs: five for training, three held out for evaluation.
+
+    Example:
+        >>> embedded("train").names
+        ['chelsea', 'china', 'motorcycle_left', 'motorcycle_right', 'rocket']
+    """
     names = TRAINING if split == "train" else HELD_OUT
     return ImageSet(f"embedded-{split}", lambda: _files(names), grey=grey)
 
@@ -27,9 +32,11 @@ def embedded(split: Literal["train", "heldout"], *, grey: bool = False) -> Image
 def _files(names: tuple[str, ...]) -> Mapping[str, Path]:
     files = {}
     for name in names:
-        in_learn = name in _OF_SCIKIT_LEARN
-        package = package_folder("sklearn") / "datasets" / "images" if in_learn else package_folder("skimage") / "data"
-        if not (package / name).is_file():
-            raise DarkroomError(f"the installed package has no {package / name}: reinstall scikit-image and scikit-learn")
-        files[Path(name).stem] = package / name
+        if name in _OF_SCIKIT_LEARN:
+            folder = package_folder("sklearn") / "datasets" / "images"
+        else:
+            folder = package_folder("skimage") / "data"
+        if not (folder / name).is_file():
+            raise DarkroomError(f"{folder / name} is missing: reinstall scikit-image and scikit-learn")
+        files[Path(name).stem] = folder / name
     return files

@@ -1,6 +1,7 @@
-"""Blur kernels from files: several by name, or one."""
+"""Blur kernels: from files, the published ones by name, and random motion."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +16,54 @@ from darkroom.data.streams import Degradation
 from darkroom.operators.blur import BlurredPair, Boundary, Kernel, normalised
 
 
-def kernels(path: Path) -> dict[str, Kernel]:
-    """Every kernel of a file, by name, each normalised.
+@dataclass(frozen=True)
+class Blurs:
+    """The degradations of an evaluation that blurs every image with each kernel of a set.
 
-    `.npz` holds several; `.npy` one table; `.txt` and `.csv` one table of numbers; an image is one kernel, black where it
-    is zero. Nothing in a file is executed.
+    Called with the name of an image, which does not matter; the kernels are read at the first call.
+
+    Args:
+        kernels: name of the set, see `named_kernels`.
+        sigma, boundary, quantised: see `operators.blur.BlurredPair`.
+
+    Example:
+        >>> blurs = Blurs("levin", 2.55, "valid", quantised=True)
+        >>> str(blurs)
+        'each of the kernels of levin; valid blur; Gaussian noise of 2.55, clipped and rounded to 8 bits'
+    """
+
+    kernels: str
+    sigma: float
+    boundary: Boundary
+    quantised: bool
+
+    def __call__(self, name: str) -> Sequence[Degradation]:
+        """One degradation for each kernel.
+
+        Raises:
+            DarkroomError: the kernels are missing or broken.
+        """
+        found = named_kernels(self.kernels).values()
+        return [BlurredPair(kernel, self.sigma, self.boundary, self.quantised) for kernel in found]
+
+    def __str__(self) -> str:
+        rounded = ", clipped and rounded to 8 bits" if self.quantised else ""
+        noise = f"Gaussian noise of {self.sigma:g}{rounded}"
+        return f"each of the kernels of {Path(self.kernels).name}; {self.boundary} blur; {noise}"
+
+
+def named_kernels(name: str) -> dict[str, Kernel]:
+    """Kernels by name: "levin" (Levin et al. 2009), "motion" (two random ones), or those of a file.
 
     Raises:
-        DarkroomError: the file is missing or broken, or holds what is no blur kernel.
+        DarkroomError: they are missing or broken.
     """
-    if not path.is_file():
-        raise DarkroomError(f"no kernel file at {path}")
-    with about(path):
-        try:
-            tables = _tables(path)
-        except DarkroomError:
-            raise
-        except Exception as error:  # rubbish makes the readers fail in every way there is
-            raise DarkroomError(f"cannot be read as a table of numbers ({(str(error).splitlines() or [''])[0]})") from error
-        return {name: normalised(torch.from_numpy(np.array(table, dtype=np.float32))) for name, table in tables.items()}
-
-
-def kernel(given: str) -> Kernel:
-    """One kernel: FILE, or FILE:NAME where the file holds several.
-
-    Raises:
-        DarkroomError: there is no such kernel, or more than one to choose from.
-    """
-    path, _, name = given.rpartition(":") if not Path(given).exists() and ":" in given else (given, "", "")
-    found = kernels(Path(path))
-    if not name and len(found) == 1:
-        return next(iter(found.values()))
-    if name not in found:
-        said = f"no kernel {name!r}" if name else f"{len(found)} kernels"
-        raise DarkroomError(
-            f"{path} has {said}: choose one of {', '.join(found)}, for example --kernel {path}:{next(iter(found))}"
-        )
-    return found[name]
+    known = {"levin": levin, "motion": motion_kernels}
+    return known[name]() if name in known else read_kernels(Path(name))
 
 
 def levin() -> dict[str, Kernel]:
-    """The eight kernels of Levin et al. 2009, below the data root.
+    """The eight kernels of Levin, Weiss, Durand, Freeman (2009), below the data root.
 
     Raises:
         DarkroomError: they are not there.
@@ -65,7 +73,68 @@ def levin() -> dict[str, Kernel]:
         raise DarkroomError(
             f"the kernels of Levin et al. 2009 are not at {path}: put them there, or point DARKROOM_DATA at their folder"
         )
-    return kernels(path)
+    return read_kernels(path)
+
+
+def motion_kernels(count: int = 2, side: int = 13, seed: int = 0) -> dict[str, Kernel]:
+    """Kernels of random camera motion: histograms of a path whose velocity is a random walk.
+
+    Args:
+        count: number of kernels.
+        side: of each, odd.
+        seed: kernel n depends on it and on n.
+
+    Example:
+        >>> {name: tuple(kernel.shape) for name, kernel in motion_kernels().items()}
+        {'motion1': (13, 13), 'motion2': (13, 13)}
+    """
+    found = {}
+    for number in range(count):
+        path = torch.randn(2, 400, generator=generator(seed, "kernel", number), dtype=torch.float64).cumsum(1).cumsum(1)
+        path = path - path.mean(1, keepdim=True)
+        place = ((path / path.abs().max() + 1) / 2 * (side - 1)).round().long()
+        histogram = torch.bincount(place[0] * side + place[1], minlength=side**2).view(side, side)
+        found[f"motion{number + 1}"] = normalised(histogram.float())
+    return found
+
+
+def read_kernels(path: Path) -> dict[str, Kernel]:
+    """Every kernel of a file by name, divided by its sum.
+
+    `.npz` holds several; `.npy` one table; `.txt` and `.csv` one table of numbers; an image is one kernel, zero where it is
+    black. Nothing in a file is executed.
+
+    Raises:
+        DarkroomError: the file is missing or broken, or a table in it is no blur kernel.
+    """
+    if not path.is_file():
+        raise DarkroomError(f"no kernel file at {path}")
+    with about(path):
+        try:
+            tables = _tables(path)
+        except DarkroomError:
+            raise
+        except Exception as error:  # broken files raise every kind of exception
+            raise DarkroomError(f"cannot be read as a table of numbers ({(str(error).splitlines() or [''])[0]})") from error
+        return {name: normalised(torch.from_numpy(np.array(table, dtype=np.float32))) for name, table in tables.items()}
+
+
+def read_kernel(given: str) -> Kernel:
+    """One kernel: FILE, or FILE:NAME where the file holds several.
+
+    Raises:
+        DarkroomError: there is no such kernel, or the file holds several and no name is given.
+    """
+    path, _, name = given.rpartition(":") if not Path(given).exists() and ":" in given else (given, "", "")
+    found = read_kernels(Path(path))
+    if not name and len(found) == 1:
+        return next(iter(found.values()))
+    if name not in found:
+        problem = f"no kernel {name!r}" if name else f"{len(found)} kernels"
+        raise DarkroomError(
+            f"{path} has {problem}: choose one of {', '.join(found)}, for example --kernel {path}:{next(iter(found))}"
+        )
+    return found[name]
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -86,40 +155,3 @@ def _tables(path: Path) -> dict[str, Any]:
 def _npz(file: Path) -> dict[str, Any]:
     with np.load(file, allow_pickle=False) as content:
         return {name: content[name] for name in content.files}
-
-
-def drawn(count: int = 2, side: int = 13, seed: int = 0) -> dict[str, Kernel]:
-    """Kernels of an unsteady hand, drawn here: a path whose velocity wanders, with the time it spent everywhere.
-
-    Args:
-        count: how many.
-        side: of each, odd.
-        seed: kernel n depends on it and on n alone.
-    """
-    found = {}
-    for number in range(count):
-        steps = torch.randn(2, 400, generator=generator(seed, "kernel", number), dtype=torch.float64).cumsum(1).cumsum(1)
-        path = steps - steps.mean(1, keepdim=True)
-        place = ((path / path.abs().max() + 1) / 2 * (side - 1)).round().long()
-        found[f"drawn{number + 1}"] = normalised(
-            torch.bincount(place[0] * side + place[1], minlength=side**2).view(side, side).float()
-        )
-    return found
-
-
-class Blurs:
-    """One blur for every kernel of a set, which is read at first use.
-
-    Args:
-        find: the kernels by name.
-        sigma, boundary, quantised: see `BlurredPair`.
-    """
-
-    def __init__(self, find: Callable[[], Mapping[str, Kernel]], sigma: float, boundary: Boundary, quantised: bool) -> None:
-        self.find, self.sigma, self.boundary, self.quantised = find, sigma, boundary, quantised
-
-    def ways(self) -> Sequence[Degradation]:
-        return [BlurredPair(kernel, self.sigma, self.boundary, self.quantised) for kernel in self.find().values()]
-
-    def __str__(self) -> str:
-        return "; ".join(map(str, self.ways()))

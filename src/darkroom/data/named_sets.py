@@ -1,4 +1,4 @@
-"""ImageSet by the name a recipe or a person gives: a known set, or any folder."""
+"""Image sets by name: a known set, a folder, or a zip file."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from darkroom.core.paths import data_root
 from darkroom.data.bsds500 import bsds500
 from darkroom.data.catalogue import CATALOGUE
 from darkroom.data.embedded import embedded
-from darkroom.data.image_set import ImageSet, files_below
+from darkroom.data.image_set import File, ImageSet, files_below, image_files, name_of
 
 FLAT_SETS = {
     "set5": "Set5",
@@ -22,18 +22,18 @@ FLAT_SETS = {
 
 
 def training_images(name: str, *, grey: bool = False) -> ImageSet:
-    """ImageSet to learn from: "embedded", "bsds500" (the 432 outside BSD68), "bsds400" (outside BSD100), or a folder."""
+    """Images for training: "embedded", "bsds500" (the 432 outside BSD68), "bsds400" (outside BSD100), a folder or a zip file."""
     if name == "embedded":
         return embedded("train", grey=grey)
     if name == "bsds500":
         return bsds500("432", grey=grey)
     if name == "bsds400":
         return bsds500("400", grey=grey)
-    return _folder(name, grey=grey)
+    return _at_path(name, grey=grey)
 
 
 def evaluation_images(name: str, *, grey: bool = False) -> ImageSet:
-    """ImageSet to evaluation on: "embedded" (held out), "bsd68", "bsd100", "set5" and its like, or a folder."""
+    """Images for evaluation: "embedded" (held out), "bsd68", "bsd100", one of `FLAT_SETS`, a folder or a zip file."""
     if name == "embedded":
         return embedded("heldout", grey=grey)
     if name in ("bsds500", "bsd68", "cbsd68"):
@@ -42,11 +42,11 @@ def evaluation_images(name: str, *, grey: bool = False) -> ImageSet:
         return bsds500("100", grey=grey)
     if name in FLAT_SETS:
         return _flat(name, FLAT_SETS[name], grey=grey)
-    return _folder(name, grey=grey)
+    return _at_path(name, grey=grey)
 
 
 def named(name: str, *, grey: bool = False) -> ImageSet:
-    """ImageSet for any use: those of `training`, of `evaluating`, "embedded-heldout", or a folder."""
+    """Images for any use: the training sets by their names, "embedded-heldout", otherwise as `evaluation_images`."""
     if name == "embedded-heldout":
         return embedded("heldout", grey=grey)
     return (training_images if name in ("embedded", "bsds500", "bsds400") else evaluation_images)(name, grey=grey)
@@ -63,12 +63,13 @@ def _flat(name: str, folder: str, *, grey: bool) -> ImageSet:
     return ImageSet(name, find, grey=grey)
 
 
-def _folder(name: str, *, grey: bool) -> ImageSet:
+def _at_path(name: str, *, grey: bool) -> ImageSet:
+    path = Path(name).expanduser()
     known = ", ".join(["embedded", "bsds500", "bsds400", "bsd68", "bsd100", *FLAT_SETS])
 
-    def find() -> dict[str, Path]:
-        if not Path(name).expanduser().is_dir():
-            raise DarkroomError(f"{name!r} is neither a folder nor a known set ({known})")
-        return files_below(Path(name).expanduser())
+    def find() -> dict[str, File]:
+        if not path.is_dir() and path.suffix.lower() != ".zip":
+            raise DarkroomError(f"{name!r} is neither a folder, a zip file nor a known set ({known})")
+        return image_files(path)
 
-    return ImageSet(Path(name).name, find, grey=grey)
+    return ImageSet(name_of(path), find, grey=grey)

@@ -1,4 +1,4 @@
-"""Pairs of small noisy images in one file: two uint8 tensors, as a course hands them out."""
+"""Pairs of small noisy images in one file: two uint8 tensors."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,11 +13,11 @@ from darkroom.core.files import replacing
 from darkroom.core.images import to_float, to_uint8
 from darkroom.core.randomness import generator
 from darkroom.data.image_set import ImageSet
-from darkroom.data.streams import patch_of
+from darkroom.data.joint_transforms import crop
 from darkroom.operators.noise import Noise
 from darkroom.operators.resample import resize
 
-Small = UInt8[Tensor, "count 3 size size"]
+SmallImages = UInt8[Tensor, "count 3 size size"]
 
 
 def noisy_pairs(
@@ -29,20 +29,20 @@ def noisy_pairs(
     targets: Literal["noisy", "clean"] = "noisy",
     seed: int = 0,
     progress: Callable[[range], Iterable[int]] = iter,
-) -> tuple[Small, Small]:
-    """Two copies of each of `count` small images, their noise drawn independently: `(sources, targets)`.
+) -> tuple[SmallImages, SmallImages]:
+    """Two copies of each of `count` small images with independent noise: `(inputs, targets)`.
 
-    A small image is a random square of a large one, of any side from `size` up to the whole image, flipped and
-    turned at random, and reduced so that every pixel is the mean of what it covers. Clipped and rounded to 8 bits.
+    A small image is a random square crop of an image, of any side from `size` up to the shorter side of the image, flipped and
+    rotated at random, and downscaled with antialiasing. Noisy copies are clipped and rounded to 8 bits.
 
     Args:
-        images: the large ones; every one is equally likely.
-        noise: what is done to each copy.
-        count: pairs.
+        images: the large images, each equally likely.
+        noise: of each copy.
+        count: number of pairs.
         size: side of the small images in pixels.
-        targets: whether the second copy is noisy too, to learn from, or clean, to be evaluated by.
-        seed: pair n depends on it and on n alone.
-        progress: passes the numbers of the pairs through, for a bar.
+        targets: "noisy" for training without clean images, "clean" for evaluation.
+        seed: pair n depends on it and on n.
+        progress: wraps the numbers of the pairs, for a progress bar.
 
     Raises:
         DarkroomError: count or size is below 1, or an image is broken.
@@ -52,36 +52,37 @@ def noisy_pairs(
     first, second = (torch.empty(count, 3, size, size, dtype=torch.uint8) for _ in range(2))
     for number in progress(range(count)):
         random = generator(seed, "noisy pair", number)
-        which, side, *places = torch.randint(1 << 62, (5,), generator=random).tolist()
-        image = images[which % len(images)]
+        index, side, *place = torch.randint(1 << 62, (5,), generator=random).tolist()
+        image = images[index % len(images)]
         side = size + side % (max(0, min(image.shape[1:]) - size) + 1)
-        small = resize(to_float(patch_of(image, side, *places))[None], size, size, "bilinear")[0]
+        small = resize(to_float(crop(image, side, side, *place))[None], size, size, "bilinear")[0]
         first[number] = to_uint8(noise(small, random)[0])
         second[number] = to_uint8(noise(small, random)[0] if targets == "noisy" else small)
     return first, second
 
 
-def write(path: Path, pairs: tuple[Small, Small]) -> None:
-    """Write pairs so that `torch.load(path)` gives two tensors; whole or not at all."""
+def write(path: Path, pairs: tuple[SmallImages, SmallImages]) -> None:
+    """Write pairs atomically, so that `torch.load(path)` gives two tensors."""
     with replacing(path) as temporary:
         torch.save(pairs, temporary)
 
 
-def read(path: Path) -> tuple[Small, Small]:
-    """Read what `write` wrote, or what a course hands out; nothing in the file is executed.
+def read(path: Path) -> tuple[SmallImages, SmallImages]:
+    """Read a file of pairs, written by `write` or by `torch.save`; nothing in the file is executed.
 
     Raises:
-        DarkroomError: the file is missing or broken, or does not hold two uint8 tensors `(count, 3, height, width)` alike.
+        DarkroomError: the file is missing or broken, or does not hold two uint8 tensors `(count, 3, height, width)` of equal
+            shapes.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DarkroomError(f"no pairs at {path}: make some with `darkroom data make noisy-pairs`") from error
-    except Exception as error:  # rubbish makes the reader fail in every way there is
+    except Exception as error:  # broken files raise every kind of exception
         raise DarkroomError(f"{path} cannot be read as two tensors ({(str(error).splitlines() or [''])[0]})") from error
     pairs = content if isinstance(content, tuple | list) else (content,)
-    shown = ", ".join(f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__ for x in pairs)
+    found = ", ".join(f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__ for x in pairs)
     fits = len(pairs) == 2 and all(isinstance(x, Tensor) and x.dtype == torch.uint8 and x.ndim == 4 for x in pairs)
     if not fits or pairs[0].shape != pairs[1].shape or pairs[0].shape[1] != 3:
-        raise DarkroomError(f"{path} holds {shown}; two torch.uint8 (count, 3, height, width) alike are wanted")
+        raise DarkroomError(f"{path} holds {found}; expected two torch.uint8 (count, 3, height, width) of equal shapes")
     return pairs[0], pairs[1]

@@ -1,4 +1,4 @@
-"""Checkpoints: a killed process leaves the last good one, never half a file."""
+"""Checkpoints: a killed process leaves the last complete one, never half a file."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from darkroom.core.files import replacing
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, words) to `path`, whole or not at all.
+    """Write `state` (tensors, numbers, strings) to `path`, whole or not at all.
 
     Raises:
         DarkroomError: the disk is full; the checkpoint that was there is untouched.
@@ -18,7 +18,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     with replacing(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(state, file)
-        except RuntimeError as error:  # torch hides what the file said behind its own error
+        except RuntimeError as error:  # torch hides the file's error behind its own
             cause = error.__context__ if isinstance(error.__context__, OSError) else None
             if cause is None:
                 raise
@@ -35,5 +35,5 @@ def load(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
-    except Exception as error:  # what rubbish makes of the unpickler may be anything
+    except Exception as error:  # a damaged file makes the unpickler fail in many ways
         raise DarkroomError(f"the checkpoint {path} is damaged; start over with --fresh") from error

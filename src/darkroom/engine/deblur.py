@@ -1,4 +1,4 @@
-"""Deblurring with a known kernel, a trained denoiser for a prior, and a solver that knows neither."""
+"""Deblurring of images with a known kernel and a restorer's network as the prior."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,19 +7,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
-from darkroom.engine.restore import Restorer
+from darkroom.engine.restorer import Restorer
 from darkroom.operators.blur import Blur, Kernel
 from darkroom.solvers.deblur import Solver, iterates
 from darkroom.solvers.denoiser import Denoiser
 from darkroom.solvers.iterate import Iterate, solve
-from darkroom.solvers.noise_level import noise_level
+from darkroom.solvers.noise_level import estimate_noise_level
 
-LEAST = 0.5
-"""The noise that is assumed at least where it is estimated: rounding to 8 bits alone is 0.29."""
+MIN_SIGMA = 0.5
+"""Lower bound of an estimated noise level, 0–255 scale; rounding to 8 bits alone has a standard deviation of 0.29."""
 
 
-def as_prior(restorer: Restorer) -> Denoiser:
-    """The restorer's network as a solver asks it: told the level if it listens, left to itself if it is blind."""
+def as_denoiser(restorer: Restorer) -> Denoiser:
+    """The restorer as the denoiser of a solver; a blind network ignores the noise level."""
 
     def denoise(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
         return restorer(noisy, sigma=255 * sigma)
@@ -28,25 +28,38 @@ def as_prior(restorer: Restorer) -> Denoiser:
 
 
 class Deblurrer:
-    """Deblurs images of any size and kind with a restorer's network for a prior; called as a `Restorer` is.
+    """Deblurs images of any size with a restorer's network as the prior; called like a `Restorer`.
 
-    A walk that diverges leaves its best image, and a `remark`. The answer has the size of what was given: along the border, where less than half the kernel is seen, it is extrapolated.
+    The output has the size of the input; along the boundary, where less than half of the kernel lies inside the image, it is
+    extrapolated. If the solver diverges, the output is the iterate with the smallest residual, and `remark` says so.
 
     Args:
-        restorer: a denoiser, made ready.
+        restorer: of a denoiser.
         kernel: k.
-        sigma: deviation of the noise on the 0–255 scale, above 0; None to estimate it for every image.
-        solver, steps: see `iterates`.
+        sigma: standard deviation of the noise on the 0–255 scale, above 0; None to estimate it for every image.
+        solver, steps: see `solvers.plug_and_play`.
+
+    Raises:
+        DarkroomError: the network is not a denoiser.
     """
 
     def __init__(
         self, restorer: Restorer, kernel: Kernel, sigma: float | None, *, solver: Solver = "hqs", steps: int = 8
     ) -> None:
         if restorer.scale != 1:
-            raise DarkroomError(f"a network that enlarges {restorer.scale} times is no denoiser, and no prior for deblurring")
+            raise DarkroomError(f"deblurring requires a denoiser as the prior; this network upscales by {restorer.scale}")
         self.restorer, self.kernel, self.sigma, self.solver, self.steps = restorer, kernel, sigma, solver, steps
-        self.scale, self.bf16, self.difference = 1, restorer.bf16, restorer.difference
-        self.remark = ""
+        self.scale, self.remark = 1, ""
+
+    @property
+    def bf16(self) -> bool:
+        """Whether the network runs in bfloat16."""
+        return self.restorer.bf16
+
+    @property
+    def psnr_difference(self) -> float:
+        """Change of PSNR by bfloat16 in the self-check, in dB."""
+        return self.restorer.psnr_difference
 
     @torch.inference_mode()
     def __call__(
@@ -54,18 +67,23 @@ class Deblurrer:
     ) -> Float[Tensor, "channel height width"]:
         """Deblur one image in [0, 1].
 
+        Args:
+            image: the image.
+            progress: called with the number of iterations done and their total.
+
         Raises:
-            DarkroomError: the kernel is larger than the image.
+            DarkroomError: the kernel is larger than the image, or the noise level is not above 0.
         """
         down, right = (side // 2 for side in self.kernel.shape)
-        Blur(self.kernel, image.shape[1], image.shape[2])  # says so if the kernel is larger than the image
-        sigma = self.sigma / 255 if self.sigma is not None else max(noise_level(image), LEAST / 255)
-        walk = iterates(as_prior(self.restorer), image, self.kernel, sigma, solver=self.solver, steps=self.steps)
-        solution = solve(self._watched(walk, progress))
-        self.remark = f"the solver diverged; this is its best, step {solution.steps}" if solution.ended == "diverged" else ""
+        Blur(self.kernel, image.shape[1], image.shape[2])  # raises if the kernel is larger than the image
+        sigma = self.sigma / 255 if self.sigma is not None else max(estimate_noise_level(image), MIN_SIGMA / 255)
+        steps = iterates(as_denoiser(self.restorer), image, self.kernel, sigma, solver=self.solver, steps=self.steps)
+        solution = solve(self._reported(steps, progress))
+        diverged = solution.status == "diverged"
+        self.remark = f"the solver diverged; this is the best iterate, step {solution.steps}" if diverged else ""
         return solution.u[:, down : down + image.shape[1], right : right + image.shape[2]]
 
-    def _watched(self, walk: Iterator[Iterate], progress: Callable[[int, int], None]) -> Iterator[Iterate]:
-        for iterate in walk:
+    def _reported(self, steps: Iterator[Iterate], progress: Callable[[int, int], None]) -> Iterator[Iterate]:
+        for iterate in steps:
             progress(iterate.step, self.steps)
             yield iterate

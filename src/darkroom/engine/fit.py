@@ -10,40 +10,43 @@ import torch
 from lightning_fabric import Fabric
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
-from darkroom.core.errors import Diverged
 from darkroom.core.method import Method
 from darkroom.core.randomness import seed_of
 from darkroom.data.streams import batches
 from darkroom.engine.ema import EMA
+from darkroom.engine.losses import CHECK_INTERVAL, Losses
+from darkroom.engine.mixed_precision import MixedPrecision
+from darkroom.engine.processes import average_gradients, broadcast
 from darkroom.engine.run import Run
-from darkroom.engine.sharding import gathered, is_sharded, parts_of
+from darkroom.engine.sharding import gathered, is_sharded, shard, shards_of
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one step of training has to say.
+    """One step of training.
 
     Args:
         step: steps finished, this one included.
-        losses: the last loss of each network that moved, averaged over processes.
-        rates: the learning rate of each network.
-        messages: what the method has to tell.
+        losses: the last loss of each network that took a step, on the device; reading it makes the host wait.
+        lrs: the learning rate of each network.
+        messages: of the method.
     """
 
     step: int
-    losses: dict[str, float]
-    rates: dict[str, float]
+    losses: dict[str, Tensor]
+    lrs: dict[str, float]
     messages: tuple[str, ...] = ()
 
 
 class Training:
-    """A run in progress: the method on its device, its optimizers, its averages, and the steps done.
+    """A run in progress: the method on its device, its optimizers, averages of weights, and the steps done.
 
     Args:
         run: what is trained.
         fabric: device, precision and processes.
-        state: what `state_dict` gave earlier, to go on from there.
+        state: what `state_dict` gave earlier, to resume from.
     """
 
     def __init__(self, run: Run, fabric: Fabric, state: dict[str, Any] | None = None) -> None:
@@ -51,102 +54,136 @@ class Training:
         self.step: int = state["step"] if state else 0
         self.seconds: float = state["seconds"] if state else 0.0
         self.best: float | None = state["best"] if state else None
+        self.losses = Losses(fabric, state["losses"] if state else None)
+        self.precision = MixedPrecision(fabric)
         self.method: Method = run.method
-        self.bare_networks = dict(run.method.networks())
-        if set(self.bare_networks) != set(run.optimizers):
-            raise ValueError(f"networks {sorted(self.bare_networks)} but optimizers for {sorted(run.optimizers)}")
+        if set(self.method.networks()) != set(run.optimizers):
+            raise ValueError(f"networks {sorted(self.method.networks())} but optimizers for {sorted(run.optimizers)}")
         if state:
             self.method.load_state_dict(state["method"])
-        self.average = EMA(self.bare_networks, run.ema) if run.ema else None
-        if self.average:
+        decays = {name: optimization.ema for name, optimization in run.optimizers.items() if optimization.ema is not None}
+        self.ema = EMA(self.method.networks(), decays) if decays else None
+        if self.ema:
             if state:
-                self.average.load_state_dict(state["average"])
-            self.average.to(fabric.device)
-        # Where networks are shared out, the first process evaluations a whole copy.
+                self.ema.load_state_dict(state["ema"])
+            self.ema.to(fabric.device)
+        # Where networks are sharded, the first process evaluates a whole copy.
         self.whole = copy.deepcopy(self.method) if is_sharded(fabric) and fabric.is_global_zero else None
-        self.method.to(fabric.device)
-        if not is_sharded(fabric):
-            self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        elif self.average:
-            self.average.share_out(fabric)
-        self.optimizers: dict[str, Any] = {}
-        for name in self.bare_networks:
+        self._lay_out()
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        for name in self.method.networks():
             self.set_up(name)
             if state:
-                bare = self.optimizers[name].optimizer
-                parameters = self.bare_networks[name].parameters()
-                bare.load_state_dict(parts_of(state["optimizers"][name], parameters))
+                parameters = self.method.networks()[name].parameters()
+                self.optimizers[name].load_state_dict(shards_of(state["optimizers"][name], parameters))
+
+    def _lay_out(self) -> None:
+        """Bring the method to the device, equal in every process, convolutions channels-last."""
+        self.method.to(self.fabric.device)
+        if self.fabric.world_size > 1:
+            broadcast(self.method)
+        if not is_sharded(self.fabric):
+            self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        elif self.ema:
+            self.ema.shard(self.fabric)
 
     def set_up(self, name: str) -> None:
-        """Hand a network to Fabric (precision, processes) with an optimizer of its own."""
-        network = self.method.networks()[name]
-        self.bare_networks[name] = network
-        wrapped = self.fabric.setup_module(network)
-        # Built now, since parameters that are shared out are others than before.
-        self.optimizers[name] = self.fabric.setup_optimizers(self.run.optimizers[name].build(network))
-        setattr(self.method, name, wrapped)
+        """Prepare a network for training, and build its optimizer."""
+        network = self.method.networks()[name].to(self.fabric.device)
+        if is_sharded(self.fabric):
+            shard(network, self.fabric)
+        self.precision.attach(network)
+        self.optimizers[name] = self.run.optimizers[name].build(network)
+
+    def optimize(self, name: str, loss: Tensor) -> float:
+        """Back-propagate a loss to one network's parameters and take an optimizer step; returns the learning rate.
+
+        Raises:
+            Diverged: the loss or the gradient is not finite; the weights are those before the step.
+        """
+        optimizer, how = self.optimizers[name], self.run.optimizers[name]
+        parameters = [parameter for parameter in self.method.networks()[name].parameters() if parameter.requires_grad]
+        self.losses.add(self.step, name, loss)
+        optimizer.zero_grad()
+        if is_sharded(self.fabric):
+            loss.backward()  # type: ignore[no-untyped-call]
+        elif parameters:
+            loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+            if self.fabric.world_size > 1:
+                average_gradients(parameters)
+        if how.clip is not None:
+            norm = nn.utils.clip_grad_norm_(parameters, how.clip)
+            norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+            self.losses.watch(self.step, f"the norm of the gradient of {name}", norm)
+        lr = how.lr * how.schedule(self.step / self.run.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = lr * group.get("lr_scale", 1.0)
+        optimizer.step()
+        return lr
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on: plain tensors, numbers and words. Every process has to ask at the same time."""
+        """Everything needed to resume: plain tensors, numbers and words. A collective operation.
+
+        Raises:
+            Diverged: a loss was not finite.
+        """
+        self.losses.check()
         return gathered(  # type: ignore[no-any-return]
             {
                 "step": self.step,
                 "seconds": self.seconds,
                 "best": self.best,
+                "losses": self.losses.state(),
                 "method": self.method.state_dict(),
-                "optimizers": {name: optimizer.optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-                "average": self.average.state_dict() if self.average else None,
+                "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+                "ema": self.ema.state_dict() if self.ema else None,
             }
         )
 
     @contextmanager
     def evaluating(self) -> Iterator[Method | None]:
-        """The method as it is evaluated: evaluation mode, averaged weights, float32, no process group.
+        """The method as it is evaluated: evaluation mode, averaged weights, float32. A collective operation.
 
-        Every process has to ask at the same time; only the first is given the method.
+        Only the first process is given the method.
         """
         with self._evaluating_whole() if is_sharded(self.fabric) else self._evaluating_in_place() as method:
             yield method if self.fabric.is_global_zero else None
 
     @contextmanager
     def _evaluating_whole(self) -> Iterator[Method | None]:
-        averaged = self.average.of_networks() if self.average else {}
+        averaged = self.ema.as_method_state() if self.ema else {}
         state = gathered({**self.method.state_dict(), **averaged})
         if self.whole:
             self.whole.load_state_dict(state)
             self.whole.to(self.fabric.device).eval()
         yield self.whole
         if self.whole:
-            self.whole.to("cpu")  # its place on the device is for training
+            self.whole.to("cpu")  # the device's memory is for training
 
     @contextmanager
     def _evaluating_in_place(self) -> Iterator[Method]:
-        wrapped = {name: getattr(self.method, name) for name in self.bare_networks}
-        was_training = self.method.training
+        networks, was_training = self.method.networks(), self.method.training
         try:
-            for name, network in self.bare_networks.items():
-                setattr(self.method, name, network)
-            if self.average:
-                self.average.exchange(self.bare_networks)
+            if self.ema:
+                self.ema.exchange(networks)
             self.method.eval()
             yield self.method
         finally:
-            if self.average:
-                self.average.exchange(self.bare_networks)
-            for name, network in wrapped.items():
-                setattr(self.method, name, network)
+            if self.ema:
+                self.ema.exchange(networks)
             self.method.train(was_training)
 
 
 def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
-    """Train from `training.step` to `run.steps`, giving one record a step.
+    """Train from `training.step` to `run.steps`, yielding one record a step.
 
-    Step n depends on (seed, n) and the weights alone: the batch is a function of both, and the global
-    generator (dropout, a method's own draws) is seeded from them before each step. Checkpoints, logs,
-    validation and progress are consumers of the records; `training` may be read between two of them.
+    Step n depends on (seed, n) and the weights alone: the batch is a function of both, and the global generator (dropout, a
+    method's own draws) is seeded from them before each step. Checkpoints, logs, validation and progress are consumers of
+    the records; `training` may be read between two of them.
 
     Raises:
-        Diverged: a loss is not finite; the weights are those before the step.
+        Diverged: a loss is not finite. On one CPU process the weights are those before the step; elsewhere it is noticed within
+            `CHECK_INTERVAL` steps, and always before a checkpoint.
     """
     run, fabric, method = training.run, training.fabric, training.method
     method.train()
@@ -156,46 +193,42 @@ def fit(training: Training, *, workers: int = 0) -> Iterator[Record]:
         run.steps,
         workers=workers,
         rank=fabric.global_rank,
-        world=fabric.world_size,
+        world_size=fabric.world_size,
         pin_memory=fabric.device.type == "cuda",
+        batches_per_step=method.batches_per_step,
     )
     for step, batch in enumerate(source, training.step):
         torch.manual_seed(seed_of(run.seed, "method", step, fabric.global_rank))
-        batch = run.stream.arrived(apply_to_collection(fabric.to_device(batch), Tensor, _channels_last))
-        losses, rates = {}, {}
-        for network, loss in method.losses(batch, step):
-            optimizer, optimization = training.optimizers[network], run.optimizers[network]
-            losses[network] = _finite(fabric, loss, network, step)
-            rates[network] = optimization.rate * optimization.schedule(step / run.steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rates[network] * group.get("factor", 1.0)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            if optimization.clip is not None:
-                fabric.clip_gradients(getattr(method, network), optimizer, max_norm=optimization.clip)
-            optimizer.step()
+        batch = _on_device(run, fabric, batch)
+        losses, lrs = {}, {}
+        for name, loss in method.losses(batch, step):
+            losses[name] = loss.detach()
+            lrs[name] = training.optimize(name, loss)
         for replaced in method.after_step(step):
             training.set_up(replaced)
         training.step = step + 1
-        if training.average:
-            training.average.update(training.bare_networks)
-        yield Record(training.step, losses, rates, tuple(method.messages()))
+        if training.ema:
+            training.ema.update(method.networks())
+        if training.step % CHECK_INTERVAL == 0 or training.step == run.steps:
+            training.losses.check()
+        yield Record(training.step, losses, lrs, tuple(method.messages()))
 
 
-def _finite(fabric: Fabric, loss: Tensor, network: str, step: int) -> float:
-    value = loss.detach()
-    if fabric.world_size > 1:
-        value = fabric.all_reduce(value, reduce_op="mean")  # type: ignore[assignment]
-    number = float(value)
-    if not torch.isfinite(value):
-        raise Diverged(f"the loss of {network} is {number} at step {step + 1}")
-    return number
+def _on_device(run: Run, fabric: Fabric, batch: Any) -> Any:
+    """A batch, or the list of a step's batches, on the device, images channels-last."""
+    if run.method.batches_per_step > 1:
+        return [_one_on_device(run, fabric, one) for one in batch]
+    return _one_on_device(run, fabric, batch)
+
+
+def _one_on_device(run: Run, fabric: Fabric, batch: Any) -> Any:
+    return run.stream.on_device(apply_to_collection(fabric.to_device(batch), Tensor, _channels_last))
 
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
-def parameters(module: nn.Module) -> int:
-    """Number of trained numbers in a module."""
+def count_parameters(module: nn.Module) -> int:
+    """Number of parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())

@@ -3,19 +3,19 @@
 import fcntl
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.files import read_json_lines, write_json
+from darkroom.core.files import read_json_lines, write_json, write_json_lines
+from darkroom.core.record import Result, RunRecord, from_json, to_json
 
 
 class RunFolder:
     """The files of one run, by their names.
 
     Args:
-        path: the folder, `runs/<recipe>/<row>` by custom.
+        path: the folder, `runs/<recipe>/<row>` by default.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,7 @@ class RunFolder:
         self.best = path / "checkpoints" / "best.safetensors"
         self.final = path / "checkpoints" / "final.safetensors"
         self.samples = path / "samples"
-        self.images = path / "images"
+        self.previews = path / "previews"
         self.report = path / "report.html"
         self._lock: IO[str] | None = None
 
@@ -35,31 +35,35 @@ class RunFolder:
         """Keep every other process from training here until this one ends.
 
         Raises:
-            DarkroomError: another process is at it.
+            DarkroomError: another process is training here.
         """
+        if self._lock:
+            return
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / ".lock").open("w")
+        lock = (self.path / ".lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._lock.close()
+            lock.close()
             raise DarkroomError(
                 f"another process is training in {self.path}: wait for it, or choose another folder with --out"
             ) from None
+        self._lock = lock
 
-    def begin(self, description: Mapping[str, Any], *, fresh: bool = False) -> bool:
-        """Claim the folder for a run and write `run.json`; true if there is a run to go on with.
+    def claim(self, settings: dict[str, Any], precision: str, *, fresh: bool = False) -> bool:
+        """Lock the folder for a run with these settings; true if a checkpoint to resume from is there.
+
+        Args:
+            settings: every option of the recipe.
+            precision: of training.
+            fresh: remove an earlier run first.
 
         Raises:
-            DarkroomError: the folder holds a run with other settings, or somebody else's files.
+            DarkroomError: the folder holds a run with other settings, or files that are not a run's.
         """
-        if (
-            self.path.exists()
-            and any(self.path.iterdir())
-            and not self.description.exists()
-            and not (self.path / ".lock").exists()
-        ):
-            raise DarkroomError(f"{self.path} holds files that are no run; choose another folder with --out")
+        known = self.description.exists() or (self.path / ".lock").exists()
+        if self.path.exists() and any(self.path.iterdir()) and not known:
+            raise DarkroomError(f"{self.path} holds files that are not a run's; choose another folder with --out")
         self.lock()
         if fresh:
             for child in self.path.iterdir():
@@ -68,36 +72,53 @@ class RunFolder:
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink()
         if self.description.exists():
-            before, now = (_what_moves_weights(about) for about in (self.read(), json.loads(json.dumps(description))))
+            record = self.read()
+            before = {**record.settings, "precision": record.precision}
+            now = {**json.loads(json.dumps(settings)), "precision": precision}
             changed = [f"{k}={before.get(k)} (now {now.get(k)})" for k in {**before, **now} if before.get(k) != now.get(k)]
             if changed:
                 raise DarkroomError(
-                    f"{self.path} holds a run with {', '.join(changed)}: use the same settings to go on, --fresh to start over, or another --out"
+                    f"{self.path} holds a run with {', '.join(changed)}: use the same settings to resume it, --fresh to start over, "
+                    "or another --out"
                 )
-        else:
-            write_json(self.description, description)
         return self.last.exists()
 
-    def read(self) -> dict[str, Any]:
-        """What `run.json` says.
+    def write(self, record: RunRecord) -> None:
+        """Write `run.json`."""
+        write_json(self.description, to_json(record))
+
+    def read(self) -> RunRecord:
+        """The record in `run.json`.
 
         Raises:
-            DarkroomError: the folder holds no run.
+            DarkroomError: the folder holds no run, or the file is damaged.
         """
         if not self.description.is_file():
             raise DarkroomError(f"{self.path} is not a run's folder (no run.json)")
-        return json.loads(self.description.read_text(encoding="utf-8"))
+        try:
+            content = json.loads(self.description.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DarkroomError(f"{self.description} is damaged: {error}") from error
+        return from_json(RunRecord, content, self.description)
 
-    def read_results(self) -> list[dict[str, Any]]:
-        """The evaluated numbers, tidy."""
-        return read_json_lines(self.results)
+    def read_results(self) -> list[Result]:
+        """The scores.
+
+        Raises:
+            DarkroomError: a line is not a result.
+        """
+        return [from_json(Result, line, self.results) for line in read_json_lines(self.results)]
+
+    def write_results(self, results: list[Result]) -> None:
+        """Write `results.jsonl`."""
+        write_json_lines(self.results, [to_json(result) for result in results])
 
     def training_seconds(self) -> float | None:
         """Time that the finished training took, interruptions not counted, or None if it has not finished."""
-        return next((line["seconds_trained"] for line in self.read_results() if line["method"] == "ours"), None)
+        return next((result.training_seconds for result in self.read_results() if result.method == "ours"), None)
 
     def weights(self) -> Path:
-        """The weights to use: final ones if training has ended, else the best so far.
+        """The weights to use: the final ones if training has ended, else the best so far.
 
         Raises:
             DarkroomError: there are none yet.
@@ -106,10 +127,6 @@ class RunFolder:
             if path.exists():
                 return path
         raise DarkroomError(f"{self.path} has no weights yet: train for longer, up to the first validation")
-
-
-def _what_moves_weights(description: dict[str, Any]) -> dict[str, Any]:
-    return {**description["settings"], "precision": description.get("precision")}
 
 
 def runs_below(path: Path) -> list[RunFolder]:

@@ -1,4 +1,4 @@
-"""Fully sharded training: each process holds its part of the weights, their averages, gradients and optimizer states."""
+"""Fully sharded training: each process holds a shard of the weights, their averages, gradients and optimizer states."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -13,27 +13,27 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 UNIT = 100_000
-"""A block of a list or a sequence with at least so many numbers is gathered, used and let go of by itself."""
+"""Blocks with at least this many parameters are gathered, used and freed one by one."""
 
 
 def strategy(devices: int) -> ModelParallelStrategy:
     """Fabric's strategy for fully sharded training on this many processes."""
-    return ModelParallelStrategy(_share_out, data_parallel_size=devices, tensor_parallel_size=1)
+    return ModelParallelStrategy(_shard, data_parallel_size=devices, tensor_parallel_size=1)
 
 
 def is_sharded(fabric: Fabric) -> bool:
-    """Whether networks are shared out among processes."""
+    """Whether networks are sharded over processes."""
     return isinstance(fabric.strategy, ModelParallelStrategy)
 
 
-def share_out(module: nn.Module, fabric: Fabric) -> None:
-    """Leave this process its part of a module's parameters, as Fabric does with networks."""
+def shard(module: nn.Module, fabric: Fabric) -> None:
+    """Leave this process its shard of a module's parameters, in place."""
     assert isinstance(fabric.strategy, ModelParallelStrategy)
-    _share_out(module, fabric.strategy.device_mesh)
+    _shard(module, fabric.strategy.device_mesh)
 
 
-def _share_out(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
-    """Parameters become slices along their first axis; whole ones exist only while they are used.
+def _shard(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
+    """Shard parameters along their first axis; whole ones exist only while they are used.
 
     Raises:
         NotImplementedError: a parameter is not contiguous (channels-last).
@@ -46,7 +46,7 @@ def _share_out(module: nn.Module, mesh: DeviceMesh) -> nn.Module:
 
 
 def _blocks(module: nn.Module) -> Iterable[nn.Module]:
-    """The outermost large members of lists and sequences: what networks are stacked from."""
+    """The outermost large members of `ModuleList`s and `Sequential`s."""
     stacked = isinstance(module, nn.ModuleList | nn.Sequential)
     for child in module.children():
         if stacked and sum(math.prod(parameter.shape) for parameter in child.parameters()) >= UNIT:
@@ -56,26 +56,26 @@ def _blocks(module: nn.Module) -> Iterable[nn.Module]:
 
 
 def gathered(state: Any) -> Any:
-    """A state whose parts have been put together again, on the CPU; every process has to ask at the same time."""
-    return apply_to_collection(state, DTensor, lambda part: part.full_tensor().cpu())
+    """A state with whole tensors, on the CPU. A collective operation: every process calls it."""
+    return apply_to_collection(state, DTensor, lambda shard: shard.full_tensor().cpu())
 
 
-def parts_of(state: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:
-    """An optimizer's state, of whole tensors, as the parts that belong to shared-out parameters."""
+def shards_of(state: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:
+    """An optimizer's state of whole tensors as the shards that belong to sharded parameters."""
 
-    def part(value: Any, parameter: nn.Parameter) -> Any:
+    def sharded(value: Any, parameter: nn.Parameter) -> Any:
         if not isinstance(value, Tensor) or not isinstance(parameter.data, DTensor) or value.shape != parameter.shape:
             return value
-        shares = parameter.data
-        return distribute_tensor(value.to(shares.device), shares.device_mesh, shares.placements)
+        whole = parameter.data
+        return distribute_tensor(value.to(whole.device), whole.device_mesh, whole.placements)
 
-    mine = dict(enumerate(parameters))
+    own = dict(enumerate(parameters))
     states = {
-        number: {key: part(value, mine[number]) for key, value in held.items()} for number, held in state["state"].items()
+        number: {key: sharded(value, own[number]) for key, value in held.items()} for number, held in state["state"].items()
     }
     return {**state, "state": states}
 
 
 def local(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """What this process holds of each."""
+    """This process's shard of each."""
     return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]

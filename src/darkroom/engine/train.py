@@ -1,275 +1,258 @@
-"""A whole training run in its folder: `fit`, and everything that listens to it."""
+"""A whole training run in its folder: `fit`, and what is done with its records."""
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
 
 from darkroom.core import weights
-from darkroom.core.errors import DarkroomError, Diverged, Interrupted
-from darkroom.core.files import read_json_lines, write_json_lines
-from darkroom.core.images import ImageFile, write
-from darkroom.core.method import Method, Predict, Walk
+from darkroom.core.crops import centre_crops, side_by_side
+from darkroom.core.errors import Diverged, Interrupted
+from darkroom.core.file_names import file_name
+from darkroom.core.method import Method
+from darkroom.core.threads import Threads
 from darkroom.engine import checkpoint
-from darkroom.engine.evaluate import Answer, answers, summarise, traced
 from darkroom.engine.fit import Record, Training, fit
 from darkroom.engine.folder import RunFolder
-from darkroom.engine.journal import Journal, beside_each_other, file_name, middles
-from darkroom.engine.run import Evaluation, Run
+from darkroom.engine.journal import Journal
+from darkroom.engine.results import evaluate_final
+from darkroom.engine.run import Run
 
-SHOWN = 3
-"""Images of every evaluation that are kept for the report."""
+AGREE_INTERVAL = 10
+"""Steps between the moments at which several processes agree on stopping and saving."""
 
 STRIPS = 2
-"""Validated images that are shown as training goes on."""
+"""Validation previews that are written as training goes on."""
 
 
 @runtime_checkable
 class Listener(Protocol):
-    """Somebody who watches: a progress bar, or nobody."""
+    """What is told of a run's progress: a progress bar, a notebook, nothing."""
 
-    def record(self, record: Record) -> None: ...
-    def validated(self, step: int, scores: dict[str, float]) -> None: ...
-    def say(self, line: str) -> None: ...
+    def progress(self, step: int, total: int, losses: Mapping[str, float]) -> None:
+        """A step is finished; `losses` are those last logged."""
+
+    def validated(self, step: int, scores: Mapping[str, float]) -> None:
+        """The validation at a step is finished."""
+
+    def evaluated(self, title: str, done: int, total: int) -> None:
+        """So many examples of an evaluation are done."""
+
+    def say(self, line: str) -> None:
+        """A message."""
+
+
+class Silence:
+    """A listener that does nothing."""
+
+    def progress(self, step: int, total: int, losses: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def validated(self, step: int, scores: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def evaluated(self, title: str, done: int, total: int) -> None:
+        """Nothing."""
+
+    def say(self, line: str) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """How training is looked after; none of it changes the weights.
+    """How training is run.
 
     Args:
         workers: processes that prepare batches.
         save_every: seconds between checkpoints.
-        log_every: steps between written losses.
+        log_every: steps between logged losses.
+        threads: the number of threads; None leaves PyTorch's own number alone. It may change with a checkpoint, which holds the number
+            that the steps after it use: results depend on it, and so a resumed run repeats what was lost bit for bit.
     """
 
     workers: int = 0
     save_every: float = 60.0
     log_every: int = 20
-
-
-def prepared(run: Run) -> tuple[Run, list[str]]:
-    """The run with everything it learns from and is evaluated on looked up; and what is to be said of that.
-
-    Raises:
-        DarkroomError: something that it cannot do without is missing.
-    """
-    run.stream.open()
-    len(run.validation.images)
-    for look_up in run.needs:
-        look_up()
-    evaluations, left_out = [], {}
-    for evaluation in run.evaluations:
-        try:
-            len(evaluation.images)
-        except DarkroomError as error:
-            if not evaluation.optional:
-                raise
-            left_out[evaluation.images.name] = f"not evaluated on {evaluation.images.name}: {error}"
-            continue
-        without = {metric: reason for metric in evaluation.metrics if (reason := metric.missing())}
-        left_out |= {metric.name: f"not evaluated by {metric.title}: {reason}" for metric, reason in without.items()}
-        evaluations.append(replace(evaluation, metrics=[metric for metric in evaluation.metrics if metric not in without]))
-    return replace(run, evaluations=evaluations), [*run.remarks(), *left_out.values()]
+    threads: Threads | None = None
 
 
 def train(
-    run: Run, folder: RunFolder, fabric: Fabric, config: dict[str, Any], options: LoopOptions, listener: Listener
+    run: Run, folder: RunFolder, fabric: Fabric, header: Mapping[str, Any], options: LoopOptions, listener: Listener
 ) -> None:
-    """Train (or go on training) in a folder that has been claimed, its stream open, and evaluation the final weights.
+    """Train, or resume training, in a folder that has been claimed, and evaluate the final weights.
 
     Args:
-        config: goes into the header of every weights file, so that the network can be built again.
+        run: open and, on a fresh start, prepared (`engine.prepare`).
+        header: goes into every weights file; see `core.weights`.
 
     Raises:
-        Interrupted: asked to stop; everything is saved.
-        DarkroomError: a loss was not finite, the disk is full, or the data is missing.
+        Interrupted: stopped by Ctrl-C or SIGTERM; everything is saved.
+        DarkroomError: a loss was not finite, the disk is full, or data is missing.
     """
     state = checkpoint.load(folder.last) if folder.last.exists() else None
     training = Training(run, fabric, state)
     if state:
-        listener.say(f"going on from step {training.step} of {run.steps}")
-    pending = state["pending"] if state else None
+        listener.say(f"resuming from step {training.step} of {run.steps}")
     # Of several processes, the first one writes.
-    journal = Journal(folder, training.step, every=options.log_every, pending=pending) if fabric.is_global_zero else None
-    keeper = _Keeper(training, folder, journal, options.save_every)
+    journal = Journal(folder, training.step) if fabric.is_global_zero else None
+    loop = _Loop(training, folder, journal, header, options, listener)
+    loop.begin_threads(state.get("threads") if state else None)
     try:
-        with _asked_to_stop() as asked:
+        with _stop_requested() as stop_requested:
             for record in fit(training, workers=options.workers):
-                if journal:
-                    journal.record(record)
-                    listener.record(record)
-                    for line in record.messages:
-                        listener.say(f"step {record.step}: {line}")
-                if record.step % run.validate_every == 0 or record.step == run.steps:
-                    with training.evaluating() as method:
-                        if journal and method:
-                            journal.number(record.step, "time", "seconds", keeper.seconds)
-                            _validate(training, method, folder, journal, config, listener)
-                stop, due = _agreed(fabric, (asked(), keeper.due()))
-                if stop or record.step == run.steps or due:
-                    keeper.save()
-                if stop:
+                loop.log(record)
+                if record.step % run.validation_interval == 0 or record.step == run.steps:
+                    loop.validate()
+                if loop.save_if_due(stop_requested()):
                     raise Interrupted(
                         f"stopped at step {record.step} of {run.steps}; everything is saved in {folder.path}: "
-                        "run the same command to go on"
+                        "run the same command to resume"
                     )
     except Diverged as error:
-        raise Diverged(f"{error}; {keeper.said()}: try a lower --rate, or --precision 32 if it was bf16") from error
+        raise Diverged(f"{error}; {loop.last_good()}: try a lower --lr, or --precision 32 if it was bf16") from error
     finally:
         if journal:
             journal.close()
     with training.evaluating() as method:
         if method:
-            _finish(training, method, folder, config, listener)
+            weights.save(folder.final, method.state_dict(), {**header, "step": training.step})
+            evaluate_final(training, method, folder, listener.say, listener.evaluated)
 
 
-class _Keeper:
-    """Saves a run's state now and then, by the clock."""
+class _Loop:
+    """What happens after a step: logging, validation, checkpoints."""
 
-    def __init__(self, training: Training, folder: RunFolder, journal: Journal | None, every: float) -> None:
-        self.training, self.folder, self.journal, self.every = training, folder, journal, every
+    def __init__(
+        self,
+        training: Training,
+        folder: RunFolder,
+        journal: Journal | None,
+        header: Mapping[str, Any],
+        options: LoopOptions,
+        listener: Listener,
+    ) -> None:
+        self.training, self.folder, self.journal, self.header = training, folder, journal, header
+        self.options, self.listener = options, listener
         self.begun = time.monotonic() - training.seconds
         self.saved_at, self.saved_step = time.monotonic(), training.step
+        self.losses: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
-        """How long the run has been trained, over all its sittings, validation included."""
+        """How long the run has been trained, interruptions not counted, validation included."""
         return time.monotonic() - self.begun
 
-    def due(self) -> bool:
-        return time.monotonic() - self.saved_at >= self.every
+    def begin_threads(self, number: int | None) -> None:
+        """Set the number of threads: that of the checkpoint, or as many as are free."""
+        threads = self.options.threads
+        if threads is None:
+            return
+        message = threads.begin(number)
+        if self.journal:
+            self.journal.scalar(self.training.step, "time", "threads", float(threads.number))
+            if message:
+                self.listener.say(message)
 
-    def save(self) -> None:
+    def _adapt_threads(self) -> None:
+        """Look again how many threads are free. A collective operation."""
+        threads, fabric = self.options.threads, self.training.fabric
+        if threads is None:
+            return
+        number = threads.wanted()
+        number = fabric.broadcast(number) if fabric.world_size > 1 else number
+        if number != threads.number:
+            threads.use(number)
+            if self.journal:
+                self.journal.scalar(self.training.step, "time", "threads", float(number))
+                self.listener.say(f"step {self.training.step}: {number} threads from here on, {threads.reason}")
+
+    def log(self, record: Record) -> None:
+        """Write the losses if it is time to, and pass on the step."""
+        if record.step % self.options.log_every == 0:
+            self.losses = self.training.losses.means()
+            if self.journal:
+                self.journal.losses(record.step, self.losses, record.lrs)
+        if self.journal:
+            self.listener.progress(record.step, self.training.run.steps, self.losses)
+            for line in record.messages:
+                self.listener.say(f"step {record.step}: {line}")
+
+    def validate(self) -> None:
+        """Evaluate the validation set, and keep the best weights."""
+        self.training.losses.check()
+        with self.training.evaluating() as method:
+            if self.journal and method:
+                self.journal.scalar(self.training.step, "time", "seconds", self.seconds)
+                self._validate(method, self.journal)
+
+    def _validate(self, method: Method, journal: Journal) -> None:
+        training, evaluation = self.training, self.training.run.validation
+        outcome = evaluation.evaluate(evaluation.predictor(method), training.fabric.device)
+        for name, score in outcome.scores.items():
+            journal.scalar(training.step, "validation", f"{name}@{evaluation.name}", score.value)
+        for preview in outcome.previews[:STRIPS]:
+            journal.image(
+                training.step, file_name(preview.name), side_by_side(centre_crops(*preview.images.values(), side=256))
+            )
+        first = evaluation.metrics[0]
+        value = outcome.scores[first.name].value * (1 if first.higher_is_better else -1)
+        if training.best is None or value > training.best:
+            training.best = value
+            weights.save(self.folder.best, method.state_dict(), {**self.header, "step": training.step})
+        self.listener.validated(training.step, {name: score.value for name, score in outcome.scores.items()})
+
+    def save_if_due(self, stop: bool) -> bool:
+        """Save a checkpoint if the clock, the end or a stop says so; whether all processes are to stop."""
+        step, fabric = self.training.step, self.training.fabric
+        last = step == self.training.run.steps
+        due = time.monotonic() - self.saved_at >= self.options.save_every
+        if fabric.world_size > 1:
+            if not last and step % AGREE_INTERVAL:
+                return False
+            stop, due = fabric.broadcast((stop, due))
+        if stop or last or due:
+            self._save()
+        return stop
+
+    def _save(self) -> None:
         self.training.seconds = self.seconds
         if self.training.step > self.saved_step:
+            self._adapt_threads()
             state = self.training.state_dict()
             if self.journal:
-                checkpoint.save(self.folder.last, {**state, "pending": self.journal.pending})
+                checkpoint.save(self.folder.last, {**state, "threads": torch.get_num_threads()})
         self.saved_at, self.saved_step = time.monotonic(), self.training.step
 
-    def said(self) -> str:
+    def last_good(self) -> str:
+        """Where the last good checkpoint is, in words."""
         if not self.saved_step:
             return "no checkpoint had been saved yet"
         return f"the last good checkpoint is step {self.saved_step} in {self.folder.last}"
 
 
-def _validate(
-    training: Training, method: Method, folder: RunFolder, journal: Journal, config: dict[str, Any], listener: Listener
-) -> None:
-    evaluation, step = training.run.validation, training.step
-    answered = list(answers(method.predict, evaluation, training.fabric.device))
-    results = summarise("ours", evaluation, answered)
-    for result in results:
-        journal.number(step, "validation", f"{result.metric}@{result.dataset}", result.value)
-    for shown in answered[:STRIPS]:
-        trio = middles(shown.pair.input, shown.prediction, shown.pair.target, side=256)
-        journal.sample(step, file_name(shown.name), beside_each_other(trio))
-    score = results[0].value if evaluation.metrics[0].higher_is_better else -results[0].value
-    if training.best is None or score > training.best:
-        training.best = score
-        weights.save(folder.best, method.state_dict(), {**config, "step": step})
-    listener.validated(step, {result.metric: result.value for result in results})
-
-
-def _finish(training: Training, method: Method, folder: RunFolder, config: dict[str, Any], listener: Listener) -> None:
-    """Evaluation the final weights, and the baselines beside them; what was evaluated before is kept."""
-    run, device = training.run, training.fabric.device
-    weights.save(folder.final, method.state_dict(), {**config, "step": training.step})
-    done = folder.read_results()
-    for evaluation in run.evaluations:
-        methods: dict[str, Predict | Walk] = {"ours": method.iterates, **evaluation.baselines}
-        for name, predict in methods.items():
-            if any(_same(line, name, evaluation) for line in done):
-                continue
-            listener.say(", ".join([f"evaluating {name} on {evaluation.images.name}", *spell_variant(evaluation.variant)]))
-            answered: list[Answer] = []
-            where = device if name == "ours" else torch.device("cpu")
-            for answer in answers(predict, evaluation, where):
-                if len(answered) < SHOWN:
-                    keep_images(folder.images, name, evaluation, answer)
-                answered.append(answer)
-            seconds = training.seconds if name == "ours" else 0.0
-            made = {"device": device_name(where), "step": training.step, "seconds_trained": seconds}
-            done += [{**result.line(), **made} for result in summarise(name, evaluation, answered)]
-            write_json_lines(folder.results, done)
-            if any(answer.trace for answer in answered):
-                _write_walk(folder, evaluation, answered)
-
-
-def _write_walk(folder: RunFolder, evaluation: Evaluation, answered: list[Answer]) -> None:
-    """Scores against the steps of a solver, among the other curves; written again, they replace what was there."""
-    new = [
-        {"step": step, "split": "solver", "name": name, "value": value} for step, name, value in traced(evaluation, answered)
-    ]
-    names = {line["name"] for line in new}
-    old = [line for line in read_json_lines(folder.metrics) if line["split"] != "solver" or line["name"] not in names]
-    write_json_lines(folder.metrics, [*old, *new])
-
-
-def keep_images(folder: Path, method: str, evaluation: Evaluation, answer: Answer) -> None:
-    """Write question, answer and truth of one evaluated image (its middle, if it is large) as PNG files.
-
-    They lie in `<folder>/<dataset>/<what was variant>/<image>/{source,<method>,target}.png`.
-    """
-    place = (
-        folder
-        / file_name(evaluation.images.name)
-        / (file_name("-".join(spell_variant(evaluation.variant))) or "plain")
-        / file_name(answer.name)
-    )
-    source, prediction, target = middles(answer.pair.input, answer.prediction, answer.pair.target, side=512)
-    for kind, pixels in (("source", source), (method, prediction), ("target", target)):
-        write(place / f"{file_name(kind)}.png", ImageFile(pixels))
-
-
-def _same(line: dict[str, Any], method: str, evaluation: Evaluation) -> bool:
-    return (
-        line["method"] == method
-        and line["dataset"] == evaluation.images.name
-        and all(line.get(key) == value for key, value in evaluation.variant.items())
-    )
-
-
-def device_name(device: torch.device) -> str:
-    """What a table says a number was measured on."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        import platform
-
-        model = platform.processor() or platform.machine()
-    return f"{model}, {torch.get_num_threads()} threads"
-
-
-def _agreed(fabric: Fabric, said: tuple[bool, bool]) -> tuple[bool, bool]:
-    """What the first process says, so that all do the same."""
-    return fabric.broadcast(said) if fabric.world_size > 1 else said
-
-
 @contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Catch Ctrl-C and SIGTERM; give a question that is answered with whether they were heard."""
-    heard = False
+def _stop_requested() -> Iterator[Callable[[], bool]]:
+    """Catch Ctrl-C and SIGTERM; the function that is yielded returns whether one of them has come."""
+    requested = False
 
-    def hear(number: int, frame: object) -> None:
-        nonlocal heard
-        if heard and number == signal.SIGINT:
+    def request(number: int, frame: object) -> None:
+        nonlocal requested
+        if requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        heard = True
+        requested = True
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: heard
+        before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, where no signal arrives
+        yield lambda: False
+        return
+    try:
+        yield lambda: requested
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,1 +1,1 @@
-"""Blocks that more than one network uses."""
+"""Layers and building blocks shared by several networks."""

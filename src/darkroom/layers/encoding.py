@@ -1,4 +1,4 @@
-"""Encodings of coordinates, so that small networks see fine detail."""
+"""Encodings of coordinates, with which small networks represent fine detail."""
 
 import torch
 from jaxtyping import Float
@@ -8,13 +8,17 @@ from torch import Tensor, nn
 class PositionalEncoding(nn.Module):
     """gamma(x) = (x, sin x, cos x, sin 2x, cos 2x, ..., sin 2^(L-1) x, cos 2^(L-1) x).
 
-    Without the factor pi that the paper prints and its code does not have; the raw input is kept, as in the code.
+    As in the paper's code: x itself is included, and the factor pi of the printed formula is not.
 
     Args:
         dimensions: of x.
         frequencies: L.
 
     Source: Mildenhall et al. 2020, equation 4.
+
+    Example:
+        >>> PositionalEncoding(dimensions=1, frequencies=2)(torch.zeros(1, 1)).tolist()
+        [[0.0, 0.0, 1.0, 0.0, 1.0]]
     """
 
     def __init__(self, dimensions: int, frequencies: int) -> None:
@@ -24,7 +28,7 @@ class PositionalEncoding(nn.Module):
         self.scales: Tensor
 
     def forward(self, x: Float[Tensor, "*n dimensions"]) -> Float[Tensor, "*n features"]:
-        """Every coordinate at every frequency."""
+        """Encode points; `features` is dimensions · (1 + 2 L)."""
         angles = x[..., None, :] * self.scales[:, None]
         waves = torch.stack([angles.sin(), angles.cos()], -2)
         return torch.cat([x, waves.flatten(-3)], -1)

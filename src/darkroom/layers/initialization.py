@@ -1,17 +1,19 @@
-"""Weights to begin with."""
+"""Initialisation of weights."""
 
 import torch
 from torch import nn
 
 
 def initialise_convolutions(network: nn.Module, generator: torch.Generator, *, gain: float = 1.0, slope: float = 0.0) -> None:
-    """Draw every convolution's weights (He et al. 2015, eq. 10 and 15), times a gain; biases are set to zero.
+    """Draw the weights of every 2-D convolution from He's normal distribution, times a gain; biases become zero.
 
     Args:
-        network: whose convolutions.
-        generator: to draw from.
-        gain: factor on the deviation.
-        slope: a of the rectifiers between them, max(x, a x).
+        network: its convolutions are changed in place.
+        generator: the source of randomness.
+        gain: multiplies the standard deviation √(2 / ((1 + a²) fan in)).
+        slope: a, the negative slope of the rectifiers in between, max(x, a x).
+
+    Source: He et al. 2015, eq. 10 and 15.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -23,7 +25,14 @@ def initialise_convolutions(network: nn.Module, generator: torch.Generator, *, g
 
 
 def initialise_linears(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw every linear layer's weights uniformly (Glorot & Bengio 2010, eq. 16); biases are set to zero."""
+    """Draw the weights of every linear layer from Glorot's uniform distribution; biases become zero.
+
+    Args:
+        network: its linear layers are changed in place.
+        generator: the source of randomness.
+
+    Source: Glorot & Bengio 2010, eq. 16.
+    """
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight, generator=generator)

@@ -1,4 +1,4 @@
-"""Normalisation that means the same on one device and on many."""
+"""Batch normalisation with the same result on one process and on several."""
 
 import torch
 from jaxtyping import Float
@@ -6,16 +6,17 @@ from torch import Tensor, nn
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation over the *whole* batch, also where processes hold equal parts of it.
+    """Batch normalisation over the *global* batch, also where processes hold equal parts of it.
 
-    On one process this is `torch.nn.BatchNorm2d`. Under data-parallel training the mean and variance
-    are taken over all processes (and differentiated through), so that N processes compute what one
-    would with the same global batch; torch's own SyncBatchNorm does this on GPUs only.
+    On one process this is `torch.nn.BatchNorm2d`. Under data-parallel training mean and variance are reduced over all processes,
+    and differentiated through, so that N processes compute what one would with the same global batch. `torch.nn.SyncBatchNorm`
+    does this on GPUs only.
 
     Source: Ioffe & Szegedy 2015, algorithm 1.
     """
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+        """Normalise; in training by the batch's statistics, in evaluation by the running ones."""
         processes = _processes()
         if not self.training or processes == 1:
             return super().forward(x)
@@ -36,7 +37,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
-    """The mean of a tensor over all training processes, differentiated through; x itself where there is one."""
+    """The mean of a tensor over all training processes, differentiable; x itself without distributed training."""
     from torch.distributed.nn.functional import all_reduce
 
     return all_reduce(x) / _processes() if _processes() > 1 else x

@@ -1,4 +1,4 @@
-"""Interpolation, and differences, in a grid that is kept row by row."""
+"""Trilinear interpolation, and differences of neighbours, in a grid stored as rows of channels."""
 
 from typing import Any
 
@@ -10,25 +10,30 @@ from torch import Tensor
 def interpolated(
     rows: Float[Tensor, "voxels channels"], size: Int[Tensor, "3"], points: Float[Tensor, "points 3"], *, sparse: bool = False
 ) -> Float[Tensor, "points channels"]:
-    """Trilinear interpolation between voxels, `rows[(x * Y + y) * Z + z]` being the one at (x, y, z).
+    """Trilinear interpolation in a grid whose voxel (x, y, z) is `rows[(x * Y + y) * Z + z]`.
 
-    The eight corners are whole rows of channels, gathered and summed in one go; `grid_sample`, which keeps channels apart,
-    takes twice as long on a CPU. Points beyond the grid count as on its border. No gradient flows to points.
+    The eight corners are rows with all channels, gathered and summed by one `embedding_bag`; `grid_sample`, which stores
+    channels apart, takes twice as long on a CPU. Points outside the grid are clamped to it. No gradient flows to points.
 
     Args:
         rows: the grid, X · Y · Z rows.
         size: X, Y, Z, at least 2 each.
-        points: in voxels, (0, 0, 0) being the first voxel's centre.
-        sparse: let the gradient to rows hold those alone that a point met, as `embedding` does; a large grid is spared much.
+        points: in units of voxels; (0, 0, 0) is the centre of the first voxel.
+        sparse: return a sparse gradient of the rows that were used, as `embedding` does, which is much faster for a large grid.
+
+    Example:
+        >>> corners = torch.arange(8.0)[:, None]  # a grid of 2 x 2 x 2 voxels
+        >>> interpolated(corners, torch.tensor([2, 2, 2]), torch.tensor([[0.0, 0.0, 1.0], [0.5, 0.5, 0.5]])).tolist()
+        [[1.0], [3.5]]
     """
     with torch.no_grad():
         points = points.clamp(min=0).minimum((size - 1).to(points.dtype))
         base = points.floor().minimum((size - 2).to(points.dtype))
-        share = points - base
+        fraction = points - base
         strides = _strides(size)
         corner = torch.tensor([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)], device=points.device)
         which = (base.long() * strides).sum(1, keepdim=True) + (corner * strides).sum(1)
-        x, y, z = (torch.stack([1 - part, part], 1) for part in share.unbind(1))
+        x, y, z = (torch.stack([1 - part, part], 1) for part in fraction.unbind(1))
         weights = (x[:, :, None, None] * y[:, None, :, None] * z[:, None, None, :]).view(-1, 8)
     return _WeightedRows.apply(rows, which, weights, sparse)  # type: ignore[no-any-return]
 
@@ -36,12 +41,11 @@ def interpolated(
 def differences(
     rows: Float[Tensor, "voxels channels"], size: Int[Tensor, "3"], count: int, *, sparse: bool = False
 ) -> Float[Tensor, "pairs channels"]:
-    """Differences of neighbours along each axis at `count` voxels drawn at random from the global generator (at the far
-    ends there are none).
+    """Differences between neighbours along each axis, at voxels drawn at random from the global generator.
 
     Args:
         rows, size, sparse: as for `interpolated`.
-        count: of voxels; there are up to three times as many pairs.
+        count: number of voxels drawn; there are up to three times as many pairs, as the last voxel of an axis has no neighbour.
     """
     which = torch.randint(len(rows), (count,), device=rows.device)
     pairs = []
@@ -54,7 +58,7 @@ def differences(
 
 
 def _strides(size: Int[Tensor, "3"]) -> Int[Tensor, "3"]:
-    """How many rows a step along each axis is."""
+    """Number of rows between neighbours along each axis."""
     return torch.stack([size[1] * size[2], size[2], torch.ones_like(size[0])])
 
 
@@ -74,9 +78,9 @@ class _WeightedRows(torch.autograd.Function):
         which, (count, channels) = which.flatten(), context.shape
         if not context.sparse:
             return gradient.new_zeros(context.shape).index_add_(0, which, parts), None, None, None
-        met = torch.zeros(count, dtype=torch.bool, device=which.device).index_fill_(0, which, True).nonzero().squeeze(1)
-        place = torch.empty(count, dtype=torch.long, device=which.device)
-        place[met] = torch.arange(len(met), device=which.device)
-        sums = gradient.new_zeros(len(met), channels).index_add_(0, place[which], parts)
-        with torch.sparse.check_sparse_tensor_invariants(False):  # said aloud, or torch warns that they are not checked
-            return torch.sparse_coo_tensor(met[None], sums, context.shape, is_coalesced=True), None, None, None
+        used = torch.zeros(count, dtype=torch.bool, device=which.device).index_fill_(0, which, True).nonzero().squeeze(1)
+        position = torch.empty(count, dtype=torch.long, device=which.device)
+        position[used] = torch.arange(len(used), device=which.device)
+        sums = gradient.new_zeros(len(used), channels).index_add_(0, position[which], parts)
+        with torch.sparse.check_sparse_tensor_invariants(False):  # explicit, since torch warns otherwise
+            return torch.sparse_coo_tensor(used[None], sums, context.shape, is_coalesced=True), None, None, None

@@ -1,4 +1,4 @@
-"""The annealed version of the L0 loss: seek the mode of what may be wanted, not its mean."""
+"""The annealed version of the L0 loss: estimate the conditional mode, not the mean."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,13 +9,13 @@ from darkroom.core.method import Example, Method
 
 
 class AnnealedL0(Method):
-    """Minimise E (|f(x) − y| + ε)^γ over the network f, with γ falling from 2 to 0 along a line as training goes on.
+    """Minimise E (|f(x) − y| + ε)^γ over the network f, with γ falling from 2 to 0 linearly during training.
 
-    Where a target is the truth more often than any other value, as under random-valued impulses, the truth is the mode of
-    what may be wanted, and neither its mean nor its median.
+    Under random-valued impulses the clean value is more frequent among the targets than any other value: it is their mode, but
+    neither their mean nor their median.
 
     Args:
-        network: f, called with the source and whatever else is given.
+        network: f, called with the input and the conditions.
         steps: length of the training.
         epsilon: ε.
 

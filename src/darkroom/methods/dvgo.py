@@ -1,4 +1,4 @@
-"""Direct voxel grid optimisation: find out coarsely where something is, then look closely there (Sun, Sun, Chen 2022)."""
+"""Direct voxel grid optimisation: a coarse stage that finds the occupied space, and a fine one in it (Sun, Sun, Chen 2022)."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,22 +10,25 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.randomness import generator
-from darkroom.methods.radiance import RadianceMethod, Rendered, bare
+from darkroom.methods.radiance import RadianceMethod, RenderedField
 from darkroom.networks.voxel_field import VoxelField
 from darkroom.radiance.cameras import Camera, Rays
-from darkroom.radiance.rays import SeenRays
-from darkroom.radiance.rendering import Background, Rendering, Samples, steps_in_box
+from darkroom.radiance.occupancy import OccupancyGrid
+from darkroom.radiance.ray_budget import RayBudget
+from darkroom.radiance.rays import RayBatch
+from darkroom.radiance.rendering import Background, Rendering
+from darkroom.radiance.sampling import Samples, intersect_box, march
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 
-LEAST = 1e-4
-"""Samples with a smaller weight are not asked for their colour."""
+MIN_WEIGHT = 1e-4
+"""Colours of samples with a smaller rendering weight are not computed."""
 
-VARIED = 1 / 16
-"""Share of the voxels at which the total variation is estimated at every step."""
+VARIATION_FRACTION = 1 / 16
+"""Fraction of the voxels at which the total variation is estimated in each step."""
 
-HIDDEN = -100.0
-"""Density, before activation, of voxels nearer to a camera than the near plane."""
+NEAR_CAMERA = -100.0
+"""Initial density, before activation, of voxels closer to a camera than the near plane."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,12 @@ class Stage:
 
     Args:
         steps: of training.
-        voxels: in the end.
-        doublings: so many times the number of voxels is doubled on the way there, evenly in the first fifth of the stage.
+        voxels: final number.
+        doublings: how many times the number of voxels is doubled on the way there, evenly in the first fifth of the stage.
         features, width: of the colour grid and its network (none for width 0).
-        opacity: of a voxel in the beginning.
-        entropy: weight of the background's entropy, which wants rays to be stopped or not.
-        points: weight of the single points' squared error.
+        opacity: initial opacity of a voxel.
+        entropy: weight of the entropy of the background's share, which favours rays that are either blocked or not.
+        points: weight of the squared error of each sample's colour.
         variation: weight of the total variation of the grids.
     """
 
@@ -54,7 +57,7 @@ class Stage:
     variation: float = 0.0
 
     def grows_to(self, step: int) -> int | None:
-        """The number of voxels from this step of the stage on, where it changes; at step 0 the first one."""
+        """The number of voxels from this step of the stage on, if it changes there; at step 0 the first one."""
         for number in range(self.doublings + 1):
             if step == round(number * self.steps / (5 * max(1, self.doublings))):
                 return round(self.voxels / 2 ** (self.doublings - number))
@@ -62,19 +65,22 @@ class Stage:
 
 
 class DirectVoxelGrid(RadianceMethod):
-    """Squared error of the colour, of every point's colour, and the entropy of what gets through.
+    """Squared error of pixel colours, squared error of each sample's colour, and entropy of the background's share.
 
-    The coarse stage finds the box around the scene and its free space; voxels that few views see move slowly, those that at
-    most two see not at all. The fine stage has a network for colours that depend on direction, and grows.
+    The coarse stage finds the bounding box of the scene and the empty space in it; the density's learning rate is proportional to
+    the number of views that see a voxel, and 0 for at most two. The fine stage has a network for view-dependent colours,
+    and its grids grow.
 
     Args:
-        space: depths and warp.
-        coarse, fine: the stages; a forward-facing scene has only the fine one.
+        space: bounds and warp.
+        coarse, fine: the stages; a forward-facing scene has only the fine one (0 steps of the coarse).
         step: length of a step along a ray, in voxels.
         background: 1 white, 0 black.
         seed: of the network's weights.
-        occupancy_interval: steps between looks for free space, in the fine stage.
-        occupancy_threshold: where the opacity of a voxel and its neighbours stays below this, space is free.
+        occupancy_interval: steps between updates of the occupancy grid in the fine stage.
+        occupancy_threshold: space is empty where the opacity of a voxel and of its neighbours is below this.
+        samples_per_step: adapt the number of rays to take about so many samples in a step (see `RayBudget`); 0 for all rays of
+            a batch.
 
     Source: sections 4 and 5 of the paper.
     """
@@ -90,14 +96,18 @@ class DirectVoxelGrid(RadianceMethod):
         seed: int = 0,
         occupancy_interval: int = 1000,
         occupancy_threshold: float = 1e-3,
+        samples_per_step: int = 0,
     ) -> None:
         super().__init__(space, background)
         self.stages = (coarse, fine) if coarse.steps else (fine,)
-        self.step, self.seed, self.occupancy_interval, self.occupancy_threshold = step, seed, occupancy_interval, free
-        self.register_buffer("stage", torch.tensor(0))
+        self.step, self.seed = step, seed
+        self.occupancy_interval, self.occupancy_threshold = occupancy_interval, occupancy_threshold
         self.stage: Tensor
-        self.field = Rendered(self._field(self.stages[0], -torch.ones(3), torch.ones(3)))
+        self.register_buffer("stage", torch.tensor(0))
+        self._stage = 0  # the same on the host, so that no step waits for the device
         self._messages: list[str] = []
+        self._begin(self._field(self.stages[0], -torch.ones(3), torch.ones(3)))
+        self.budget = RayBudget(samples_per_step) if samples_per_step else None
 
     def _field(self, stage: Stage, low: Tensor, high: Tensor) -> VoxelField:
         field = VoxelField(
@@ -111,132 +121,139 @@ class DirectVoxelGrid(RadianceMethod):
         )
         return field.initialise(generator(self.seed, "weights"))
 
+    def _begin(self, field: VoxelField, occupancy: OccupancyGrid | None = None) -> None:
+        """Train another field, with all of its box occupied by default."""
+        self.field = RenderedField(field)
+        self.occupancy = occupancy or OccupancyGrid(field.low, field.high, field.size.tolist())
+
     def load_state_dict(self, state: Mapping[str, Any], *rest: Any, **more: Any) -> Any:  # type: ignore[override]
-        """Take a state of any stage, and the size of its grids."""
-        stage = self.stages[int(state["stage"])]
+        """Load a state of any stage, and the size of its grids."""
+        self._stage = int(state["stage"])
         low, high = (state[f"field.field.{name}"] for name in ("low", "high"))
-        self.field = Rendered(self._field(stage, low, high))
+        self._begin(self._field(self.stages[self._stage], low, high))
         return super().load_state_dict(state, *rest, **more)
 
     def prepare(self, scene: Scene) -> None:
-        """The box that the training cameras see, and how many of them see each voxel."""
+        """Find the box that the training cameras see, and how many of them see each voxel.
+
+        Raises:
+            DarkroomError: no voxel is seen by more than two training views.
+        """
         super().prepare(scene)
         cameras = [view.camera for view in scene.views["train"]]
-        low, high = self.space.corners(cameras)
-        field = self._field(self.stages[0], low, high)
+        field = self._field(self.stages[0], *self.space.bounding_box(cameras))
         if len(self.stages) > 1:
-            seen, near = _seen(self.space.places(field.centres()), cameras, self.space.near)
-            counts = seen.float()
-            if not (counts > 2).any():
+            views, near = _views_of(self.space.to_world(field.centres()), cameras, self.space.near)
+            if not (views > 2).any():
                 raise DarkroomError(
                     f"no part of the scene {scene.name} is seen by more than two of its {len(cameras)} training views"
                 )
-            field.rates = torch.where(seen > 2, counts / counts.max(), torch.zeros_like(counts))
+            counts = views.float()
+            field.lr_scales = torch.where(views > 2, counts / counts.max(), torch.zeros_like(counts))
             with torch.no_grad():
-                field.density_rows[near] = HIDDEN
-        self.field = Rendered(field)
+                field.density_rows[near] = NEAR_CAMERA
+        self._begin(field)
 
     def networks(self) -> Mapping[str, nn.Module]:
         return {"field": self.field}
 
     @property
     def grids(self) -> VoxelField:
-        """The field, whatever is wrapped around it."""
-        return bare(self.field).field  # type: ignore[no-any-return]
+        """The voxel grids."""
+        return self.field.field  # type: ignore[return-value]
 
     def samples(self, rays: Rays) -> Samples:
-        """Points in the box, every `step` voxels, but where space is known to be free."""
+        """Samples in the occupied cells of the box, every `step` voxels."""
         field = self.grids
-        near, far = self.space.reach(rays)
-        found = steps_in_box(
+        enter, leave = intersect_box(rays, field.low, field.high)
+        near, far = self.space.bounds(rays)
+        return march(
             rays,
-            field.low,
-            field.high,
-            self.step * field.voxel,
+            torch.maximum(enter, near),
+            torch.minimum(leave, far),
+            self.step * field.voxel_size,
             spacing=field.spacing(self.step),
-            near=near,
-            far=far,
+            occupied=self.occupancy.occupied,
         )
-        there, _, points = found.points(rays)
-        inside = torch.zeros(found.t.numel(), dtype=torch.bool, device=found.t.device)
-        inside[there] = field.occupied(points)
-        return found._replace(inside=inside.view_as(found.t))
 
     def render(self, rays: Rays) -> Rendering:
-        return self._before(rays, self.background)
+        return self._rendered(rays, self.samples(rays), self.background)
 
-    def _before(self, rays: Rays, background: Background) -> Rendering:
-        return self.field(rays, self.samples(rays), background, LEAST)  # type: ignore[no-any-return]
+    def _rendered(self, rays: Rays, samples: Samples, background: Background) -> Rendering:
+        return self.field(rays, samples, background, MIN_WEIGHT)  # type: ignore[no-any-return]
 
-    def losses(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
-        rays, seen, behind = batch
-        stage, answer = self.stages[int(self.stage)], self._before(rays, behind)
-        loss = (answer.colour - seen).square().mean()
-        through = (1 - answer.opacity).clamp(1e-6, 1 - 1e-6)
-        loss = loss - stage.entropy * (through * through.log() + (1 - through) * (1 - through).log()).mean()
-        count = answer.weights.shape[1]
-        errors = (answer.points - seen[answer.which // count]).square().sum(-1)
-        loss = loss + stage.points * (answer.weights.detach().flatten()[answer.which] * errors).sum() / len(seen)
+    def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
+        drawn = len(batch.target)
+        rays, target, background = self.budget.first(batch) if self.budget else batch
+        stage, samples = self.stages[self._stage], self.samples(rays)
+        found = self._rendered(rays, samples, background)
+        if self.budget:
+            self.budget.update(step, used=len(target), drawn=drawn, samples=len(samples.t))
+        loss = (found.colour - target).square().mean()
+        share = (1 - found.opacity).clamp(1e-6, 1 - 1e-6)
+        loss = loss - stage.entropy * (share * share.log() + (1 - share) * (1 - share).log()).mean()
+        errors = (found.colours - target[samples.ray[found.visible]]).square().sum(-1)
+        loss = loss + stage.points * (found.weights.detach()[found.visible] * errors).sum() / len(target)
         if stage.variation:
-            loss = loss + stage.variation * self.grids.variation(VARIED)
+            loss = loss + stage.variation * self.grids.total_variation(VARIATION_FRACTION)
         yield "field", loss
 
     @torch.no_grad()
     def after_step(self, step: int) -> Collection[str]:
         self._messages = []
-        before = sum(stage.steps for stage in self.stages[: int(self.stage)])
-        stage, done = self.stages[int(self.stage)], step + 1 - before
-        field = self.grids
-        if done == stage.steps and int(self.stage) + 1 < len(self.stages):
-            self._look_closely(field)
+        stage, done = self.stages[self._stage], step + 1 - sum(stage.steps for stage in self.stages[: self._stage])
+        is_last = self._stage + 1 == len(self.stages)
+        if done == stage.steps and not is_last:
+            self._begin_next_stage()
             return ("field",)
-        if int(self.stage) + 1 == len(self.stages) and done % self.occupancy_interval == 0:
-            self._look(field)
+        if is_last and done % self.occupancy_interval == 0:
+            self._update_occupancy()
         voxels = stage.grows_to(done)
         if voxels is None:
             return ()
-        field.grown(voxels)
+        field = self.grids
+        field.resize(voxels)
         field.shift -= 1.0
-        self._look(field)
-        self._messages.append(f"the grid grows to {' x '.join(map(str, field.size.tolist()))}")
-        self.field = Rendered(field)
+        self._update_occupancy()
+        self._messages.append(f"the grid grows to {' x '.join(map(str, field.size.tolist()))} voxels")
         return ("field",)
 
-    def _look(self, field: VoxelField) -> None:
-        field.update_occupancy(self.occupancy_threshold)
-        if not field.mask.any():
-            field.mask = torch.ones_like(field.mask)
-            self._messages.append("everything has become transparent; no space is passed over until something is there again")
+    def _update_occupancy(self) -> None:
+        self.occupancy.narrow(self.grids.opacities(), self.occupancy_threshold)
+        if not self.occupancy.mask.any():
+            self.occupancy.fill()
+            self._messages.append("the field is transparent everywhere: no space is skipped until the next update")
 
-    def _look_closely(self, coarse: VoxelField) -> None:
-        """Go on with the fine stage, in the box around what the coarse one found."""
-        low, high = coarse.box_of(self.occupancy_threshold)
-        coarse.update_occupancy(self.occupancy_threshold)
-        fine = self._field(self.stages[int(self.stage) + 1], low.cpu(), high.cpu()).to(low.device)
-        fine.mask = coarse.occupied(fine.centres()).view(*fine.size.tolist())
-        if not fine.mask.any():
-            fine.mask = torch.ones_like(fine.mask)
-            self._messages.append("the coarse stage found nothing: is the background right, are the poses?")
-        self.stage += 1
-        share = float(fine.mask.float().mean())
+    def _begin_next_stage(self) -> None:
+        """Begin the fine stage, in the box and the occupied space that the coarse one found."""
+        coarse = self.grids
+        low, high = coarse.bounding_box(self.occupancy_threshold)
+        self.occupancy.narrow(coarse.opacities(), self.occupancy_threshold)
+        fine = self._field(self.stages[self._stage + 1], low.cpu(), high.cpu()).to(low.device)
+        occupancy = self.occupancy.resampled(fine.low, fine.high, fine.size.tolist())
+        if not occupancy.mask.any():
+            occupancy.fill()
+            self._messages.append("the coarse stage found no occupied space: check the background and the poses")
+        self._stage += 1
+        self.stage.fill_(self._stage)
         box = " x ".join(f"{side:.2f}" for side in (high - low).tolist())
-        self._messages.append(f"fine stage in a box of {box}, {share:.0%} of it not free")
-        self.field = Rendered(fine)
+        self._messages.append(f"fine stage in a box of {box}, {occupancy.fraction():.0%} of it occupied")
+        self._begin(fine, occupancy)
 
     def messages(self) -> Collection[str]:
         return self._messages
 
 
-def _seen(
+def _views_of(
     points: Float[Tensor, "points 3"], cameras: list[Camera], near: float
 ) -> tuple[Int[Tensor, " points"], Bool[Tensor, " points"]]:
-    """How many cameras have each point in their image, beyond the near plane; and which are nearer to one than that."""
+    """How many cameras have each point in their image beyond the near plane, and whether it is closer than that to any of them."""
     count = torch.zeros(len(points), dtype=torch.int32)
     close = torch.zeros(len(points), dtype=torch.bool)
     for camera in cameras:
-        own = (points - camera.centre) @ camera.pose[:, :3]
-        depth = -own[:, 2]
-        x, y = camera.fx * own[:, 0] / depth + camera.cx, -camera.fy * own[:, 1] / depth + camera.cy
+        local = (points - camera.centre) @ camera.pose[:, :3]
+        depth = -local[:, 2]
+        x, y = camera.fx * local[:, 0] / depth + camera.cx, -camera.fy * local[:, 1] / depth + camera.cy
         count += (depth >= near) & (x >= 0) & (x <= camera.width) & (y >= 0) & (y <= camera.height)
-        close |= own.norm(dim=1) <= near
+        close |= local.norm(dim=1) <= near
     return count, close

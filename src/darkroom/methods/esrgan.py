@@ -12,8 +12,8 @@ from darkroom.layers.normalization import mean_over_processes
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
-Adversary = Callable[[Tensor, Tensor], Tensor]
-"""Loss of whoever wants the first logits to be told from the second as the higher ones: `(high, low) -> scalar`."""
+AdversarialLoss = Callable[[Tensor, Tensor], Tensor]
+"""`(real logits, fake logits) -> scalar` for the discriminator; the generator's loss has them exchanged."""
 
 
 class ESRGAN(Method):
@@ -21,18 +21,18 @@ class ESRGAN(Method):
 
     For `pretraining` steps G minimises |G(y) − x|₁ alone. Then, at every step,
 
-        L_D = adversary(C(x), C(G(y)))
-        L_G = η |G(y) − x|₁ + w · perceptual(G(y), x) + λ · adversary(C(G(y)), C(x))
+        L_D = adversarial_loss(C(x), C(G(y)))
+        L_G = η |G(y) − x|₁ + w · perceptual(G(y), x) + λ · adversarial_loss(C(G(y)), C(x))
 
     Args:
         generator: G, from low to high resolution.
-        discriminator: C, gives logits.
-        adversary: `plain` (SRGAN) or `relativistic` (ESRGAN).
-        perceptual: a distance between images, or None to go without.
-        pretraining: steps before the discriminator enters.
-        fidelity: η.
-        perception: w.
-        adversarial: λ.
+        discriminator: C, returns logits.
+        adversarial_loss: `cross_entropy` (SRGAN) or `relativistic` (ESRGAN).
+        perceptual: a distance between images, or None.
+        pretraining: steps before adversarial training.
+        l1_weight: η.
+        perceptual_weight: w.
+        adversarial_weight: λ.
 
     Source: Wang et al. 2018, section 3.2 and equation 3.
     """
@@ -41,18 +41,18 @@ class ESRGAN(Method):
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        adversary: Adversary,
+        adversarial_loss: AdversarialLoss,
         perceptual: Distance | None,
         *,
         pretraining: int,
-        fidelity: float,
-        perception: float,
-        adversarial: float,
+        l1_weight: float,
+        perceptual_weight: float,
+        adversarial_weight: float,
     ) -> None:
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
-        self.adversary, self.perceptual, self.pretraining = adversary, perceptual, pretraining
-        self.fidelity, self.perception, self.adversarial = fidelity, perception, adversarial
+        self.adversarial_loss, self.perceptual, self.pretraining = adversarial_loss, perceptual, pretraining
+        self.l1_weight, self.perceptual_weight, self.adversarial_weight = l1_weight, perceptual_weight, adversarial_weight
 
     def networks(self) -> Mapping[str, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator}
@@ -63,27 +63,28 @@ class ESRGAN(Method):
         if step < self.pretraining:
             yield "generator", error
             return
-        yield "discriminator", self.adversary(self.discriminator(batch.target), self.discriminator(fake.detach()))
+        yield "discriminator", self.adversarial_loss(self.discriminator(batch.target), self.discriminator(fake.detach()))
         with torch.no_grad():
             real_logits = self.discriminator(batch.target)
-        loss = self.fidelity * error + self.adversarial * self.adversary(self.discriminator(fake), real_logits)
+        loss = self.l1_weight * error + self.adversarial_weight * self.adversarial_loss(self.discriminator(fake), real_logits)
         if self.perceptual is not None:
-            loss = loss + self.perception * self.perceptual(fake, batch.target)
+            loss = loss + self.perceptual_weight * self.perceptual(fake, batch.target)
         yield "generator", loss
 
     def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
         return self.generator(batch.input)
 
 
-def relativistic(high: Tensor, low: Tensor) -> Float[Tensor, ""]:
-    """−E log σ(high − E low) − E log(1 − σ(low − E high)), expectations over the whole batch (Wang et al. 2018, eq. 1–2)."""
-    high, low = high.float(), low.float()
-    return softplus(mean_over_processes(low.mean()) - high).mean() + softplus(low - mean_over_processes(high.mean())).mean()
+def relativistic(real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
+    """−E log σ(real − E fake) − E log(1 − σ(fake − E real)), expectations over the whole batch (Wang et al. 2018, eq. 1–2)."""
+    real, fake = real.float(), fake.float()
+    return softplus(mean_over_processes(fake.mean()) - real).mean() + softplus(fake - mean_over_processes(real.mean())).mean()
 
 
-def plain(high: Tensor, low: Tensor) -> Float[Tensor, ""]:
-    """−E log σ(high) − E log(1 − σ(low)); of a generator's loss, only the first depends on the generator.
+def cross_entropy(real: Tensor, fake: Tensor) -> Float[Tensor, ""]:
+    """−E log σ(real) − E log(1 − σ(fake)).
 
-    So the generator minimises −log C(G(y)), which does not vanish while it loses (Ledig et al. 2017, eq. 6).
+    With the arguments exchanged it is the generator's non-saturating loss −E log C(G(y)) (Ledig et al. 2017, eq. 6), and a
+    second term that does not depend on the generator.
     """
-    return softplus(-high.float()).mean() + softplus(low.float()).mean()
+    return softplus(-real.float()).mean() + softplus(fake.float()).mean()

@@ -1,38 +1,41 @@
-"""NeRF: two networks, one that finds out where something is, one that looks there (Mildenhall et al. 2020)."""
+"""NeRF: a coarse network that finds where to sample, and a fine one (Mildenhall et al. 2020)."""
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from darkroom.core.randomness import generator
-from darkroom.methods.radiance import RadianceMethod, Rendered, bare
+from darkroom.methods.radiance import RadianceMethod, RenderedField
 from darkroom.networks.nerf import NeRF
 from darkroom.radiance.cameras import Rays
-from darkroom.radiance.rays import SeenRays
-from darkroom.radiance.rendering import Background, Rendering, hierarchical, pieces, stratified
+from darkroom.radiance.rays import RayBatch
+from darkroom.radiance.rendering import Background, Rendering
+from darkroom.radiance.sampling import hierarchical, intervals, stratified
 from darkroom.radiance.space import Space
 
-EMPTY = 1e-3
-"""Mean opacity below which a field is taken for empty."""
+TRANSPARENT = 1e-3
+"""Mean opacity below which training counts as collapsed."""
 
 
 class NeuralRadianceField(RadianceMethod):
-    """Squared error of both networks' colours; each learns from its own.
+    """Squared error of the colours of both networks, each trained by its own.
 
-    A field may collapse: everything becomes transparent, the image white, and no gradient is left. At step `looked_at` the
-    mean opacity of the rays tells; then both networks begin anew with another seed.
+    Training may collapse to a transparent field, which renders the background and has no gradient. If the mean opacity of the rays is
+    below 0.001 at step `collapse_check`, both networks are initialised again with another seed.
 
     Args:
         coarse, fine: the networks.
-        space: depths and warp.
-        samples: stratified ones of the coarse network, and those drawn besides for the fine one, which sees all.
+        space: bounds and warp.
+        samples: number of stratified samples of the coarse network, and of those added by hierarchical sampling; the fine network
+            takes both.
         background: 1 white, 0 black.
-        noise: deviation of what is added to densities in training, for real scenes.
-        seed: of the networks that take the place of collapsed ones.
-        looked_at: after so many steps.
+        noise: standard deviation of the noise on densities in training, for real scenes.
+        seed: of networks that are initialised again.
+        collapse_check: number of steps after which opacity is checked, counted from the last initialisation.
 
-    Source: section 5 of the paper; of five runs of a well-known code on Lego, three ended white.
+    Source: section 5 of the paper. Three of five runs of a well-known implementation on Lego collapse.
     """
 
     def __init__(
@@ -45,53 +48,71 @@ class NeuralRadianceField(RadianceMethod):
         background: float = 1.0,
         noise: float = 0.0,
         seed: int = 0,
-        looked_at: int = 300,
+        collapse_check: int = 300,
     ) -> None:
         super().__init__(space, background, chunk=1024)
-        self.coarse, self.fine = Rendered(coarse), Rendered(fine)
-        self.samples, self.noise, self.seed, self.looked_at = samples, noise, seed, looked_at
-        self.register_buffer("starts", torch.tensor(1))
+        self.coarse, self.fine = RenderedField(coarse), RenderedField(fine)
+        self.samples, self.noise, self.seed, self.collapse_check = samples, noise, seed, collapse_check
         self.starts: Tensor
-        self.opacity, self._messages = 1.0, ""
+        self.register_buffer("starts", torch.tensor(1))
+        self._starts = 1  # the same on the host, so that no step waits for the device
+        self.opacity, self._messages = torch.tensor(1.0), ""
         coarse.noise = fine.noise = noise
+
+    def load_state_dict(self, state: Mapping[str, Any], *rest: Any, **more: Any) -> Any:  # type: ignore[override]
+        """Load a state, and the number of initialisations."""
+        self._starts = int(state["starts"])
+        return super().load_state_dict(state, *rest, **more)
 
     def networks(self) -> Mapping[str, nn.Module]:
         return {"coarse": self.coarse, "fine": self.fine}
 
-    def losses(self, batch: SeenRays, step: int) -> Iterator[tuple[str, Tensor]]:
-        rays, seen, behind = batch
-        t, first = self._coarse(rays, behind, jitter=True)
-        yield "coarse", (first.colour - seen).square().mean()
-        second = self._fine(rays, behind, t, first, jitter=True)
-        self.opacity = float(second.opacity.detach().mean())
-        yield "fine", (second.colour - seen).square().mean()
+    def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
+        rays, target, background = batch
+        t, coarse = self._coarse(rays, background, jitter=True)
+        yield "coarse", (coarse.colour - target).square().mean()
+        fine = self._fine(rays, background, t, coarse, jitter=True)
+        self.opacity = fine.opacity.detach().mean()
+        yield "fine", (fine.colour - target).square().mean()
 
     def render(self, rays: Rays) -> Rendering:
-        t, first = self._coarse(rays, self.background, jitter=False)
-        return self._fine(rays, self.background, t, first, jitter=False)
+        t, coarse = self._coarse(rays, self.background, jitter=False)
+        return self._fine(rays, self.background, t, coarse, jitter=False)
 
     def _coarse(self, rays: Rays, background: Background, *, jitter: bool) -> tuple[Tensor, Rendering]:
-        t = stratified(*self.space.reach(rays), self.samples[0], jitter=jitter)
-        return t, self.coarse(rays, pieces(t, rays), background)
+        t = stratified(*self.space.bounds(rays), self.samples[0], jitter=jitter)
+        return t, self.coarse(rays, intervals(t, rays), background)
 
-    def _fine(self, rays: Rays, background: Background, t: Tensor, first: Rendering, *, jitter: bool) -> Rendering:
-        drawn = hierarchical(t, first.weights, self.samples[1], jitter=jitter)
-        both = torch.cat([t, drawn], 1).sort(1).values
-        return self.fine(rays, pieces(both, rays), background)
+    def _fine(self, rays: Rays, background: Background, t: Tensor, coarse: Rendering, *, jitter: bool) -> Rendering:
+        added = hierarchical(t, coarse.weights.view_as(t), self.samples[1], jitter=jitter)
+        both = torch.cat([t, added], 1).sort(1).values
+        return self.fine(rays, intervals(both, rays), background)  # type: ignore[no-any-return]
 
     def after_step(self, step: int) -> Collection[str]:
         self._messages = ""
-        if step + 1 != self.looked_at * int(self.starts) or self.opacity > EMPTY:
+        if step + 1 != self.collapse_check * self._starts:
             return ()
-        random = generator(self.seed, "restart", int(self.starts))
-        self.starts += 1
+        opacity = self._mean_opacity()
+        if opacity > TRANSPARENT:
+            return ()
+        random = generator(self.seed, "restart", self._starts)
+        self._starts += 1
+        self.starts.fill_(self._starts)
         self._messages = (
-            f"all had become transparent (mean opacity {self.opacity:.1e}); both networks begin anew, start {int(self.starts)}"
+            f"training has collapsed to a transparent field (mean opacity {opacity:.1e}): both networks are initialised again, "
+            f"start {self._starts}"
         )
-        self.coarse, self.fine = (bare(network) for network in (self.coarse, self.fine))
         for network in (self.coarse, self.fine):
             network.field.initialise(random)  # type: ignore[operator]
         return ("coarse", "fine")
+
+    def _mean_opacity(self) -> float:
+        """Mean opacity of the rays of the last step, over all processes."""
+        opacity = self.opacity.clone()
+        if torch.distributed.is_initialized():
+            torch.distributed.all_reduce(opacity)
+            opacity /= torch.distributed.get_world_size()
+        return float(opacity)
 
     def messages(self) -> Collection[str]:
         return (self._messages,) if self._messages else ()

@@ -1,25 +1,25 @@
-"""Plug-and-play: a solver with a denoiser that was trained for something else; nothing is learned."""
+"""Plug-and-play: an iterative solver with a denoiser that was trained for something else; nothing is learned."""
 
 from collections.abc import Iterator, Mapping
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.core.method import Example, Method, Walk
+from darkroom.core.method import Example, Iterate, Method
 
 
 class PlugAndPlay(Method):
-    """A method without networks: it answers by walking.
+    """A method without networks to train: its prediction is a solver's last iterate.
 
     Args:
-        walk: approaches the answer to a question.
+        solver: yields the iterates for a batch.
 
     Source: Venkatakrishnan, Bouman, Wohlberg 2013.
     """
 
-    def __init__(self, walk: Walk) -> None:
+    def __init__(self, solver: Iterate) -> None:
         super().__init__()
-        self.walk = walk
+        self.solver = solver
 
     def networks(self) -> Mapping[str, nn.Module]:
         return {}
@@ -28,8 +28,8 @@ class PlugAndPlay(Method):
         return iter(())
 
     def iterates(self, batch: Example) -> Iterator[Tensor]:
-        return self.walk(batch)
+        return self.solver(batch)
 
     def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
-        *_, answer = self.walk(batch)
-        return answer
+        *_, prediction = self.solver(batch)
+        return prediction

@@ -1,7 +1,6 @@
-"""What the methods that learn a radiance field have in common: they answer a camera with an image."""
+"""What methods that train a radiance field have in common: rendering the view of a camera."""
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,38 +8,37 @@ from torch import Tensor, nn
 
 from darkroom.core.method import Example, Method
 from darkroom.radiance.cameras import Camera, Rays
-from darkroom.radiance.rendering import Background, Rendering, Samples, render
+from darkroom.radiance.rendering import Background, Rendering, render
+from darkroom.radiance.sampling import Samples
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 
 
-class Rendered(nn.Module):
-    """A field as a network: called with rays and samples, it answers with what is seen.
+class RenderedField(nn.Module):
+    """A radiance field with volume rendering as its forward pass.
 
-    One call holds all that is computed with its weights, which is what mixed precision and several processes need.
+    All that is computed with the field's parameters is one call of this module, so that it runs in the training loop's precision.
+
+    Args:
+        field: has `density` and `colour`, see `radiance.rendering.Field`.
     """
 
     def __init__(self, field: nn.Module) -> None:
         super().__init__()
         self.field = field
 
-    def forward(self, rays: Rays, samples: Samples, background: Background = 1.0, least: float = 0.0) -> Rendering:
-        """`rendering.render` of the field."""
-        return render(self.field, rays, samples, background, least=least)  # type: ignore[arg-type]
-
-
-def bare(network: nn.Module) -> Any:
-    """A network without what training has wrapped around it."""
-    return getattr(network, "module", network)
+    def forward(self, rays: Rays, samples: Samples, background: Background = 1.0, min_weight: float = 0.0) -> Rendering:
+        """`radiance.rendering.render` of the field."""
+        return render(self.field, rays, samples, background, min_weight=min_weight)  # type: ignore[arg-type]
 
 
 class RadianceMethod(Method):
-    """Renders views.
+    """Trains a radiance field, and renders views of it.
 
     Args:
-        space: depths and warp.
-        background: behind everything: 1 white, 0 black.
-        chunk: rays that are rendered at a time.
+        space: bounds, warp and training cameras of the scene.
+        background: colour behind the scene: 1 white, 0 black.
+        chunk: number of rays that are rendered at a time.
     """
 
     def __init__(self, space: Space, background: float, chunk: int = 4096) -> None:
@@ -48,26 +46,27 @@ class RadianceMethod(Method):
         self.space, self.background, self.chunk = space, background, chunk
 
     def prepare(self, scene: Scene) -> None:
-        """Learn from a scene what has to be known before training."""
+        """Compute from the scene what training needs; it becomes part of the state, so a resumed run does not call this."""
         self.space.fill(scene)
 
     @abstractmethod
     def render(self, rays: Rays) -> Rendering:
-        """What is seen along rays, as it is evaluated."""
+        """Render rays as they are evaluated."""
 
     @torch.no_grad()
     def view(self, camera: Camera) -> tuple[Float[Tensor, "3 height width"], Float[Tensor, "1 height width"], Tensor]:
-        """Colour, depth and opacity of a view, rendered some rows at a time."""
+        """Colour, depth (times opacity) and opacity of a camera's image, rendered in chunks of rows."""
         device, size = self.space.depths.device, (camera.height, camera.width)
         rays = self.space.rays(camera.intrinsics.to(device), camera.pose.float().to(device), camera.width, camera.height)
-        some = max(1, self.chunk // camera.width) * camera.width
-        parts = [self.render(rays.at(slice(begin, begin + some))) for begin in range(0, camera.width * camera.height, some)]
+        chunk = max(1, self.chunk // camera.width) * camera.width
+        count = camera.width * camera.height
+        parts = [self.render(rays.subset(slice(begin, begin + chunk))) for begin in range(0, count, chunk)]
         colour = torch.cat([part.colour for part in parts]).T.reshape(3, *size)
         depth, opacity = (torch.cat(each).view(1, *size) for each in zip(*((p.depth, p.opacity) for p in parts), strict=True))
         return colour, depth, opacity
 
     def predict(self, batch: Example) -> Float[Tensor, "1 3 height width"]:
-        """The view that a camera is asked for; `batch.condition` is its intrinsics and its pose."""
+        """The view of a camera, at the target's size; `batch.condition` is its intrinsics and pose, in a batch of one."""
         (intrinsics,), (pose,) = batch.condition
         height, width = batch.target.shape[-2:]
         fx, fy, cx, cy = intrinsics.tolist()

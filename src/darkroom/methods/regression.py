@@ -1,4 +1,4 @@
-"""Regression: learn the answer from pairs of question and answer."""
+"""Regression: learn a prediction from pairs of input and target."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,14 +12,21 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Regression(Method):
-    """Minimise E ℓ(f(source, given), target) over the network f.
+    """Minimise E ℓ(f(input, condition), target) over the network f.
 
-    With source a noisy image, target the clean one and ℓ the squared error this is how DnCNN is trained
-    (Zhang et al. 2017, eq. 1); with a second noisy image as target it is Noise2Noise.
+    With a noisy image as input, the clean one as target and the squared error for ℓ this is how DnCNN is trained (Zhang et al.
+    2017, eq. 1); with a second noisy image as target it is Noise2Noise.
 
     Args:
-        network: f, called with the source and whatever else is given.
+        network: f, called with the input and the conditions.
         loss: ℓ(prediction, target), a scalar.
+
+    Example:
+        >>> import torch
+        >>> method = Regression(nn.Identity(), squared_error)
+        >>> batch = Example(torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8))
+        >>> [(name, loss.item()) for name, loss in method.losses(batch, step=0)]
+        [('network', 1.0)]
     """
 
     def __init__(self, network: nn.Module, loss: Loss) -> None:
@@ -43,12 +50,12 @@ def half_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """mean (prediction − target)²: its minimum is the mean of what may be wanted."""
+    """mean (prediction − target)²; its minimiser is the conditional mean of the target."""
     return (prediction.float() - target).square().mean()
 
 
 def absolute_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """mean |prediction − target|: its minimum is the median of what may be wanted."""
+    """mean |prediction − target|; its minimiser is the conditional median of the target."""
     return (prediction.float() - target).abs().mean()
 
 
@@ -64,10 +71,10 @@ def l1_and_frequencies(weight: float) -> Loss:
     """
 
     def loss(prediction: Tensor, target: Tensor) -> Tensor:
-        plain = (prediction - target).abs().mean()
+        l1 = (prediction - target).abs().mean()
         if not weight:
-            return plain
+            return l1
         difference = torch.fft.rfft2(prediction.float()) - torch.fft.rfft2(target.float())
-        return plain + weight * torch.view_as_real(difference).abs().mean()
+        return l1 + weight * torch.view_as_real(difference).abs().mean()
 
     return loss

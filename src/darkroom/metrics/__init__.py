@@ -1,1 +1,1 @@
-"""Named protocols: a metric's name says range, rounding, border and channels."""
+"""Named protocols: a metric's name and definition state range, rounding, border and channels."""

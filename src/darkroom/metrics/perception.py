@@ -1,4 +1,4 @@
-"""Does it look like a photograph? What fidelity does not say, and often pays for."""
+"""Perceptual quality: whether an image looks like a photograph, which fidelity does not measure and often trades away."""
 
 from functools import lru_cache
 from typing import Any, Literal
@@ -9,37 +9,40 @@ from torch import Tensor
 
 from darkroom.core.images import round_to_8_bits
 from darkroom.core.pretrained import ALEXNET, VGG16
-from darkroom.metrics.fidelity import Images, Metric
+from darkroom.metrics.per_image import Images, PerImageMetric
 
 Backbone = Literal["alex", "vgg"]
 
 _BACKBONES = {"alex": ALEXNET, "vgg": VGG16}
 
 
-def lpips(backbone: Backbone = "alex") -> Metric:
-    """Learned perceptual image patch similarity (Zhang et al. 2018), version 0.1, through torchmetrics."""
+def lpips(backbone: Backbone = "alex") -> PerImageMetric:
+    """Learned perceptual image patch similarity (Zhang et al. 2018), version 0.1, through torchmetrics.
+
+    Its network's weights are downloaded at the first use if they are not in PyTorch's cache; `missing()` says so before.
+    """
 
     def compute(prediction: Images, target: Images) -> Float[Tensor, " batch"]:
         network = _network(backbone, str(target.device))
         pairs = zip(round_to_8_bits(prediction), target.float(), strict=True)
         with torch.no_grad():
-            return torch.stack([network(mine[None], truth[None]) for mine, truth in pairs])
+            return torch.stack([network(ours[None], theirs[None]) for ours, theirs in pairs])
 
-    return Metric(
+    return PerImageMetric(
         f"lpips_{backbone}",
         f"LPIPS {backbone}",
         "",
-        f"LPIPS 0.1 with {_BACKBONES[backbone].title} features, images in [-1, 1]; output clipped and rounded to 8 "
-        "bits; mean over images; lower is closer.",
-        compute,
+        f"LPIPS 0.1 with {_BACKBONES[backbone].title} features, images in [-1, 1]; prediction clipped and rounded to 8 bits; "
+        "mean over images; lower is closer.",
         higher_is_better=False,
-        about="perception",
-        missing=_BACKBONES[backbone].missing,
+        quality="perception",
+        function=compute,
+        requires=_BACKBONES[backbone].missing,
     )
 
 
 def find_lpips(backbone: Backbone) -> None:
-    """Make sure that the features of `lpips(backbone)` are there.
+    """Make sure that the features of `lpips(backbone)` are in the cache; download them if they are not.
 
     Raises:
         DarkroomError: they are not, and could not be downloaded.
@@ -61,20 +64,20 @@ def _gradients(images: Images) -> Float[Tensor, "batch many"]:
 
 
 def _gradient_distance(prediction: Images, target: Images) -> Float[Tensor, " batch"]:
-    mine, truth = (_gradients(x).sort(dim=1).values for x in (prediction, target))
-    return (mine - truth).abs().mean(1).double()
+    ours, theirs = (_gradients(x).sort(dim=1).values for x in (prediction, target))
+    return (ours - theirs).abs().mean(1).double()
 
 
-gradient_distance = Metric(
+gradient_distance = PerImageMetric(
     "gradient_w1",
     "gradients W1",
     "",
-    "Wasserstein-1 distance between the distributions of the image's and the truth's differences of neighbouring "
-    "pixels (mean of channels, horizontal and vertical); 0 if the image is as sharp and as rough as the truth, "
-    "wherever; output clipped and rounded to 8 bits; mean over images; lower is closer.",
-    _gradient_distance,
+    "Wasserstein-1 distance between the distributions of differences of neighbouring pixels (mean of channels, horizontal and "
+    "vertical) in the prediction and in the target; 0 where both are equally sharp and equally rough, wherever in the image; "
+    "prediction clipped and rounded to 8 bits; mean over images; lower is closer.",
     higher_is_better=False,
-    about="perception",
+    quality="perception",
+    function=_gradient_distance,
 )
-"""How far the statistics of gradients are from the truth's: a divergence of distributions, in the sense of the
+"""Distance of the gradients' statistics from the target's: a divergence of distributions, in the sense of the
 perception-distortion trade-off (Blau & Michaeli 2018), that needs no network."""

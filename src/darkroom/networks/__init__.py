@@ -1,1 +1,1 @@
-"""One file a network, named as its paper names it."""
+"""Networks, one file each, named as in their papers."""

@@ -16,18 +16,26 @@ from darkroom.layers.normalization import BatchNorm2d
 class DnCNN(RestorationNetwork):
     """A plain stack of 3×3 convolutions that predicts the noise: x̂ = y − R(y).
 
-    Conv + ReLU, then `depth − 2` times Conv + BatchNorm + ReLU, then Conv (section III-A). The receptive
-    field is 2·depth + 1 pixels wide; an answer depends on pixels at most `depth` away (`halo`).
+    Conv + ReLU, then `depth − 2` times Conv + BatchNorm + ReLU, then Conv (section III-A). The receptive field is 2·depth + 1
+    pixels wide (`halo` = depth).
 
     Args:
         channels: 1 for grey, 3 for RGB.
         width: features of the hidden layers; 64 in the paper.
-        depth: number of convolutions; 17 for a known noise level, 20 for an unknown one.
+        depth: number of convolutions; 17 for a known noise level, 20 for blind denoising.
         batch_norm: batch normalisation between the first and the last layer.
-        bias: a bias in the hidden convolutions; batch normalisation makes it idle.
-        noise_conditional: also take the noise level, as a constant map behind the image's channels.
+        bias: a bias in the hidden convolutions; redundant with batch normalisation.
+        noise_conditional: take the noise level as a further, constant input channel.
 
-    Source: Zhang et al. 2017; the level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A.
+    Raises:
+        DarkroomError: the depth is below 2.
+
+    Source: Zhang et al. 2017; the noise level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A.
+
+    Example:
+        >>> network = DnCNN(channels=3, width=16, depth=5).initialise(torch.Generator().manual_seed(0)).eval()
+        >>> network(torch.rand(1, 3, 40, 50)).shape
+        torch.Size([1, 3, 40, 50])
     """
 
     def __init__(
@@ -42,7 +50,7 @@ class DnCNN(RestorationNetwork):
     ) -> None:
         super().__init__()
         if depth < 2:
-            raise DarkroomError(f"DnCNN needs a first and a last layer: depth {depth} is below 2")
+            raise DarkroomError(f"DnCNN has at least 2 convolutions, given --depth {depth}")
         self.channels, self.noise_conditional, self.halo = channels, noise_conditional, depth
         layers: list[nn.Module] = [nn.Conv2d(channels + noise_conditional, width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
@@ -54,11 +62,10 @@ class DnCNN(RestorationNetwork):
         self.layers = nn.Sequential(*layers)
 
     def initialise(self, generator: torch.Generator) -> "DnCNN":
-        """Draw the convolutions' weights anew (He et al. 2015, eq. 10; biases zero); returns the network.
+        """Draw the convolutions' weights (He et al. 2015, eq. 10; biases zero); returns the network.
 
-        The last layer starts at zero, so that training starts from x̂ = y and not from a guess of noise
-        that is stronger than the noise: with the last layer drawn too, batch normalisation makes the first
-        thousands of steps unlearn it.
+        The last layer starts at zero, so that training starts from x̂ = y. With a random last layer it would start from a
+        residual larger than the noise, which takes thousands of steps to unlearn with batch normalisation.
         """
         initialise_convolutions(self, generator)
         nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
@@ -71,29 +78,29 @@ class DnCNN(RestorationNetwork):
 
         Args:
             noisy: y in [0, 1] plus noise.
-            sigma: the noise's standard deviation in the image's units (σ/255), for a non-blind network.
+            sigma: the noise's standard deviation in the image's units (σ/255), for a noise-conditional network.
 
         Returns:
             x̂, not clipped.
 
         Raises:
-            DarkroomError: the channels do not fit, or a non-blind network is not told sigma.
+            DarkroomError: the number of channels is not the network's, or a noise-conditional network is given no sigma.
         """
         if noisy.shape[1] != self.channels:
             raise DarkroomError(f"this DnCNN takes {self.channels} channel(s), the image has {noisy.shape[1]}")
         if not self.noise_conditional:
             return noisy - self.layers(noisy)
         if sigma is None:
-            raise DarkroomError("this DnCNN is non-blind: give it the noise level (--sigma)")
+            raise DarkroomError("this DnCNN is noise-conditional: give the noise level (--sigma)")
         level = sigma.to(noisy).view(-1, 1, 1, 1).expand(len(noisy), 1, *noisy.shape[2:])
         return noisy - self.layers(torch.cat([noisy, level], 1))
 
     @classmethod
-    def from_foreign(cls, state: Mapping[str, Tensor]) -> "DnCNN | None":
-        """Build the network that a plain sequential state dictionary describes, or None if it is no DnCNN.
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> "DnCNN | None":
+        """Build the network of a plain sequential state dictionary, as public DnCNN checkpoints hold; None if it is not one.
 
-        Layers are read in the order of the number in their names (`dncnn.N.weight`, `model.N.weight`);
-        batch normalisation is there where running statistics are.
+        Layers are in the order of the numbers in their names (`dncnn.N.weight`, `model.N.weight`); layers with running
+        statistics are batch normalisations.
         """
         layers = _numbered(state)
         if layers is None:
@@ -115,19 +122,23 @@ class DnCNN(RestorationNetwork):
             bias=any("bias" in layer for layer in convolutions[1:-1]),
             noise_conditional=bool(extra),
         )
-        own = [module for module in network.layers if not isinstance(module, nn.ReLU)]
-        for module, layer in zip(own, layers, strict=True):
-            fitting = dict(layer)
-            if isinstance(module, nn.BatchNorm2d):
-                fitting.setdefault("num_batches_tracked", torch.tensor(0))
-            elif isinstance(module, nn.Conv2d) and module.bias is not None:  # a first or last layer may come without
-                fitting.setdefault("bias", torch.zeros(module.out_channels))
-            module.load_state_dict(fitting)
+        network._load(layers)
         return network
+
+    def _load(self, layers: list[dict[str, Tensor]]) -> None:
+        """Load the parameters of convolutions and batch normalisations, in order; absent biases are zero."""
+        modules = [module for module in self.layers if not isinstance(module, nn.ReLU)]
+        for module, layer in zip(modules, layers, strict=True):
+            complete = dict(layer)
+            if isinstance(module, nn.BatchNorm2d):
+                complete.setdefault("num_batches_tracked", torch.tensor(0))
+            elif isinstance(module, nn.Conv2d) and module.bias is not None:
+                complete.setdefault("bias", torch.zeros(module.out_channels))
+            module.load_state_dict(complete)
 
 
 def _numbered(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]] | None:
-    """Group `prefix.N.parameter` by N, in rising order; None if any name is built otherwise."""
+    """Group `prefix.N.parameter` by N, in rising order; None if a name has another form."""
     layers: dict[int, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         match = re.fullmatch(r"(?:\w+\.)?(\d+)\.(\w+)", name)

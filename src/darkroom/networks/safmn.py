@@ -10,40 +10,43 @@ from torch import Tensor, nn
 from darkroom.core.network import RestorationNetwork
 
 LEVELS = 4
-"""Scales at which a block looks at its features: 1, 1/2, 1/4, 1/8."""
+"""Number of scales of the feature modulation: 1, 1/2, 1/4, 1/8."""
 
 
 class SAFMN(RestorationNetwork):
-    """A small convolutional network for super-resolution that looks at its features at four scales.
+    """An efficient convolutional network for super-resolution with feature modulation at four scales.
 
-    Conv; `blocks` times a feature mixing block (modulation over scales, then a convolutional mixer of channels, each
-    behind a normalisation and with a residual), all with a residual; Conv to 3·s² channels, pixel shuffle. 228 thousand
-    trained numbers at ×2. The names of the parameters are those of the public checkpoints.
+    Conv; `blocks` times a feature mixing block (spatially-adaptive feature modulation, then a convolutional channel mixer, each
+    after layer normalisation and with a residual), with a residual around all; Conv to 3·s² channels, pixel shuffle. 228 thousand
+    parameters at ×2. Parameters have the names of the public checkpoints.
 
-    Chosen as the light network for ×2 by published PSNR per multiply-add: 38.00 dB on Set5 for 52 G multiply-adds a
-    1280×720 answer, where EDSR-baseline takes 316 G for 37.99 and IMDN 159 G for 38.00 (Sun et al. 2023, the table of
-    ×2 results).
+    At ×2: 38.00 dB on Set5 for 52 G multiply-adds per 1280×720 output, where EDSR-baseline takes 316 G for 37.99 and IMDN 159 G
+    for 38.00 (Sun et al. 2023, the table of ×2 results).
 
     Args:
         scale: 2, 3 or 4.
         width: features, 36 in the paper.
         blocks: 8 in the paper.
-        growth: features of the mixer over features of the block.
+        ffn_scale: features of the channel mixer over features of the block.
 
     Source: Sun et al. 2023, section 3.
+
+    Example:
+        >>> SAFMN(scale=2, width=8, blocks=1)(torch.rand(1, 3, 16, 24)).shape
+        torch.Size([1, 3, 32, 48])
     """
 
-    def __init__(self, scale: int = 2, width: int = 36, blocks: int = 8, growth: float = 2.0) -> None:
+    def __init__(self, scale: int = 2, width: int = 36, blocks: int = 8, ffn_scale: float = 2.0) -> None:
         super().__init__()
         self.channels, self.scale, self.grid = 3, scale, 2 ** (LEVELS - 1)
-        # The coarsest level sees a pixel's neighbours eight pixels away, in cells of eight; the mixer one pixel more.
+        # Receptive field of a block: the coarsest level takes neighbouring cells of 8 pixels, the mixer one pixel more.
         self.halo = 2 + blocks * (2 * 2 ** (LEVELS - 1) + 1)
         self.to_feat = nn.Conv2d(3, width, 3, padding=1)
-        self.feats = nn.Sequential(*(MixingBlock(width, growth) for _ in range(blocks)))
+        self.feats = nn.Sequential(*(MixingBlock(width, ffn_scale) for _ in range(blocks)))
         self.to_img = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     def initialise(self, generator: torch.Generator) -> "SAFMN":
-        """Draw the convolutions' weights anew, uniformly in ±1/√(fan in); returns the network."""
+        """Draw the convolutions' weights uniformly in ±1/√(fan in); returns the network."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 bound = module.weight[0].numel() ** -0.5
@@ -53,20 +56,20 @@ class SAFMN(RestorationNetwork):
         return self
 
     def forward(self, low: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 height2 width2"]:
-        """Enlarge; `low` in [0, 1], the answer not clipped."""
+        """Super-resolve `low` in [0, 1]; the output is not clipped."""
         features = self.to_feat(low)
         return self.to_img(features + self.feats(features))
 
     @classmethod
-    def from_foreign(cls, state: Mapping[str, Tensor]) -> "SAFMN | None":
-        """Build the network that a public SAFMN checkpoint describes, or None if it is none."""
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> "SAFMN | None":
+        """Build the network of a public SAFMN checkpoint; None if the tensors are not those of a SAFMN."""
         if not {"to_feat.weight", "to_img.0.weight", "feats.0.ccm.ccm.0.weight"} <= state.keys():
             return None
         width, hidden = len(state["to_feat.weight"]), len(state["feats.0.ccm.ccm.0.weight"])
         blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("feats."))
         network = cls(math.isqrt(len(state["to_img.0.weight"]) // 3), width, blocks, hidden / width)
-        own = network.state_dict()
-        if own.keys() != state.keys() or any(own[name].shape != tensor.shape for name, tensor in state.items()):
+        expected = network.state_dict()
+        if expected.keys() != state.keys() or any(expected[name].shape != tensor.shape for name, tensor in state.items()):
             return None
         network.load_state_dict(state)
         return network
@@ -75,11 +78,11 @@ class SAFMN(RestorationNetwork):
 class MixingBlock(nn.Module):
     """x + SAFM(norm(x)), then x + CCM(norm(x)) (equation 7)."""
 
-    def __init__(self, width: int, growth: float) -> None:
+    def __init__(self, width: int, ffn_scale: float) -> None:
         super().__init__()
         self.norm1, self.norm2 = ChannelNorm(width), ChannelNorm(width)
         self.safm = Modulation(width)
-        self.ccm = Mixer(width, int(width * growth))
+        self.ccm = Mixer(width, int(width * ffn_scale))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.safm(self.norm1(x))
@@ -87,7 +90,7 @@ class MixingBlock(nn.Module):
 
 
 class Modulation(nn.Module):
-    """SAFM: a quarter of the features at each of four scales, gathered, and multiplied with the input (section 3.1)."""
+    """SAFM: a quarter of the features at each of four scales, aggregated, times the input (section 3.1)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -97,15 +100,15 @@ class Modulation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        seen = []
+        levels = []
         for level, (part, convolution) in enumerate(zip(x.chunk(LEVELS, dim=1), self.mfr, strict=True)):
             if level:
-                cells = (max(1, height >> level), max(1, width >> level))
-                pooled = convolution(nn.functional.adaptive_max_pool2d(part, cells))
-                seen.append(nn.functional.interpolate(pooled, (height, width), mode="nearest"))
+                size = (max(1, height >> level), max(1, width >> level))
+                pooled = convolution(nn.functional.adaptive_max_pool2d(part, size))
+                levels.append(nn.functional.interpolate(pooled, (height, width), mode="nearest"))
             else:
-                seen.append(convolution(part))
-        return nn.functional.gelu(self.aggr(torch.cat(seen, 1))) * x
+                levels.append(convolution(part))
+        return nn.functional.gelu(self.aggr(torch.cat(levels, 1))) * x
 
 
 class Mixer(nn.Module):
@@ -120,12 +123,12 @@ class Mixer(nn.Module):
 
 
 class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of every pixel, ε = 1e-6."""
+    """Layer normalisation over the channels at every pixel, ε = 1e-6."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        across = nn.functional.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
-        return across.permute(0, 3, 1, 2)
+        normalised = nn.functional.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
+        return normalised.permute(0, 3, 1, 2)

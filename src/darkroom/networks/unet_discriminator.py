@@ -1,4 +1,4 @@
-"""The U-Net discriminator: one number a pixel (Wang, Xie, Dong, Shan 2021, Real-ESRGAN)."""
+"""The U-Net discriminator of Real-ESRGAN: one logit per pixel (Wang, Xie, Dong, Shan 2021)."""
 
 import torch
 from jaxtyping import Float
@@ -8,19 +8,23 @@ from torch.nn.utils.parametrizations import spectral_norm
 from darkroom.layers.initialization import initialise_convolutions
 
 SETTLING = 15
-"""Steps of the power method before the first image is seen."""
+"""Power iterations of the spectral normalisation at initialisation."""
 
 
 class UNetDiscriminator(nn.Module):
-    """A U-Net with spectral normalisation that evaluations every pixel, by what is around it and by the whole.
+    """A U-Net with spectral normalisation that classifies every pixel as real or generated.
 
-    Three halvings and three doublings (bilinear) with additive skips; LeakyReLU 0.2; spectral normalisation everywhere
-    but in the first and the last layer. 4,376,897 trained numbers with 64 features. Images of any size.
+    Three strided convolutions and three bilinear upsamplings with additive skips; LeakyReLU 0.2; spectral normalisation in all
+    layers but the first and the last. 4,376,897 parameters with 64 features. Images of any size.
 
     Args:
         width: features of the first layer.
 
-    Source: Real-ESRGAN, section 3.3 and Figure 6; Miyato et al. 2018 for the normalisation.
+    Source: Wang et al. 2021 (Real-ESRGAN), section 3.3 and Figure 6; Miyato et al. 2018 for the normalisation.
+
+    Example:
+        >>> UNetDiscriminator(width=4)(torch.rand(2, 3, 32, 40)).shape
+        torch.Size([2, 1, 32, 40])
     """
 
     def __init__(self, width: int = 64) -> None:
@@ -35,7 +39,7 @@ class UNetDiscriminator(nn.Module):
         self.last = nn.Conv2d(w, 1, 3, padding=1)
 
     def initialise(self, generator: torch.Generator) -> "UNetDiscriminator":
-        """Draw all weights anew, and the vectors by which the largest singular values are followed; returns the network."""
+        """Draw the weights, and the vectors of the power iteration; returns the network."""
         initialise_convolutions(self, generator)
         for layer in [*self.down, *self.up, *self.head]:
             parametrization = layer.parametrizations.weight  # type: ignore[union-attr]
@@ -44,11 +48,11 @@ class UNetDiscriminator(nn.Module):
                 for vector in parametrization[0].buffers():  # type: ignore[index]
                     vector.copy_(nn.functional.normalize(torch.randn(vector.shape, generator=generator), dim=0))
             for _ in range(SETTLING):
-                layer.weight  # noqa: B018  (every look is one step of the power method)
+                layer.weight  # noqa: B018  (in training mode, reading the weight makes one power iteration)
         return self
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1 height width"]:
-        """C(x): a logit for every pixel, high for photographs."""
+        """C(x): a logit for every pixel, high for real images."""
         levels = [_leaky(self.first(image))]
         for convolution in self.down:
             levels.append(_leaky(convolution(levels[-1])))

@@ -1,4 +1,4 @@
-"""VGG-19 (Simonyan & Zisserman 2015) as a measure of perceptual difference."""
+"""Distance of VGG-19 features (Simonyan & Zisserman 2015), a perceptual loss."""
 
 from pathlib import Path
 
@@ -11,44 +11,44 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.pretrained import VGG19
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's images, by which VGG's inputs are standardised."""
+"""Of the ImageNet images, per channel; VGG's inputs are standardised with them."""
 
 
 class VGGDistance:
     """mean |φ(x) − φ(y)| where φ are VGG-19's features at its last convolution (conv5_4), before the activation.
 
-    A measure, not a module: it is trained by nobody, belongs to no checkpoint, and is read at its first use.
+    Not a module: its parameters are fixed, are not saved in checkpoints, and are read at the first use.
 
     Args:
-        given: a file with torchvision's weights, or None for the cached or downloaded one.
+        path: a file with torchvision's weights; None for the one in torch's cache, or else a download.
 
     Source: Wang et al. 2018 (ESRGAN), section 3.3.
     """
 
-    def __init__(self, given: Path | None = None) -> None:
-        self.given = given
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
         self._network: nn.Module | None = None
 
     def find(self) -> None:
-        """Make sure that the weights are there.
+        """Look up the weights, and download them if they are not in the cache.
 
         Raises:
-            DarkroomError: they are not, and could not be downloaded.
+            DarkroomError: the file does not exist, or the download failed.
         """
-        VGG19.find(self.given)
+        VGG19.find(self.path)
 
     def __call__(
         self, prediction: Float[Tensor, "batch 3 height width"], target: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, ""]:
-        """The distance; differentiable in the prediction."""
+        """The distance of images in [0, 1]; differentiable with respect to the prediction."""
         network = self._on(prediction.device)
         with torch.no_grad():
-            wanted = network(_standardised(target))
-        return (network(_standardised(prediction)) - wanted).abs().mean()
+            expected = network(_standardised(target))
+        return (network(_standardised(prediction)) - expected).abs().mean()
 
     def _on(self, device: torch.device) -> nn.Module:
         if self._network is None:
-            self._network = _features(VGG19.find(self.given))
+            self._network = _features(VGG19.find(self.path))
         return self._network.to(device)
 
 

@@ -1,4 +1,4 @@
-"""The discriminator of SRGAN and ESRGAN: VGG-style, one number an image (Ledig et al. 2017)."""
+"""The VGG-style discriminator of SRGAN and ESRGAN: one logit per image (Ledig et al. 2017)."""
 
 import torch
 from jaxtyping import Float
@@ -10,25 +10,33 @@ from darkroom.layers.normalization import BatchNorm2d
 
 
 class VGGDiscriminator(nn.Module):
-    """Pairs of convolutions, the second of each halving the image, then two linear layers to one logit.
+    """Pairs of convolutions, the second of each with stride 2, then two linear layers to one logit.
 
-    Features double from `width` to 8·`width` and stay there; LeakyReLU 0.2, batch normalisation but in the first layer
-    (Ledig et al. 2017, Figure 4). SRGAN has 4 stages on 96×96 and a hidden layer of 1024; ESRGAN 5 on 128×128 and 100.
+    Features double from `width` to 8·`width` and stay there; LeakyReLU 0.2; batch normalisation in all layers but the first. SRGAN
+    has 4 stages on 96×96 and a hidden layer of 1024 features; ESRGAN has 5 on 128×128 and 100.
 
     Args:
-        size: side of the images it takes.
-        stages: times the image is halved.
+        size: side of the input images.
+        stages: number of strided convolutions.
         width: features of the first layer.
-        hidden: of the linear layers.
+        hidden: features between the two linear layers.
 
     Raises:
-        DarkroomError: the size cannot be halved so often.
+        DarkroomError: the size is not a multiple of 2^stages.
+
+    Source: Ledig et al. 2017, Figure 4; Wang et al. 2018 (ESRGAN).
+
+    Example:
+        >>> VGGDiscriminator(size=32, stages=4, width=4, hidden=5)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 1])
     """
 
     def __init__(self, size: int = 128, stages: int = 5, width: int = 64, hidden: int = 100) -> None:
         super().__init__()
         if size % 2**stages:
-            raise DarkroomError(f"an image of {size}x{size} cannot be halved {stages} times; choose a multiple of {2**stages}")
+            raise DarkroomError(
+                f"a discriminator with {stages} strided convolutions takes images whose side is a multiple of {2**stages}, given {size}"
+            )
         layers: list[nn.Module] = []
         before = 3
         for stage in range(stages):
@@ -46,7 +54,7 @@ class VGGDiscriminator(nn.Module):
         )
 
     def initialise(self, generator: torch.Generator) -> "VGGDiscriminator":
-        """Draw all weights anew; returns the network."""
+        """Draw the weights; returns the network."""
         initialise_convolutions(self, generator)
         for module in self.classifier:
             if isinstance(module, nn.Linear):
@@ -55,10 +63,10 @@ class VGGDiscriminator(nn.Module):
         return self
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1"]:
-        """C(x): a logit, high for photographs.
+        """C(x): a logit, high for real images.
 
         Raises:
-            DarkroomError: the image is of another size.
+            DarkroomError: the images have another size.
         """
         if image.shape[-2:] != (self.size, self.size):
             height, width = image.shape[-2:]

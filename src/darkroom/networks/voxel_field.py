@@ -1,10 +1,10 @@
-"""A scene as grids: density and features at voxels, colour by a shallow network (Sun, Sun, Chen 2022, "DVGO")."""
+"""A radiance field as voxel grids of density and features, with a shallow colour network (Sun, Sun, Chen 2022, "DVGO")."""
 
 import math
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from darkroom.layers.encoding import PositionalEncoding
@@ -18,21 +18,27 @@ class VoxelField(Growing):
 
         sigma(x) = softplus(interp(V_sigma)(x) + b),   c(x, d) = MLP(interp(V_c)(x), gamma_4(d))
 
-    Interpolation comes before activation, so that a surface may cut through a voxel. Density is per voxel of the
-    box at `base` voxels; opacity after a step of s such voxels is 1 - (1 + e^(V + b))^(-s).
+    Interpolation comes before activation, so that a surface may cut through a voxel. The unit of length is a voxel of the grid
+    with `base` voxels: over s of them the opacity is 1 - (1 + e^(V + b))^(-s).
 
     Args:
         low, high: corners of the box.
-        voxels: how many, about; they are cubes.
-        base: number of voxels in whose size lengths are measured.
-        features: channels of the colour grid; without a network it is 3 of them, through a sigmoid.
-        width: of the network's two hidden layers; 0 for none.
-        opacity: of one voxel (at `base`) in the beginning, everywhere.
+        voxels: approximate number of voxels; they are cubes.
+        base: number of voxels that defines the unit of length.
+        features: channels of the colour grid; without a network these are 3 colours before a sigmoid.
+        width: of the two hidden layers of the colour network; 0 for none.
+        opacity: initial opacity of one voxel (at `base`).
 
     Source: sections 3 to 5 of the paper; b = log((1 - opacity)^(-1/s) - 1), equation 9.
+
+    Example:
+        >>> field = VoxelField(-torch.ones(3), torch.ones(3), voxels=8**3, base=8**3)
+        >>> density, colour = field(torch.zeros(5, 3), torch.eye(3)[:1].expand(5, 3))
+        >>> density.shape, colour.shape
+        (torch.Size([5]), torch.Size([5, 3]))
     """
 
-    grows = ("density_rows", "feature_rows", "mask", "rates")
+    grows = ("density_rows", "feature_rows", "lr_scales")
 
     def __init__(
         self,
@@ -51,8 +57,7 @@ class VoxelField(Growing):
         self.size: Tensor
         self.shift: Tensor
         self.edge: Tensor
-        self.mask: Tensor
-        self.rates: Tensor
+        self.lr_scales: Tensor
         box = high - low
         self.register_buffer("low", low.clone())
         self.register_buffer("high", high.clone())
@@ -62,18 +67,9 @@ class VoxelField(Growing):
         count = int(self.size.prod())
         self.density_rows = nn.Parameter(torch.zeros(count, 1))
         self.feature_rows = nn.Parameter(torch.zeros(count, features))
-        self.register_buffer("mask", torch.ones(*self.size.tolist(), dtype=torch.bool))
-        self.register_buffer("rates", torch.ones(0))  # of the density, voxel by voxel; none for equal ones
+        self.register_buffer("lr_scales", torch.ones(0))  # of the density, per voxel; empty where all are equal
         self.direction = PositionalEncoding(3, 4)
-        self.network: nn.Module | None = None
-        if width:
-            self.network = nn.Sequential(
-                nn.Linear(features + self.direction.features, width),
-                nn.ReLU(),
-                nn.Linear(width, width),
-                nn.ReLU(),
-                nn.Linear(width, 3),
-            )
+        self.network = _colour_network(features + self.direction.features, width) if width else None
 
     def initialise(self, generator: torch.Generator) -> "VoxelField":
         """The network's weights after Glorot & Bengio 2010, its biases zero."""
@@ -86,35 +82,31 @@ class VoxelField(Growing):
         return (box / edge).round().long().clamp(min=2)
 
     @property
-    def voxel(self) -> float:
-        """Edge of a voxel, a length of the world."""
+    def voxel_size(self) -> float:
+        """Edge length of a voxel in world units."""
         return float(((self.high - self.low) / (self.size - 1)).mean())
 
     def spacing(self, step: float) -> float:
-        """Length of a step of `step` voxels, in voxels of the grid at `base`."""
-        return step * self.voxel / float(self.edge)
-
-    def _within(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
-        """Points in voxels from the first one's centre."""
-        return (points - self.low) / (self.high - self.low) * (self.size - 1)
+        """Length of a step of `step` voxels, in the field's unit of length."""
+        return step * self.voxel_size / float(self.edge)
 
     @property
     def _sparse(self) -> bool:
-        """Whether gradients hold met voxels alone; several processes average gradients that are dense."""
+        """Whether gradients are sparse; averaging over processes takes dense ones."""
         return not torch.distributed.is_initialized()
 
-    def _at(self, rows: Tensor, within: Float[Tensor, "points 3"]) -> Tensor:
-        return interpolated(rows, self.size, within, sparse=self._sparse)
+    def _interpolated(self, rows: Tensor, voxels: Float[Tensor, "points 3"]) -> Tensor:
+        return interpolated(rows, self.size, voxels, sparse=self._sparse)
 
     def density(self, points: Float[Tensor, "points 3"]) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
-        """Density per voxel at `base`, and the points in voxels, which is what `colour` wants to know."""
-        within = self._within(points)
-        raw = self._at(self.density_rows, within)[:, 0]
-        return nn.functional.softplus(raw + self.shift), within
+        """Density per unit of length, and the points in voxel coordinates, which `colour` takes."""
+        voxels = (points - self.low) / (self.high - self.low) * (self.size - 1)
+        raw = self._interpolated(self.density_rows, voxels)[:, 0]
+        return nn.functional.softplus(raw + self.shift), voxels
 
-    def colour(self, known: Float[Tensor, "points 3"], viewing: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+    def colour(self, voxels: Float[Tensor, "points 3"], viewing: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """Colour in [0, 1]."""
-        features = self._at(self.feature_rows, known)
+        features = self._interpolated(self.feature_rows, voxels)
         if self.network is None:
             return torch.sigmoid(features)
         # In bfloat16 so small a network is no faster, and the scene 1 dB worse.
@@ -125,22 +117,16 @@ class VoxelField(Growing):
         self, points: Float[Tensor, "points 3"], viewing: Float[Tensor, "points 3"]
     ) -> tuple[Float[Tensor, " points"], Float[Tensor, "points 3"]]:
         """Density and colour."""
-        sigma, known = self.density(points)
-        return sigma, self.colour(known, viewing)
+        sigma, voxels = self.density(points)
+        return sigma, self.colour(voxels, viewing)
 
-    def occupied(self, points: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
-        """Whether there may be something, by the mask's nearest voxel."""
-        shape = torch.tensor(self.mask.shape, device=points.device)
-        nearest = ((points - self.low) / (self.high - self.low) * (shape - 1)).round().long()
-        x, y, z = nearest.clamp_(min=0).minimum(shape - 1).unbind(1)
-        return self.mask.flatten()[(x * shape[1] + y) * shape[2] + z]
+    def total_variation(self, fraction: float) -> Tensor:
+        """Total variation: mean absolute difference of neighbours, of density and of features, summed over the three axes.
 
-    def variation(self, share: float) -> Tensor:
-        """Total variation: the mean absolute difference of neighbours, of density and of features, added up over the three axes.
-
-        Estimated at a share of the voxels, drawn at random.
+        Args:
+            fraction: of the voxels, drawn at random, at which it is estimated.
         """
-        count = max(1, round(share * len(self.density_rows)))
+        count = max(1, round(fraction * len(self.density_rows)))
         each = [differences(rows, self.size, count, sparse=self._sparse) for rows in (self.density_rows, self.feature_rows)]
         return torch.stack([3 * found.abs().mean() for found in each]).sum()
 
@@ -151,30 +137,24 @@ class VoxelField(Growing):
 
     @torch.no_grad()
     def centres(self) -> Float[Tensor, "voxels 3"]:
-        """Where voxels lie in the world."""
+        """World coordinates of the voxels; the outermost are on the faces of the box."""
         axes = [torch.linspace(0, 1, int(n), device=self.low.device) for n in self.size]
         unit = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 3)
         return self.low + unit * (self.high - self.low)
 
     @torch.no_grad()
-    def update_occupancy(self, threshold: float) -> None:
-        """Narrow the mask to where the opacity of a voxel or of a neighbour reaches the threshold."""
-        dense = nn.functional.max_pool3d(self.opacities()[None, None], 3, 1, 1)[0, 0] >= threshold
-        self.mask = dense & self.occupied(self.centres()).view(dense.shape)
-
-    @torch.no_grad()
-    def box_of(self, threshold: float, room: float = 1.05) -> tuple[Tensor, Tensor]:
-        """The box around everything denser than the threshold, a little enlarged; its whole box where there is nothing."""
+    def bounding_box(self, threshold: float, enlargement: float = 1.05) -> tuple[Tensor, Tensor]:
+        """The box around the voxels whose opacity reaches a threshold, enlarged; the whole box where there are none."""
         where = self.centres()[self.opacities().flatten() >= threshold]
         if not len(where):
             return self.low.clone(), self.high.clone()
         low, high = where.amin(0), where.amax(0)
-        more = (high - low).clamp(min=self.voxel) * (room - 1) / 2
-        return low - more, high + more
+        margin = (high - low).clamp(min=self.voxel_size) * (enlargement - 1) / 2
+        return low - margin, high + margin
 
     @torch.no_grad()
-    def grown(self, voxels: int) -> None:
-        """Give the grids another number of voxels, interpolated from what they hold."""
+    def resize(self, voxels: int) -> None:
+        """Resample the grids to another number of voxels, by trilinear interpolation; parameters are replaced."""
         before, self.size = self.size.tolist(), self._size_for(voxels).to(self.size.device)
         after = self.size.tolist()
 
@@ -185,10 +165,20 @@ class VoxelField(Growing):
 
         self.density_rows, self.feature_rows = resized(self.density_rows), resized(self.feature_rows)
 
-    def groups(self, network: float) -> list[dict[str, Any]]:
-        """Parameters by how fast they move: grids at the rate, the network at `network` times it."""
+    def parameter_groups(self, network_lr_scale: float) -> list[dict[str, Any]]:
+        """Parameter groups for `MaskedAdam`, with learning-rate factors.
+
+        Args:
+            network_lr_scale: learning rate of the colour network, relative to that of the grids.
+        """
         density: dict[str, Any] = {"params": [self.density_rows]}
-        if len(self.rates):
-            density["rows"] = self.rates
-        found: list[dict[str, Any]] = [density, {"params": [self.feature_rows]}]
-        return [*found, {"params": list(self.network.parameters()), "factor": network}] if self.network else found
+        if len(self.lr_scales):
+            density["row_lr_scales"] = self.lr_scales
+        groups: list[dict[str, Any]] = [density, {"params": [self.feature_rows]}]
+        if self.network is not None:
+            groups.append({"params": list(self.network.parameters()), "lr_scale": network_lr_scale})
+        return groups
+
+
+def _colour_network(inputs: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 3))

@@ -1,1 +1,1 @@
-"""Forward models y = A(x) + n."""
+"""Degradations and forward models y = A(x) + n: noise, resampling, blur, and the contract of linear operators."""

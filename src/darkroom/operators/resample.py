@@ -1,4 +1,4 @@
-"""Reduction and enlargement: I_l = (I * k)↓s, and the way back without learning."""
+"""Resampling: downscaling, I_LR = (I_HR * k)↓s, and upscaling by interpolation."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ from darkroom.core.images import round_to_8_bits
 from darkroom.core.method import Example
 
 Kernel = Literal["nearest", "bilinear", "bicubic", "matlab"]
-"""`matlab` is the antialiased bicubic of MATLAB's `imresize`, which the super-resolution tables rest on."""
+"""`matlab` is the antialiased bicubic of MATLAB's `imresize`, with which the published super-resolution tables are made."""
 
 Images = Float[Tensor, "batch channel height width"]
 Resized = Float[Tensor, "batch channel new_height new_width"]
@@ -22,13 +22,16 @@ def resize(images: Images, height: int, width: int, kernel: Kernel = "bicubic", 
     """Resample to `height` × `width`.
 
     Args:
-        images: in any range; bicubic kernels may leave it.
-        height, width: of the answer.
+        images: in any range; bicubic kernels overshoot it.
+        height, width: of the result.
         kernel: "nearest" takes the pixel at floor(i · scale); "bilinear" and "bicubic" are torch's; for
             "matlab" see `matlab_bicubic`.
-        antialias: widen the kernel by the factor of a reduction, so that nothing is folded in from above the
-            new Nyquist frequency; this is what torchvision's `Resize` does. Idle for "nearest"; "matlab"
-            always does.
+        antialias: when downscaling, widen the kernel by the scale to suppress frequencies above the new Nyquist
+            frequency, as torchvision's `Resize` does. No effect on "nearest"; "matlab" always does.
+
+    Example:
+        >>> resize(torch.rand(1, 3, 40, 60), 20, 30).shape
+        torch.Size([1, 3, 20, 30])
     """
     if kernel == "matlab":
         return matlab_bicubic(images, height, width)
@@ -37,29 +40,29 @@ def resize(images: Images, height: int, width: int, kernel: Kernel = "bicubic", 
     return nn.functional.interpolate(images, (height, width), mode=kernel, align_corners=False, antialias=antialias)
 
 
-def reduce(images: Images, factor: int, kernel: Kernel = "bicubic", *, antialias: bool = True) -> Resized:
-    """Reduce by a whole factor.
+def downscale(images: Images, scale: int, kernel: Kernel = "bicubic", *, antialias: bool = True) -> Resized:
+    """Downscale by an integer scale; see `resize`.
 
     Raises:
-        DarkroomError: the factor does not divide height and width.
+        DarkroomError: the scale does not divide height and width.
     """
     height, width = images.shape[-2:]
-    if height % factor or width % factor:
-        raise DarkroomError(f"an image of {width}x{height} cannot be reduced {factor} times: {factor} must divide its sides")
-    return resize(images, height // factor, width // factor, kernel, antialias=antialias)
+    if height % scale or width % scale:
+        raise DarkroomError(f"an image of {width}x{height} cannot be downscaled by {scale}: {scale} must divide its sides")
+    return resize(images, height // scale, width // scale, kernel, antialias=antialias)
 
 
-def enlarge(images: Images, factor: int, kernel: Kernel = "bicubic") -> Resized:
-    """Enlarge by a whole factor."""
-    return resize(images, images.shape[-2] * factor, images.shape[-1] * factor, kernel, antialias=False)
+def upscale(images: Images, scale: int, kernel: Kernel = "bicubic") -> Resized:
+    """Upscale by an integer scale; see `resize`."""
+    return resize(images, images.shape[-2] * scale, images.shape[-1] * scale, kernel, antialias=False)
 
 
 def matlab_bicubic(images: Images, height: int, width: int) -> Resized:
     """Resample as MATLAB's `imresize(…, 'bicubic')` does.
 
-    y_i = Σ_j w_ij x_j with w_ij ∝ κ(s (u_i − j)), u_i = (i + ½) / s − ½, where s is the scale where it reduces and 1
-    elsewhere, κ is Keys' cubic kernel with a = −½, the weights of every y_i add up to 1, and the image is continued
-    by reflection with its edge repeated. The axis that shrinks most goes first.
+    y_i = Σ_j w_ij x_j with w_ij ∝ κ(s (u_i − j)), u_i = (i + ½) / s − ½, where s is the scale if below 1 and 1 otherwise, κ is
+    Keys' cubic kernel with a = −½, the weights of every y_i sum to 1, and the image is continued by reflection with its edge
+    repeated. The axis with the smaller scale goes first.
 
     Source: Keys 1981, eq. 15; the documentation of `imresize`.
     """
@@ -73,14 +76,14 @@ def _along(images: Tensor, axis: int, length: int) -> Tensor:
     indices, weights = _taps(images.shape[axis], length)
     shape = [1] * images.ndim
     shape[axis] = length
-    answer = torch.zeros(1, dtype=images.dtype, device=images.device)
+    total = torch.zeros(1, dtype=images.dtype, device=images.device)
     for index, weight in zip(indices.T, weights.T, strict=True):
-        answer = answer + images.index_select(axis, index.to(images.device)) * weight.to(images).view(shape)
-    return answer
+        total = total + images.index_select(axis, index.to(images.device)) * weight.to(images).view(shape)
+    return total
 
 
 def _taps(length: int, new: int) -> tuple[Tensor, Tensor]:
-    """Which pixels each new pixel is made of, and their weights, `(new, taps)`."""
+    """Indices of the input pixels that each output pixel is a weighted sum of, and the weights, `(new, taps)`."""
     scale = new / length
     narrow = min(scale, 1.0)
     taps = int(4 / narrow + 0.999999) + 2
@@ -93,7 +96,7 @@ def _taps(length: int, new: int) -> tuple[Tensor, Tensor]:
 
 
 def keys_cubic(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """κ(x) with a = −½: 1.5|x|³ − 2.5|x|² + 1 up to 1, −0.5|x|³ + 2.5|x|² − 4|x| + 2 up to 2, then 0 (Keys 1981, eq. 15)."""
+    """κ(x) with a = −½: 1.5|x|³ − 2.5|x|² + 1 for |x| ≤ 1, −0.5|x|³ + 2.5|x|² − 4|x| + 2 for |x| ≤ 2, else 0 (Keys 1981, eq. 15)."""
     x = x.abs()
     inner = (1.5 * x - 2.5) * x * x + 1
     outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
@@ -101,53 +104,77 @@ def keys_cubic(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 
 @dataclass(frozen=True)
-class ReducedPair:
-    """An image and its reduced copy: what super-resolution is trained and evaluated on.
+class DownscaledPair:
+    """A degradation for super-resolution: `Example(downscaled image, image)`.
 
-    The image's sides are cropped to multiples of the factor, right and below.
+    The image is cropped at the right and at the bottom to multiples of the scale.
 
     Args:
-        factor: how many times smaller the reduced copy is.
-        kernel: how it is made.
-        antialias: see `resize`.
-        quantised: clip the reduced copy and round it to 8 bits, as a file would hold it.
+        scale: side of the image over side of its downscaled copy.
+        kernel, antialias: see `resize`.
+        quantised: clip the downscaled copy to [0, 1] and round it to 8 bits, as in an image file.
+
+    Example:
+        >>> example = DownscaledPair(2)(torch.rand(3, 41, 60), torch.Generator())
+        >>> example.input.shape, example.target.shape
+        (torch.Size([3, 20, 30]), torch.Size([3, 40, 60]))
+        >>> print(DownscaledPair(2))
+        downscaled by 2 with MATLAB's bicubic (antialiased), clipped and rounded to 8 bits
     """
 
-    factor: int = 2
+    scale: int = 2
     kernel: Kernel = "matlab"
     antialias: bool = True
     quantised: bool = True
 
     def __call__(self, clean: Float[Tensor, "channel height width"], generator: torch.Generator) -> Example:
-        """The pair (reduced, image); nothing is drawn.
+        """Downscale an image in [0, 1]; nothing is drawn from the generator.
 
         Raises:
-            DarkroomError: the image is smaller than the factor.
+            DarkroomError: the image is smaller than the scale.
         """
-        height, width = (length // self.factor * self.factor for length in clean.shape[1:])
+        height, width = (length // self.scale * self.scale for length in clean.shape[1:])
         if not height or not width:
             raise DarkroomError(
-                f"an image of {clean.shape[2]}x{clean.shape[1]} pixels is too small to be reduced {self.factor} times"
+                f"an image of {clean.shape[2]}x{clean.shape[1]} pixels is too small to be downscaled by {self.scale}"
             )
         target = clean[:, :height, :width]
-        low = reduce(target[None], self.factor, self.kernel, antialias=self.antialias)[0]
+        low = downscale(target[None], self.scale, self.kernel, antialias=self.antialias)[0]
         return Example(round_to_8_bits(low) if self.quantised else low, target)
+
+    def __str__(self) -> str:
+        antialiased = self.kernel != "nearest" and (self.antialias or self.kernel == "matlab")
+        kernel = "MATLAB's bicubic" if self.kernel == "matlab" else self.kernel
+        quantisation = "clipped and rounded to 8 bits" if self.quantised else "neither clipped nor rounded"
+        return (
+            f"downscaled by {self.scale} with {kernel} ({'antialiased' if antialiased else 'not antialiased'}), {quantisation}"
+        )
 
 
 @dataclass(frozen=True)
-class Enlargement:
-    """Enlargement without learning, as it answers batches: where every table starts."""
+class Upscaling:
+    """Upscaling of batches by interpolation, a baseline for super-resolution.
 
-    factor: int
+    Args:
+        scale: how many times the sides grow.
+        kernel: see `resize`.
+    """
+
+    scale: int
     kernel: Kernel
 
     def __call__(self, batch: Example) -> Resized:
-        return enlarge(batch.input, self.factor, self.kernel)
+        """The upscaled inputs."""
+        return upscale(batch.input, self.scale, self.kernel)
 
 
-def enlargements(factor: int) -> dict[str, Enlargement]:
-    """Bilinear and bicubic enlargement, by the name that tables give them.
+def upscalings(scale: int) -> dict[str, Upscaling]:
+    """Bilinear and bicubic upscaling as baselines, by the name that tables give them.
 
-    Bicubic is MATLAB's, as in the published tables; reduced images of any kernel are enlarged by it.
+    Bicubic is MATLAB's, as in the published tables, also for inputs that were downscaled with another kernel.
+
+    Example:
+        >>> list(upscalings(2))
+        ['bilinear', 'bicubic']
     """
-    return {"bilinear": Enlargement(factor, "bilinear"), "bicubic": Enlargement(factor, "matlab")}
+    return {"bilinear": Upscaling(scale, "bilinear"), "bicubic": Upscaling(scale, "matlab")}

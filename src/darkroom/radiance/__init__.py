@@ -1,1 +1,1 @@
-"""Cameras, rays, scenes, and volume rendering of fields that are handed in."""
+"""Cameras, rays, posed scenes, occupancy grids, and volume rendering of any radiance field."""

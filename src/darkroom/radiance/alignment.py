@@ -1,4 +1,4 @@
-"""How far found cameras are from known ones, in worlds of different scale and orientation."""
+"""Errors of estimated camera poses against reference poses, after alignment by a similarity transform."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,66 +13,68 @@ from darkroom.radiance.scenes import View
 
 @dataclass(frozen=True)
 class PoseErrors:
-    """How far found cameras are from known ones, after the similarity that brings them together best.
+    """Errors of estimated cameras, after the similarity transform that aligns them best with the reference.
 
     Args:
         compared: number of cameras.
-        centre: mean distance of centres, as a share of the cameras' mean distance from their middle.
-        rotation: mean angle between orientations, degrees, after the rotation common to all is taken away.
-        common: that common rotation beyond the similarity's, degrees; a principal point that is off shows here.
-        focal: found and known focal length in pixels.
-        principal: how far the found principal point is from the known one, pixels.
+        centre: mean distance of centres, relative to the cameras' mean distance from their centroid.
+        rotation: mean angle between orientations in degrees, the rotation common to all cameras removed.
+        common_rotation: that common rotation in degrees; a wrong principal point shows here.
+        focal: estimated and reference focal length in pixels.
+        principal_point: estimated minus reference principal point in pixels.
     """
 
     compared: int
     centre: float
     rotation: float
-    common: float
+    common_rotation: float
     focal: tuple[float, float]
-    principal: tuple[float, float]
+    principal_point: tuple[float, float]
 
     def __str__(self) -> str:
         return (
-            f"centres {self.centre:.2%} of the cameras' spread from the known ones, rotations {self.rotation:.2f} degrees "
-            f"(common to all: {self.common:.2f}), focal length {self.focal[0]:.1f} for {self.focal[1]:.1f} pixels, "
-            f"principal point {self.principal[0]:+.1f}, {self.principal[1]:+.1f} pixels"
+            f"centres differ from the reference by {self.centre:.2%} of the cameras' spread, rotations by {self.rotation:.2f} "
+            f"degrees (common to all: {self.common_rotation:.2f}), focal length {self.focal[0]:.1f} against {self.focal[1]:.1f} "
+            f"pixels, principal point off by {self.principal_point[0]:+.1f}, {self.principal_point[1]:+.1f} pixels"
         )
 
 
-def compared(found: Sequence[View], known: Sequence[View]) -> PoseErrors:
-    """Compare cameras of the same photographs, by name.
+def compare_poses(estimated: Sequence[View], reference: Sequence[View]) -> PoseErrors:
+    """Compare cameras of the same photographs, matched by path.
 
     Raises:
-        DarkroomError: fewer than three are in both.
+        DarkroomError: fewer than three photographs are in both.
     """
-    truth = {view.path.resolve(): view.camera for view in known}
-    pairs = [(view.camera, truth[view.path.resolve()]) for view in found if view.path.resolve() in truth]
+    known = {view.path.resolve(): view.camera for view in reference}
+    pairs = [(view.camera, known[view.path.resolve()]) for view in estimated if view.path.resolve() in known]
     if len(pairs) < 3:
-        raise DarkroomError(f"{len(pairs)} cameras are both found and known; three are needed to compare")
+        raise DarkroomError(
+            f"{len(pairs)} photographs have both estimated and known poses; at least 3 are needed to compare them"
+        )
     mine, theirs = (torch.stack([pair[side].pose.double() for pair in pairs]) for side in (0, 1))
-    scale, turn, shift = similarity(mine[:, :, 3], theirs[:, :, 3])
-    centres = scale * mine[:, :, 3] @ turn.T + shift
+    scale, rotation, translation = similarity(mine[:, :, 3], theirs[:, :, 3])
+    centres = scale * mine[:, :, 3] @ rotation.T + translation
     spread = float((theirs[:, :, 3] - theirs[:, :, 3].mean(0)).norm(dim=1).mean())
-    # In each camera's own axes, so that what is common to all is the camera's, not the world's.
-    rest = theirs[:, :, :3].transpose(1, 2) @ (turn @ mine[:, :, :3])
-    u, _, v = torch.linalg.svd(rest.mean(0))
+    # In the axes of each camera, where an error of the intrinsics is the same for all.
+    residual = theirs[:, :, :3].transpose(1, 2) @ (rotation @ mine[:, :, :3])
+    u, _, v = torch.linalg.svd(residual.mean(0))
     common = u @ torch.diag(torch.tensor([1.0, 1.0, float(torch.linalg.det(u @ v))], dtype=torch.float64)) @ v
-    one, other = pairs[0]
-    across = other.width / one.width
+    first, other = pairs[0]
+    across = other.width / first.width
     return PoseErrors(
         len(pairs),
         float((centres - theirs[:, :, 3]).norm(dim=1).mean()) / spread,
-        float(_angle(rest @ common.T).mean()),
+        float(_angle(residual @ common.T).mean()),
         float(_angle(common)),
-        (one.fx * across, other.fx),
-        (one.cx * across - other.cx, one.cy * across - other.cy),
+        (first.fx * across, other.fx),
+        (first.cx * across - other.cx, first.cy * across - other.cy),
     )
 
 
 def similarity(
     source: Float[Tensor, "points 3"], target: Float[Tensor, "points 3"]
 ) -> tuple[float, Float[Tensor, "3 3"], Float[Tensor, "3"]]:
-    """Scale, rotation and shift that bring points onto others, `s R x + t`, in the sense of least squares.
+    """Least-squares similarity transform between corresponding points: s, R, t with `target ≈ s R source + t`.
 
     Source: Umeyama 1991.
     """
@@ -80,9 +82,9 @@ def similarity(
     u, values, v = torch.linalg.svd(b.T @ a)
     sign = torch.ones(3, dtype=source.dtype)
     sign[2] = torch.linalg.det(u @ v).sign()
-    turn = u @ torch.diag(sign) @ v
+    rotation = u @ torch.diag(sign) @ v
     scale = float((values * sign).sum() / a.square().sum())
-    return scale, turn, target.mean(0) - scale * turn @ source.mean(0)
+    return scale, rotation, target.mean(0) - scale * rotation @ source.mean(0)
 
 
 def _angle(rotations: Float[Tensor, "*n 3 3"]) -> Float[Tensor, "*n"]:

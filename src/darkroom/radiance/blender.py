@@ -1,4 +1,4 @@
-"""Scenes in the layout of the NeRF paper's synthetic data, and in its single-file relative that structure from motion writes."""
+"""Scenes in transforms files: the layout of the NeRF paper's synthetic data, and a single `transforms.json`."""
 
 import json
 import math
@@ -12,25 +12,25 @@ from torch import Tensor
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_json
 from darkroom.radiance.cameras import Camera
-from darkroom.radiance.scenes import Scene, View, numbered_split, remarks_on, size_of_all
+from darkroom.radiance.scenes import Scene, View, common_size, numbered_split, remarks_on_poses
 
 NEAR, FAR = 2.0, 6.0
-"""Of the paper's synthetic scenes, whose cameras stand 4 from the middle."""
+"""Of the paper's synthetic scenes, whose cameras are at a distance of 4 from the centre."""
 
 SINGLE = "transforms.json"
 
 
 def scene(folder: Path, size: int = 0) -> Scene:
-    """Read `transforms_{train,val,test}.json`, or one `transforms.json`, of which every eighth frame is held out.
+    """Read `transforms_{train,val,test}.json`, or one `transforms.json` with every eighth frame as a test view.
+
+    Frames whose image is missing are left out with a remark; so is a split that has none.
 
     Args:
         folder: of the files; paths in them are relative to it.
-        size: reduce images to this width; 0 for as they are.
-
-    Frames without a file are left out, and that is remarked; a split without any is not there.
+        size: downscale images to this width; 0 for their own size.
 
     Raises:
-        DarkroomError: a file is missing, no JSON, or without what it must have.
+        DarkroomError: a file is missing, is not JSON, or lacks an entry.
     """
     files = {split: folder / f"transforms_{split}.json" for split in ("train", "val", "test")}
     present = {split: path for split, path in files.items() if path.is_file()}
@@ -41,91 +41,99 @@ def scene(folder: Path, size: int = 0) -> Scene:
     views: dict[str, list[View]] = {}
     remarks: list[str] = []
     for split, path in present.items():
-        views[split], said = frames(path, size, prefix="" if split == "all" else f"{split}_")
-        remarks += said
+        views[split], more = read_frames(path, size, prefix="" if split == "all" else f"{split}_")
+        remarks += more
     found = numbered_split(views["all"]) if "all" in views else {split: some for split, some in views.items() if some}
     if not found.get("train"):
-        raise DarkroomError(f"no training image of {folder} is there; {' '.join(remarks)}")
-    near, far = depths(next(iter(present.values())))
+        raise DarkroomError(f"no training image of {folder} exists; {' '.join(remarks)}")
+    near, far = near_and_far(next(iter(present.values())))
     return Scene(folder.resolve().name, found, near, far, remarks=tuple(remarks))
 
 
-def depths(path: Path) -> tuple[float, float]:
-    """Near and far as a transforms file states them, or those of the paper's scenes.
+def near_and_far(path: Path) -> tuple[float, float]:
+    """Near and far as a transforms file states them; those of the paper's synthetic scenes where it does not.
 
     Raises:
         DarkroomError: the file is broken.
     """
-    described = _read(path)
-    return float(described.get("near", NEAR)), float(described.get("far", FAR))
+    content = _read(path)
+    return float(content.get("near", NEAR)), float(content.get("far", FAR))
 
 
-def frames(path: Path, size: int = 0, *, prefix: str = "", needed: bool = True) -> tuple[list[View], list[str]]:
-    """The views that a transforms file names, and what is to be said of them.
+def read_frames(path: Path, size: int = 0, *, prefix: str = "", require_images: bool = True) -> tuple[list[View], list[str]]:
+    """The views of a transforms file, and remarks on them.
 
     Args:
         path: the file.
-        size: reduce cameras to this width; 0 for as they are.
+        size: resize cameras to this width; 0 for their own size.
         prefix: put before names.
-        needed: leave out frames whose image is not there; otherwise only cameras are asked for.
+        require_images: leave out frames whose image is missing; otherwise only cameras are read.
 
     Raises:
-        DarkroomError: the file is broken, or nothing says how large images are.
+        DarkroomError: the file is broken, or lacks the focal length.
     """
-    described, root = _read(path), path.parent
-    listed = [(_file(root, frame), frame) for frame in described["frames"]]
-    there = [(file, frame) for file, frame in listed if file.is_file()]
+    content, root = _read(path), path.parent
+    listed = [(_file(root, frame), frame) for frame in content["frames"]]
+    present = [(file, frame) for file, frame in listed if file.is_file()]
     remarks = []
-    if needed and len(there) < len(listed):
-        gone = next(file for file, _ in listed if not file.is_file())
-        remarks.append(f"{len(listed) - len(there)} of the {len(listed)} frames of {path} are not there, for example {gone}")
-    used = there if needed else listed
+    if require_images and len(present) < len(listed):
+        missing = next(file for file, _ in listed if not file.is_file())
+        remarks.append(
+            f"{len(listed) - len(present)} of the {len(listed)} frames of {path} have no image file, for example {missing}"
+        )
+    used = present if require_images else listed
     if not used:
         return [], remarks
-    remarks += _remarks_on_lens(path, described)
+    remarks += _remarks_on_lens(path, content)
     poses = torch.stack([_pose(path, file, frame) for file, frame in used])
-    remarks += remarks_on(poses, str(path))
-    image_size = _size(path, described, [file for file, _ in there])
-    cameras = [_camera(path, described, frame, image_size, pose) for (_, frame), pose in zip(used, poses, strict=True)]
+    remarks += remarks_on_poses(poses, str(path))
+    image_size = _size(content, [file for file, _ in present])
+    cameras = [_camera(path, content, frame, image_size, pose) for (_, frame), pose in zip(used, poses, strict=True)]
     if size:
-        cameras = [camera.of_width(size) for camera in cameras]
-    names = [prefix + Path(frame["file_path"]).stem for _, frame in used]
-    if len(set(names)) < len(names):
-        names = [prefix + str(frame["file_path"]).strip("./").replace("/", "_") for _, frame in used]
+        cameras = [camera.with_width(size) for camera in cameras]
+    names = _names([str(frame["file_path"]) for _, frame in used], prefix)
     return [View(name, file, camera) for name, (file, _), camera in zip(names, used, cameras, strict=True)], remarks
 
 
-def _size(path: Path, described: Mapping[str, Any], images: Sequence[Path]) -> tuple[int, int]:
+def _names(paths: Sequence[str], prefix: str) -> list[str]:
+    """Unique names of frames: file names, or whole paths where these repeat."""
+    names = [prefix + Path(path).stem for path in paths]
+    if len(set(names)) < len(names):
+        return [prefix + path.strip("./").replace("/", "_") for path in paths]
+    return names
+
+
+def _size(content: Mapping[str, Any], images: Sequence[Path]) -> tuple[int, int]:
     """Width and height of the images, or what the file states where there are none."""
     if images:
-        return size_of_all(images)
-    if "w" in described and "h" in described:
-        return int(described["w"]), int(described["h"])
-    return 800, 800  # the paper's
+        return common_size(images)
+    if "w" in content and "h" in content:
+        return int(content["w"]), int(content["h"])
+    return 800, 800  # of the paper's synthetic scenes
 
 
-def _camera(path: Path, described: Mapping[str, Any], frame: Mapping[str, Any], size: tuple[int, int], pose: Tensor) -> Camera:
+def _camera(path: Path, content: Mapping[str, Any], frame: Mapping[str, Any], size: tuple[int, int], pose: Tensor) -> Camera:
     width, height = size
-    said = {**described, **frame}
-    if "fl_x" in said:
-        across = width / float(said.get("w", width))
-        fx, fy = float(said["fl_x"]) * across, float(said.get("fl_y", said["fl_x"])) * across
-        cx, cy = (float(said.get(key, half)) * across for key, half in (("cx", width / 2), ("cy", height / 2)))
-    elif "camera_angle_x" in said:
-        fx = fy = 0.5 * width / math.tan(0.5 * float(said["camera_angle_x"]))
+    entries = {**content, **frame}
+    if "fl_x" in entries:
+        across = width / float(entries.get("w", width))
+        fx, fy = float(entries["fl_x"]) * across, float(entries.get("fl_y", entries["fl_x"])) * across
+        cx, cy = (float(entries.get(key, half)) * across for key, half in (("cx", width / 2), ("cy", height / 2)))
+    elif "camera_angle_x" in entries:
+        fx = fy = 0.5 * width / math.tan(0.5 * float(entries["camera_angle_x"]))
         cx, cy = width / 2, height / 2
     else:
-        raise DarkroomError(f"{path} says neither camera_angle_x nor fl_x: the focal length is unknown")
+        raise DarkroomError(f"{path} has neither camera_angle_x nor fl_x: the focal length is unknown")
     return Camera(width, height, fx, fy, cx, cy, pose)
 
 
-def _remarks_on_lens(path: Path, described: Mapping[str, Any]) -> list[str]:
-    bends = [f"{key}={value}" for key in ("k1", "k2", "k3", "k4", "p1", "p2") if (value := described.get(key))]
-    if not bends:
+def _remarks_on_lens(path: Path, content: Mapping[str, Any]) -> list[str]:
+    terms = [f"{key}={value}" for key in ("k1", "k2", "k3", "k4", "p1", "p2") if (value := content.get(key))]
+    if not terms:
         return []
     return [
-        f"{path} describes a lens that distorts ({', '.join(bends)}), which is passed over: images should be those of a pinhole, "
-        "as darkroom data poses makes them"
+        f"{path} states lens distortion ({', '.join(terms)}), which is ignored: images should be undistorted first, as "
+        "darkroom data poses does"
     ]
 
 
@@ -153,14 +161,21 @@ def _pose(path: Path, file: Path, frame: Mapping[str, Any]) -> Tensor:
         if pose.shape not in ((3, 4), (4, 4)) or not torch.isfinite(pose).all():
             raise ValueError
     except (KeyError, ValueError, TypeError) as error:
-        raise DarkroomError(f"{path}: the transform_matrix of {file.name} is no 4x4 matrix of numbers") from error
+        raise DarkroomError(f"{path}: the transform_matrix of {file.name} is not a 4x4 matrix of numbers") from error
     return pose[:3]
 
 
 def write(path: Path, views: Sequence[View], files: Sequence[str], **more: float) -> None:
-    """Write a transforms file for views with equal intrinsics; `files` are their paths relative to it, `more` what else it says."""
+    """Write a transforms file for views with equal intrinsics.
+
+    Args:
+        path: of the file.
+        views: their cameras are written.
+        files: paths of the images, relative to the file.
+        more: further entries, for example near and far.
+    """
     camera = views[0].camera
-    about = dict(
+    content = dict(
         camera_angle_x=2 * math.atan(camera.width / (2 * camera.fx)),
         fl_x=camera.fx,
         fl_y=camera.fy,
@@ -175,4 +190,4 @@ def write(path: Path, views: Sequence[View], files: Sequence[str], **more: float
         {"file_path": file, "transform_matrix": torch.cat([view.camera.pose.float(), last]).tolist()}
         for file, view in zip(files, views, strict=True)
     ]
-    write_json(path, {**about, "frames": frames})
+    write_json(path, {**content, "frames": frames})

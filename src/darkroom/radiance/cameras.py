@@ -1,4 +1,4 @@
-"""One camera type, its conventions, and the rays it sees along. Derived with figures in `docs/cameras.md`."""
+"""The camera model, its coordinate conventions, and the rays of its pixels. Derived with figures in `docs/cameras.md`."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -8,47 +8,57 @@ from jaxtyping import Float
 from torch import Tensor
 
 Convention = Literal["opengl", "opencv", "llff"]
-"""Which way a camera's own axes x, y, z point: opengl (NeRF, Blender) right, up, back; opencv (COLMAP) right, down,
-forward; llff down, right, back."""
+"""Directions of a camera's x, y and z axes: opengl (NeRF, Blender) right, up, back; opencv (COLMAP) right, down, forward;
+llff down, right, back."""
 
 _AXES = {
     "opengl": torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]),
     "opencv": torch.tensor([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]]),
     "llff": torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
 }
-"""Columns: the convention's axes, in those of opengl."""
+"""Columns: the axes of a convention in opengl coordinates."""
 
 PIXEL_CENTRE = 0.5
-"""A pixel's centre lies half a pixel from its corner; the code of the NeRF papers takes 0."""
+"""Offset of a pixel's centre from its upper left corner, in pixels; the code of the NeRF papers uses 0."""
 
 
 class Rays(NamedTuple):
-    """Half lines `o + t d`, `t >= 0`.
+    """Rays `o + t d`, `t >= 0`.
 
     Args:
         origins: o, `(..., 3)`.
-        directions: d, `(..., 3)`; not of unit length: from a camera, t is depth along its optical axis.
-        viewing: unit vectors in which the scene is seen, `(..., 3)`; they stay as they are where rays are warped.
+        directions: d, `(..., 3)`, not normalised: for the rays of a camera, t is the depth along its optical axis.
+        viewing: unit viewing directions in world coordinates, `(..., 3)`; a warp to normalised device coordinates keeps them.
     """
 
     origins: Float[Tensor, "*rays 3"]
     directions: Float[Tensor, "*rays 3"]
     viewing: Float[Tensor, "*rays 3"]
 
-    def at(self, some: slice | Tensor) -> "Rays":
-        """Some of them."""
-        return Rays(*(part[some] for part in self))
+    def subset(self, index: slice | Tensor) -> "Rays":
+        """The rays at an index."""
+        return Rays(*(part[index] for part in self))
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera somewhere in the world.
+    """A pinhole camera with a pose.
 
     Args:
         width, height: of its images, in pixels.
         fx, fy: focal lengths in pixels.
-        cx, cy: where the optical axis meets the image, in pixels from its upper left corner.
-        pose: camera to world, `(3, 4)`, rotation and centre, axes as in opengl: x right, y up, looking along -z.
+        cx, cy: principal point, in pixels from the upper left corner of the image.
+        pose: camera to world, `(3, 4)`: rotation and centre; opengl axes: x right, y up, looking along -z.
+
+    Example:
+        >>> camera = Camera(width=4, height=2, fx=2.0, fy=2.0, cx=2.0, cy=1.0, pose=torch.eye(3, 4))
+        >>> rays = camera.rays()  # of all pixels, row by row
+        >>> rays.directions.shape
+        torch.Size([8, 3])
+        >>> rays.directions[0].tolist()  # through the centre of the first pixel, (0.5, 0.5)
+        [-0.75, 0.25, -1.0]
+        >>> camera.with_width(8).fx
+        4.0
     """
 
     width: int
@@ -66,11 +76,11 @@ class Camera:
 
     @property
     def centre(self) -> Float[Tensor, "3"]:
-        """Where it stands."""
+        """Centre of projection in world coordinates."""
         return self.pose[:, 3]
 
     def resized(self, width: int, height: int) -> "Camera":
-        """The same camera with images of another size."""
+        """The camera of the same image at another size."""
         across, down = width / self.width, height / self.height
         return replace(
             self,
@@ -82,69 +92,74 @@ class Camera:
             cy=self.cy * down,
         )
 
-    def of_width(self, width: int) -> "Camera":
-        """The same camera with images of another width, and the height that goes with it."""
+    def with_width(self, width: int) -> "Camera":
+        """The camera of the same image at another width, aspect ratio kept."""
         return self.resized(width, max(1, round(self.height * width / self.width)))
 
     def rays(self, pixel_centre: float = PIXEL_CENTRE) -> Rays:
         """The ray of every pixel, row by row, `(height * width, 3)`."""
-        return rays_of_image(self.intrinsics, self.pose, self.width, self.height, pixel_centre)
+        return image_rays(self.intrinsics, self.pose, self.width, self.height, pixel_centre)
 
 
-def rays_of(
+def rays_through(
     intrinsics: Float[Tensor, "*#rays 4"],
     poses: Float[Tensor, "*#rays 3 4"],
     x: Float[Tensor, "*#rays"],
     y: Float[Tensor, "*#rays"],
 ) -> Rays:
-    """Rays through points of an image: `d = R ((x - cx)/fx, -(y - cy)/fy, -1)`, `o` the camera's centre.
+    """Rays through image points: `d = R ((x - cx)/fx, -(y - cy)/fy, -1)`, `o` the camera centre.
 
     Args:
         intrinsics: fx, fy, cx, cy.
-        poses: camera to world, axes as in opengl.
-        x, y: pixels from the upper left corner; the middle of the first pixel is (0.5, 0.5).
+        poses: camera to world, opengl axes.
+        x, y: pixels from the upper left corner; the centre of the first pixel is (0.5, 0.5).
 
     Source: Mildenhall et al. 2020; the derivation by similar triangles is in `docs/cameras.md`.
     """
     fx, fy, cx, cy = intrinsics.unbind(-1)
-    seen = torch.stack(torch.broadcast_tensors((x - cx) / fx, -(y - cy) / fy, -torch.ones_like(x)), -1)
-    directions = (poses[..., :3] @ seen[..., None])[..., 0]
+    local = torch.stack(torch.broadcast_tensors((x - cx) / fx, -(y - cy) / fy, -torch.ones_like(x)), -1)
+    directions = (poses[..., :3] @ local[..., None])[..., 0]
     origins = poses[..., 3].expand(directions.shape)
     return Rays(origins, directions, torch.nn.functional.normalize(directions, dim=-1))
 
 
-def rays_of_image(
+def image_rays(
     intrinsics: Float[Tensor, "4"], pose: Float[Tensor, "3 4"], width: int, height: int, pixel_centre: float = PIXEL_CENTRE
 ) -> Rays:
-    """The ray of every pixel, row by row."""
+    """The ray of every pixel of an image, row by row."""
     y, x = torch.meshgrid(
         torch.arange(height, device=pose.device) + pixel_centre,
         torch.arange(width, device=pose.device) + pixel_centre,
         indexing="ij",
     )
-    return rays_of(intrinsics, pose, x.reshape(-1), y.reshape(-1))
+    return rays_through(intrinsics, pose, x.reshape(-1), y.reshape(-1))
 
 
-def converted(poses: Float[Tensor, "*n 3 4"], given: Convention, wanted: Convention = "opengl") -> Float[Tensor, "*n 3 4"]:
-    """Camera-to-world poses with the camera's axes named otherwise; its place and the world stay."""
-    rotation = poses[..., :3] @ _AXES[given].T.to(poses) @ _AXES[wanted].to(poses)
+def convert(poses: Float[Tensor, "*n 3 4"], source: Convention, target: Convention = "opengl") -> Float[Tensor, "*n 3 4"]:
+    """Camera-to-world poses in another convention of camera axes; centres and world axes stay.
+
+    Example:
+        >>> convert(torch.eye(3, 4), "opencv").tolist()  # y and z change sign
+        [[1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0]]
+    """
+    rotation = poses[..., :3] @ _AXES[source].T.to(poses) @ _AXES[target].to(poses)
     return torch.cat([rotation, poses[..., 3:]], -1)
 
 
 def handedness(poses: Float[Tensor, "*n 3 4"]) -> Float[Tensor, "*n"]:
-    """Determinant of the rotation: 1, or -1 where the axes are those of a mirror's world."""
+    """Determinant of the rotation: 1, or -1 for left-handed axes."""
     return torch.linalg.det(poses[..., :3])
 
 
 def looking_at(eye: Float[Tensor, "3"], target: Float[Tensor, "3"], up: Float[Tensor, "3"]) -> Float[Tensor, "3 4"]:
-    """Pose of a camera that stands at `eye`, looks at `target`, and has `up` upwards in its image."""
+    """Pose of a camera at `eye` with `target` on its optical axis and `up` upwards in its image."""
     back = torch.nn.functional.normalize(eye - target, dim=0)
     right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=0)
     return torch.stack([right, torch.linalg.cross(back, right), back, eye], 1)
 
 
 def to_ndc(rays: Rays, focal: tuple[float, float], width: int, height: int, near: float = 1.0) -> Rays:
-    """Rays of a forward-facing scene in normalised device coordinates: what lies between the near plane and infinity has t in [0, 1].
+    """Rays of a forward-facing scene in normalised device coordinates: from the near plane to infinity, t is in [0, 1].
 
     With the origin moved to the near plane, `o <- o + t_n d`, `t_n = -(n + o_z)/d_z`,
 
@@ -169,7 +184,7 @@ def to_ndc(rays: Rays, focal: tuple[float, float], width: int, height: int, near
 def from_ndc(
     points: Float[Tensor, "*points 3"], focal: tuple[float, float], width: int, height: int, near: float = 1.0
 ) -> Float[Tensor, "*points 3"]:
-    """Where in the world points in normalised device coordinates lie; z' = 1 is infinitely far, and taken for very far.
+    """World coordinates of points in normalised device coordinates, with z' clamped below 1, which is infinity.
 
     z = 2n / (z' - 1),   (x, y) = -z (W x' / 2 fx, H y' / 2 fy).
     """

@@ -1,4 +1,4 @@
-"""Forward-facing scenes in the layout of LLFF: `poses_bounds.npy` and `images_8` (or `_4`, or `images`)."""
+"""Forward-facing scenes in the LLFF layout: `poses_bounds.npy` and `images_8` (or `images_4`, `images_2`, `images`)."""
 
 from pathlib import Path
 
@@ -9,24 +9,24 @@ from torch import Tensor
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.radiance.cameras import Camera, converted
-from darkroom.radiance.scenes import Scene, View, numbered_split, remarks_on, size_of_all
+from darkroom.radiance.cameras import Camera, convert
+from darkroom.radiance.scenes import Scene, View, common_size, numbered_split, remarks_on_poses
 
 POSES = "poses_bounds.npy"
 
-_NEARER = 0.75
-"""The nearest bound comes to 1/0.75, so that the near plane at 1 lies safely before it."""
+_BOUND_FACTOR = 0.75
+"""Poses are scaled so that the nearest bound is 1/0.75, safely beyond the near plane at 1."""
 
 
 def scene(folder: Path, size: int = 0) -> Scene:
-    """Read a scene: poses reordered to right, up, back, scaled by 1/(0.75 nearest bound), and recentred on their average.
+    """Read a scene: poses converted to right, up, back, scaled by 1/(0.75 nearest bound), and recentred on their average.
 
     Args:
-        folder: that holds `poses_bounds.npy` and images in `images_8`, `images_4`, `images_2` or `images`, the smallest there is.
-        size: reduce images to this width; 0 for as they are.
+        folder: of `poses_bounds.npy` and of the images, `images_8`, `images_4`, `images_2` or `images`, the smallest that exist.
+        size: downscale images to this width; 0 for their own size.
 
     Raises:
-        DarkroomError: a file is missing or broken, or poses and images differ in number.
+        DarkroomError: a file is missing or broken, or the numbers of poses and images differ.
 
     Source: Mildenhall et al. 2019 and their code.
     """
@@ -34,11 +34,11 @@ def scene(folder: Path, size: int = 0) -> Scene:
     images = _images(folder)
     if len(images) != len(table):
         raise DarkroomError(f"{folder / POSES} has {len(table)} poses, but {images[0].parent} {len(images)} images")
-    width, height = size_of_all(images)
-    given, bounds = table[:, :15].reshape(-1, 3, 5), table[:, 15:]
-    _, full_width, focal = given[0, :, 4].tolist()
-    scale = 1 / (_NEARER * float(bounds.min()))
-    poses = converted(given[:, :, :4], "llff")
+    width, height = common_size(images)
+    matrices, bounds = table[:, :15].reshape(-1, 3, 5), table[:, 15:]
+    _, full_width, focal = matrices[0, :, 4].tolist()
+    scale = 1 / (_BOUND_FACTOR * float(bounds.min()))
+    poses = convert(matrices[:, :, :4], "llff")
     poses = torch.cat([poses[..., :3], poses[..., 3:] * scale], -1)
     poses = recentred(poses)
     focal *= width / full_width
@@ -47,16 +47,15 @@ def scene(folder: Path, size: int = 0) -> Scene:
         for path, pose in zip(images, poses, strict=True)
     ]
     if size:
-        views = [View(view.name, view.path, view.camera.of_width(size)) for view in views]
+        views = [View(view.name, view.path, view.camera.with_width(size)) for view in views]
     split = {name: some for name, some in numbered_split(views).items() if some}
     near, far = float(bounds.min()) * scale, float(bounds.max()) * scale
-    return Scene(
-        folder.resolve().name, split, near, far, forward_facing=True, remarks=tuple(remarks_on(poses, str(folder / POSES)))
-    )
+    remarks = tuple(remarks_on_poses(poses, str(folder / POSES)))
+    return Scene(folder.resolve().name, split, near, far, forward_facing=True, remarks=remarks)
 
 
 def average(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3 4"]:
-    """The pose in the middle: mean centre, mean backward direction, up as the mean of ups allows."""
+    """The average pose: mean centre, mean backward direction, up as near to the mean up direction as that allows."""
     normalize = torch.nn.functional.normalize
     back = normalize(poses[:, :, 2].sum(0), dim=0)
     right = normalize(torch.linalg.cross(poses[:, :, 1].sum(0), back), dim=0)
@@ -64,10 +63,10 @@ def average(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3 4"]:
 
 
 def recentred(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "views 3 4"]:
-    """Poses in the frame of their average."""
+    """Poses in the coordinate frame of their average."""
     middle = average(poses)
-    back = middle[:, :3].T
-    return torch.cat([back @ poses[..., :3], back @ (poses[..., 3:] - middle[:, 3:])], -1)
+    inverse = middle[:, :3].T
+    return torch.cat([inverse @ poses[..., :3], inverse @ (poses[..., 3:] - middle[:, 3:])], -1)
 
 
 def _read(path: Path) -> Float[Tensor, "views 17"]:
@@ -78,7 +77,7 @@ def _read(path: Path) -> Float[Tensor, "views 17"]:
     except (OSError, ValueError, EOFError) as error:
         raise DarkroomError(f"{path} cannot be read as a NumPy array ({error})") from error
     if table.ndim != 2 or table.shape[1] != 17 or not len(table):
-        raise DarkroomError(f"{path} has shape {table.shape}; LLFF's has 17 numbers an image")
+        raise DarkroomError(f"{path} has shape {table.shape}; LLFF's has 17 numbers per image")
     return torch.from_numpy(table.astype(np.float64))
 
 

@@ -1,4 +1,4 @@
-"""Adam for grids: voxels that no ray met stay as they are, moments included."""
+"""Adam for grids: rows without a gradient keep their value and their moments."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,22 +11,30 @@ from torch.optim import Optimizer
 class MaskedAdam(Optimizer):
     """Adam (Kingma & Ba 2015) on the rows of each parameter whose gradient is not zero.
 
-    Gradients may be sparse. A group may have "rows": factors on the rate, one for each row of its (only) parameter. Parameters
-    with one axis move whole.
+    Gradients may be sparse. A group may have "row_lr_scales": factors on the learning rate, one for each row of its only
+    parameter. Parameters of one dimension are updated as a whole.
 
     Args:
         groups: parameters, or groups of them.
-        lr: the rate.
-        betas: of the moments.
+        lr: learning rate.
+        betas: decay of the moments.
         eps: added to the root of the second moment.
 
-    Source: Sun et al. 2022, section 5 and its public description: zero gradients are skipped, views count.
+    Source: Sun et al. 2022, section 5 and their code: zero gradients are skipped, learning rates follow view counts.
+
+    Example:
+        >>> grid = torch.nn.Parameter(torch.zeros(3, 2))
+        >>> optimizer = MaskedAdam([grid], lr=0.1)
+        >>> grid[1].sum().backward()
+        >>> optimizer.step()
+        >>> [[round(value, 4) for value in row] for row in grid.tolist()]
+        [[0.0, 0.0], [-0.1, -0.1], [0.0, 0.0]]
     """
 
     def __init__(
         self, groups: Iterable[Any], lr: float = 1e-1, betas: tuple[float, float] = (0.9, 0.99), eps: float = 1e-15
     ) -> None:
-        super().__init__(groups, dict(lr=lr, betas=betas, eps=eps, rows=None))
+        super().__init__(groups, dict(lr=lr, betas=betas, eps=eps, row_lr_scales=None))
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -34,33 +42,33 @@ class MaskedAdam(Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._move(parameter, parameter.grad, group)
+                    self._update(parameter, parameter.grad, group)
 
-    def _move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state.update(step=torch.zeros(()), exp_avg=torch.zeros_like(parameter), exp_avg_sq=torch.zeros_like(parameter))
         state["step"] += 1
-        one, two = group["betas"]
-        count = float(state["step"])
-        rate: float | Tensor = group["lr"] / (1 - one**count)
-        met, g = _met(gradient)
-        if group["rows"] is not None:
-            rate = rate * group["rows"][met, None]
-        first = one * state["exp_avg"][met] + (1 - one) * g
-        second = two * state["exp_avg_sq"][met] + (1 - two) * g * g
-        state["exp_avg"][met], state["exp_avg_sq"][met] = first, second
-        parameter[met] -= rate * first / ((second / (1 - two**count)).sqrt() + group["eps"])
+        beta1, beta2 = group["betas"]
+        step = float(state["step"])
+        lr: float | Tensor = group["lr"] / (1 - beta1**step)
+        rows, g = _nonzero_rows(gradient)
+        if group["row_lr_scales"] is not None:
+            lr = lr * group["row_lr_scales"][rows, None]
+        first = beta1 * state["exp_avg"][rows] + (1 - beta1) * g
+        second = beta2 * state["exp_avg_sq"][rows] + (1 - beta2) * g * g
+        state["exp_avg"][rows], state["exp_avg_sq"][rows] = first, second
+        parameter[rows] -= lr * first / ((second / (1 - beta2**step)).sqrt() + group["eps"])
 
 
-def _met(gradient: Tensor) -> tuple[Tensor | slice, Tensor]:
-    """The rows whose gradient is not zero, and it there."""
+def _nonzero_rows(gradient: Tensor) -> tuple[Tensor | slice, Tensor]:
+    """Index of the rows whose gradient is not zero, and the gradient of those."""
     if gradient.ndim == 1:
         return slice(None), gradient
     if gradient.is_sparse:
         gradient = gradient.coalesce()
         rows, values = gradient.indices()[0], gradient.values()
-        met = (values != 0).any(1)
-        return rows[met], values[met]
+        nonzero = (values != 0).any(1)
+        return rows[nonzero], values[nonzero]
     rows = (gradient != 0).any(1).nonzero().squeeze(1)
     return rows, gradient[rows]

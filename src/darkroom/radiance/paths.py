@@ -1,4 +1,4 @@
-"""Ways for a camera to fly: around what all cameras look at, or to and fro before it."""
+"""Camera paths for fly-throughs: around the scene, or a spiral in front of it."""
 
 import math
 
@@ -11,13 +11,13 @@ from darkroom.radiance.space import Space
 
 
 def flight(space: Space, frames: int) -> list[Camera]:
-    """Around the scene, or, where all photographs were taken from one side, a spiral before it; with the training cameras' lens."""
+    """An orbit around the scene, or a spiral where all training cameras are on one side; intrinsics are the training cameras'."""
     poses = orbit(space, frames) if is_surrounded(space) else spiral(space, frames)
     return [space.camera(pose) for pose in poses]
 
 
 def is_surrounded(space: Space) -> bool:
-    """Whether cameras stand on all sides of the centre: nowhere around it are two neighbours half a turn apart."""
+    """Whether training cameras are on all sides of the centre: no angle between neighbours around it reaches 180 degrees."""
     if space.forward_facing or len(space.poses) < 3:
         return False
     poses = space.poses.cpu()
@@ -29,9 +29,9 @@ def is_surrounded(space: Space) -> bool:
 
 
 def up_of(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3"]:
-    """What the photographers held for upwards: across all cameras' x axes, which are level when a camera is.
+    """The up direction of a set of cameras: perpendicular to their x axes, which are horizontal for a level camera.
 
-    Where these hardly differ, as in forward-facing scenes, it is the mean of the y axes.
+    Where x axes hardly differ, as in forward-facing scenes, it is the mean of the y axes.
     """
     mean = torch.nn.functional.normalize(poses[:, :, 1].sum(0), dim=0)
     _, values, axes = torch.linalg.svd(poses[:, :, 0], full_matrices=True)
@@ -41,7 +41,7 @@ def up_of(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3"]:
 
 
 def orbit(space: Space, frames: int) -> Float[Tensor, "frames 3 4"]:
-    """A circle around the centre, at the cameras' mean distance and height, always looking at the centre."""
+    """Poses on a circle around the centre and looking at it, at the cameras' mean distance and height."""
     poses = space.poses.cpu()
     centre, up = space.centre.cpu(), up_of(poses)
     away = poses[:, :, 3] - centre
@@ -57,7 +57,7 @@ def orbit(space: Space, frames: int) -> Float[Tensor, "frames 3 4"]:
 
 
 def spiral(space: Space, frames: int, turns: int = 2) -> Float[Tensor, "frames 3 4"]:
-    """Circles before the scene, as wide as most cameras stand apart, looking at a point beyond the near plane.
+    """Poses on a spiral as wide as the 80 % quantile of the camera positions, looking at a point beyond the near plane.
 
     Source: the supplementary video of Mildenhall et al. 2019.
     """
@@ -66,9 +66,9 @@ def spiral(space: Space, frames: int, turns: int = 2) -> Float[Tensor, "frames 3
     back = torch.nn.functional.normalize(poses[:, :, 2].sum(0), dim=0)
     right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=0)
     axes = torch.stack([right, torch.linalg.cross(back, right), back])
-    wide = torch.quantile(((poses[:, :, 3] - middle) @ axes.T).abs(), 0.8, dim=0)
+    radii = torch.quantile(((poses[:, :, 3] - middle) @ axes.T).abs(), 0.8, dim=0)
     near, far = space.depths.tolist()
     target = middle - back * (1 / (0.25 / near + 0.75 / far))
     angles = torch.arange(frames) * 2 * math.pi * turns / frames
-    ways = torch.stack([angles.cos(), -angles.sin(), -(angles / 2).sin()], 1) * wide @ axes
-    return torch.stack([looking_at(middle + way, target, up) for way in ways])
+    offsets = torch.stack([angles.cos(), -angles.sin(), -(angles / 2).sin()], 1) * radii @ axes
+    return torch.stack([looking_at(middle + offset, target, up) for offset in offsets])

@@ -1,7 +1,7 @@
-"""Rays with the colours that photographs saw along them, as a training stream; and views, as questions of a evaluation."""
+"""Training rays drawn from photographs, and the views that are evaluated."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -11,48 +11,53 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.method import Example
 from darkroom.core.randomness import generator
+from darkroom.core.record import DataRecord
 from darkroom.core.stream import Stream
-from darkroom.radiance.cameras import PIXEL_CENTRE, Rays, rays_of, to_ndc
-from darkroom.radiance.scenes import Scene, View, read_layers, read_view
+from darkroom.radiance.cameras import PIXEL_CENTRE, Rays, rays_through, to_ndc
+from darkroom.radiance.scenes import Scene, View, digest, read_layers, read_view
 
 BUNDLE = 256
 """Rays of one sample of the stream."""
 
 
-class Drawn(NamedTuple):
+class Pixels(NamedTuple):
     """Pixels drawn from photographs.
 
     Args:
-        view, x, y: number of the view, column and row, `(..., rays)`.
-        behind: the colour behind them, `(..., rays, 3)`.
+        view, x, y: index of the view, column and row, `(..., rays)`.
+        background: colour behind transparent pixels, `(..., rays, 3)`.
     """
 
     view: Tensor
     x: Tensor
     y: Tensor
-    behind: Tensor
+    background: Tensor
 
 
-class SeenRays(NamedTuple):
-    """Rays, what was seen along them, and the colour behind everything."""
+class RayBatch(NamedTuple):
+    """Rays, the colours of their pixels, and the background."""
 
     rays: Rays
-    colour: Float[Tensor, "rays 3"]
-    behind: Float[Tensor, "rays 3"]
+    target: Float[Tensor, "rays 3"]
+    background: Float[Tensor, "rays 3"]
 
 
 class RayStream(Stream):
-    """Bundles of rays drawn from all pixels of all training views.
+    """Batches of rays through random pixels of all training views.
 
-    A sample is a bundle of pixels' numbers; photographs lie on the device, and become rays and colours there.
+    A sample holds indices of 256 pixels; the photographs stay on the device, where indices become rays and colours.
 
     Args:
-        find: the scene, looked up when the stream is opened.
-        background: behind transparent pixels: 1 white, 0 black, None another colour at random every time.
-        rays: a step, over all processes together; a multiple of 256.
-        centre_crop: for so many steps rays are drawn from the middle half of the images, lest all turns white.
-        seed: the seed that everything depends on.
-        pixel_centre: where in a pixel its ray goes through.
+        find: the scene, looked up by `open`.
+        background: behind transparent pixels: 1 white, 0 black, None a random colour for each ray.
+        rays: per step, over all processes together; a multiple of 256.
+        centre_crop: number of first steps in which rays are drawn from the middle half of the images, against collapse to a
+            transparent field.
+        seed: of the draws.
+        pixel_centre: offset of the ray in its pixel.
+
+    Raises:
+        DarkroomError: `rays` is not a multiple of 256.
     """
 
     def __init__(
@@ -66,17 +71,16 @@ class RayStream(Stream):
         pixel_centre: float = PIXEL_CENTRE,
     ) -> None:
         if rays < BUNDLE or rays % BUNDLE:
-            raise DarkroomError(f"--rays {rays}: a step takes a multiple of {BUNDLE} rays")
-        self.find, self.background, self.batch, self.seed = find, background, rays // BUNDLE, seed
+            raise DarkroomError(f"--batch-size {rays}: the number of rays per step must be a multiple of {BUNDLE}")
+        self.find, self.background, self.batch_size, self.seed = find, background, rays // BUNDLE, seed
         self.centre_crop, self.pixel_centre = centre_crop, pixel_centre
         self._views: Sequence[View] = ()
 
     def open(self) -> None:
         scene = self.find()
-        scene.files("train")  # says it if there are none
+        scene.files("train")  # raises where there are none
         views = scene.views["train"]
-        images = [self._read(view) for view in views]
-        self._pixels = torch.stack(images).permute(0, 2, 3, 1).contiguous()
+        self._pixels = torch.stack([self._read(view) for view in views]).permute(0, 2, 3, 1).contiguous()
         self._intrinsics = torch.stack([view.camera.intrinsics for view in views])
         self._poses = torch.stack([view.camera.pose for view in views])
         self._forward_facing, self._views = scene.forward_facing, views
@@ -86,69 +90,102 @@ class RayStream(Stream):
             return read_layers(view.path, view.camera)
         return read_view(view.path, view.camera, self.background)
 
-    def describe(self) -> dict[str, Any]:
-        camera = self._views[0].camera
-        return {
-            "set": f"{self.find().name}, training views",
-            "images": len(self._views),
-            "samples a step": self.batch * BUNDLE,
-            "unit": "rays",
-            "split": "Test views are held out; sets that are called training views were learned from.",
-            "sample": f"ray through a random pixel of {camera.width}x{camera.height}",
-            "degradation": "none" if self.background is not None else "another colour behind every ray",
-            **({"remarks": list(self.find().remarks)} if self.find().remarks else {}),
-        }
+    def describe(self) -> DataRecord:
+        scene, camera = self.find(), self._views[0].camera
+        return DataRecord(
+            dataset=f"{scene.name}, training views",
+            count=len(self._views),
+            samples_per_step=self.batch_size * BUNDLE,
+            unit="rays",
+            sample=f"ray through a random pixel of {camera.width}x{camera.height}",
+            degradation="none" if self.background is not None else "a random background colour for each ray",
+            split='Test views are held out. Evaluations named "training views" are on images that were trained on.',
+            remarks=list(scene.remarks),
+        )
 
-    def sample(self, step: int, index: int) -> Drawn:
+    def digests(self) -> dict[str, str]:
+        return {view.name: digest(view) for view in self._views}
+
+    def sample(self, step: int, index: int) -> Pixels:
         random = generator(self.seed, "rays", step, index)
         count, height, width, _ = self._pixels.shape
         top, left = (height // 4, width // 4) if step < self.centre_crop else (0, 0)
-        which = torch.randint(count, (BUNDLE,), generator=random)
+        view = torch.randint(count, (BUNDLE,), generator=random)
         y = torch.randint(top, height - top, (BUNDLE,), generator=random)
         x = torch.randint(left, width - left, (BUNDLE,), generator=random)
         if self.background is None:
-            return Drawn(which, x, y, torch.rand(BUNDLE, 3, generator=random))
-        return Drawn(which, x, y, torch.full((BUNDLE, 3), self.background))
+            return Pixels(view, x, y, torch.rand(BUNDLE, 3, generator=random))
+        return Pixels(view, x, y, torch.full((BUNDLE, 3), self.background))
 
-    def arrived(self, batch: Drawn) -> SeenRays:
-        which, x, y, behind = (part.flatten(0, 1) for part in batch)
-        if self._pixels.device != which.device:
+    def on_device(self, batch: Pixels) -> RayBatch:
+        view, x, y, background = (part.flatten(0, 1) for part in batch)
+        if self._pixels.device != view.device:
             self._pixels, self._intrinsics, self._poses = (
-                part.to(which.device) for part in (self._pixels, self._intrinsics, self._poses)
+                part.to(view.device) for part in (self._pixels, self._intrinsics, self._poses)
             )
-        rays = rays_of(self._intrinsics[which], self._poses[which], x + self.pixel_centre, y + self.pixel_centre)
+        rays = rays_through(self._intrinsics[view], self._poses[view], x + self.pixel_centre, y + self.pixel_centre)
         if self._forward_facing:
             camera = self._views[0].camera
             rays = to_ndc(rays, (camera.fx, camera.fy), camera.width, camera.height)
-        seen = to_float(self._pixels[which, y, x])
+        target = to_float(self._pixels[view, y, x])
         if self.background is None:
-            seen = seen[:, :3] + (1 - seen[:, 3:]) * behind
-        return SeenRays(rays, seen, behind)
+            target = target[:, :3] + (1 - target[:, 3:]) * background
+        return RayBatch(rays, target, background)
 
 
 class QueriedViews:
-    """Makes of a view the question: what does this camera see? The nearest training photograph is shown beside it.
+    """Examples for the evaluation of views: a camera is the condition, its photograph the target.
+
+    The input is the training photograph of the nearest camera, which serves as a baseline and is shown beside the prediction.
+    As a string it states the protocol.
 
     Args:
         find: the scene.
-        background: behind transparent pixels.
+        background: behind transparent pixels: 1 white, 0 black.
+        size: width to which the scene's images are downscaled; 0 for their own size.
+
+    Example:
+        >>> str(QueriedViews(lambda: None, background=1.0))
+        'views over white at their own size'
+        >>> str(QueriedViews(lambda: None, background=0.0, size=200))
+        'views over black, downscaled to a width of 200 pixels'
     """
 
-    def __init__(self, find: Callable[[], Scene], background: float) -> None:
-        self.find, self.background = find, background
+    def __init__(self, find: Callable[[], Scene], background: float, size: int = 0) -> None:
+        self.find, self.background, self.size = find, background, size
 
     def __str__(self) -> str:
-        return "the view of a camera"
+        behind = {0.0: "black", 1.0: "white"}.get(self.background, f"grey {self.background:g}")
+        size = f", downscaled to a width of {self.size} pixels" if self.size else " at their own size"
+        return f"views over {behind}{size}"
+
+    def names(self, split: str) -> list[str]:
+        """Names of the views of a split.
+
+        Raises:
+            DarkroomError: it has none.
+        """
+        return list(self.find().files(split))
 
     def of(self, name: str) -> Callable[[Float[Tensor, "3 height width"], torch.Generator], Example]:
-        """The question of one view: `Example(nearest photograph, photograph, (intrinsics, pose))`."""
+        """Makes the example of a view from its photograph: `Example(nearest photograph, photograph, (intrinsics, pose))`."""
         scene = self.find()
         camera = scene.cameras[name]
         others = [view for view in scene.views["train"] if view.name != name]
         nearest = min(others, key=lambda view: float((view.camera.centre - camera.centre).norm()))
 
-        def ask(photograph: Tensor, _: torch.Generator) -> Example:
+        def example(photograph: Tensor, _: torch.Generator) -> Example:
             shown = to_float(read_view(nearest.path, nearest.camera, self.background))
             return Example(shown, photograph, (camera.intrinsics, camera.pose))
 
-        return ask
+        return example
+
+    def example(self, name: str) -> Example:
+        """The example of a view, its photograph read from its file, without batch axis."""
+        view = self.find().by_name[name]
+        photograph = to_float(read_view(view.path, view.camera, self.background))
+        return self.of(name)(photograph, torch.Generator())
+
+    def digests(self, names: Sequence[str]) -> dict[str, str]:
+        """Digests of photographs by their names, comparable with those of `RayStream.digests`."""
+        return {name: digest(self.find().by_name[name]) for name in names}

@@ -1,21 +1,21 @@
-"""A scene: photographs with the cameras that took them."""
+"""A scene: photographs and the cameras that took them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from darkroom.core import images
+from darkroom.core import dataset, images
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
 from darkroom.radiance.cameras import Camera, handedness
 
 HELD_OUT = 8
-"""Where nothing else is said, every eighth view from the first on is held out (Mildenhall et al. 2019)."""
+"""Where files do not state a split, every eighth view, beginning with the first, is a test view (Mildenhall et al. 2019)."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class View:
 
     Args:
         name: unique in the scene.
-        path: the file, which need not be there for a camera that only asks to be rendered.
+        path: of the file; it need not exist where only the camera is used.
         camera: at the size of the images that are trained on.
     """
 
@@ -35,14 +35,14 @@ class View:
 
 @dataclass(frozen=True)
 class Scene:
-    """Views by split, and what is known of the space they see.
+    """Views by split, and the bounds of the space that they see.
 
     Args:
-        name: what tables call it.
-        views: "train", "test", and perhaps "val".
-        near, far: between these depths lies all there is to see.
+        name: as tables show it.
+        views: "train", "test", and possibly "val".
+        near, far: bounds of depth, between which everything lies.
         forward_facing: rays are warped to normalised device coordinates, where near and far are 0 and 1.
-        remarks: what a person should know of the files.
+        remarks: what a user should know of the files.
     """
 
     name: str
@@ -53,12 +53,17 @@ class Scene:
     remarks: tuple[str, ...] = field(default=())
 
     @cached_property
+    def by_name(self) -> dict[str, View]:
+        """Every view by its name."""
+        return {view.name: view for views in self.views.values() for view in views}
+
+    @cached_property
     def cameras(self) -> dict[str, Camera]:
         """Every camera by the name of its view."""
-        return {view.name: view.camera for views in self.views.values() for view in views}
+        return {name: view.camera for name, view in self.by_name.items()}
 
     def files(self, split: str) -> dict[str, Path]:
-        """The images of a split by their names.
+        """The image files of a split by the names of their views.
 
         Raises:
             DarkroomError: it has none.
@@ -70,24 +75,41 @@ class Scene:
 
 
 def read_view(path: Path, camera: Camera, background: float) -> UInt8[Tensor, "3 height width"]:
-    """A photograph at its camera's size, over a background (1 white, 0 black) where it is transparent.
+    """A photograph at its camera's size, composited over a background (1 white, 0 black).
 
-    It is reduced by ema, colours weighted with opacity.
+    It is downscaled by averaging, colours weighted with opacity.
 
     Raises:
-        DarkroomError: the file is missing, broken, or of another shape than the camera's.
+        DarkroomError: the file is missing, broken, or of another aspect ratio than the camera's.
     """
     layers = _layers(path, camera)
-    return to_uint8(_of_size(layers[:3] + (1 - layers[3:]) * background, camera))
+    return to_uint8(_resized(layers[:3] + (1 - layers[3:]) * background, camera))
 
 
 def read_layers(path: Path, camera: Camera) -> UInt8[Tensor, "4 height width"]:
-    """A photograph at its camera's size: colours, times opacity; and opacity.
+    """A photograph at its camera's size: RGB times opacity, and opacity.
 
     Raises:
         DarkroomError: as for `read_view`.
     """
-    return to_uint8(_of_size(_layers(path, camera), camera))
+    return to_uint8(_resized(_layers(path, camera), camera))
+
+
+def digest(view: View) -> str:
+    """Digest of a photograph's decoded pixels at its camera's size, with opacity; the same over any background.
+
+    Raises:
+        DarkroomError: as for `read_view`.
+    """
+    size = (view.camera.width, view.camera.height)
+    modified = view.path.stat().st_mtime_ns if view.path.exists() else 0
+    return _digest(view.path, *size, modified)
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, width: int, height: int, modified: int) -> str:
+    camera = Camera(width, height, 1.0, 1.0, 0.0, 0.0, torch.eye(3, 4))  # only its size counts
+    return dataset.digest(read_layers(path, camera))
 
 
 def _layers(path: Path, camera: Camera) -> Float[Tensor, "4 height width"]:
@@ -95,35 +117,37 @@ def _layers(path: Path, camera: Camera) -> Float[Tensor, "4 height width"]:
     pixels = image.pixels.expand(3, -1, -1)
     height, width = pixels.shape[1:]
     if abs(width * camera.height - height * camera.width) > max(width, height):
-        raise DarkroomError(f"{path} has {width}x{height} pixels, but its camera sees {camera.width}x{camera.height}")
+        raise DarkroomError(f"{path} has {width}x{height} pixels, but its camera {camera.width}x{camera.height}")
     alpha = torch.ones_like(pixels[:1]) if image.alpha is None else image.alpha
     return torch.cat([pixels * alpha, alpha])
 
 
-def _of_size(layers: Float[Tensor, "layers h w"], camera: Camera) -> Float[Tensor, "layers height width"]:
+def _resized(layers: Float[Tensor, "layers h w"], camera: Camera) -> Float[Tensor, "layers height width"]:
     if layers.shape[1:] == (camera.height, camera.width):
         return layers
     return torch.nn.functional.interpolate(layers[None], (camera.height, camera.width), mode="area")[0]
 
 
-def remarks_on(poses: Float[Tensor, "views 3 4"], source: str) -> list[str]:
-    """What is suspicious about poses: mirrored axes, and rotations that are none."""
-    found, turned = [], handedness(poses)
-    if (turned < 0).any():
+def remarks_on_poses(poses: Float[Tensor, "views 3 4"], source: str) -> list[str]:
+    """Remarks on implausible poses: left-handed axes, and rotations that are not orthonormal."""
+    found, determinant = [], handedness(poses)
+    if (determinant < 0).any():
         found.append(
-            f"{int((turned < 0).sum())} of {len(poses)} poses in {source} are left-handed (determinant {turned.min():.2f}): "
-            "an axis has the wrong sign, and views will be mirrored"
+            f"{int((determinant < 0).sum())} of {len(poses)} poses in {source} are left-handed (determinant "
+            f"{determinant.min():.2f}): an axis has the wrong sign, and views will be mirrored"
         )
-    elif (turned - 1).abs().max() > 0.05:
-        found.append(f"poses in {source} are no pure rotations (determinant {turned.min():.2f} to {turned.max():.2f})")
+    elif (determinant - 1).abs().max() > 0.05:
+        found.append(
+            f"poses in {source} are not rigid (determinant of the rotation {determinant.min():.2f} to {determinant.max():.2f})"
+        )
     return found
 
 
-def size_of_all(paths: Sequence[Path]) -> tuple[int, int]:
-    """The width and height that all images have.
+def common_size(paths: Sequence[Path]) -> tuple[int, int]:
+    """Width and height of images that all have the same size.
 
     Raises:
-        DarkroomError: they differ, or one cannot be read.
+        DarkroomError: sizes differ, or an image cannot be read.
     """
     size = images.size(paths[0])
     for path in paths[1:]:
@@ -131,13 +155,13 @@ def size_of_all(paths: Sequence[Path]) -> tuple[int, int]:
         if other != size:
             raise DarkroomError(
                 f"{path} has {other[0]}x{other[1]} pixels and {paths[0]} {size[0]}x{size[1]}: "
-                "one scene's images must have one size; scale or sort them"
+                "images of one scene must have the same size; resize them or use one folder per size"
             )
     return size
 
 
 def numbered_split(views: Sequence[View], every: int = HELD_OUT) -> dict[str, list[View]]:
-    """Every eighth view from the first on to evaluation by, the others to learn from."""
+    """Every eighth view, beginning with the first, as test views, the others as training views."""
     return {
         "train": [view for number, view in enumerate(views) if number % every],
         "test": [view for number, view in enumerate(views) if not number % every],

@@ -1,4 +1,4 @@
-"""A small scene of our own, ray-traced: exact poses, opacity and depth, at any size and in any number of views."""
+"""The embedded scene: a few solids on a table, ray-traced with exact poses, opacity and depth, at any size, for any number of views."""
 
 import math
 import shutil
@@ -14,42 +14,47 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import ImageFile
 from darkroom.core.images import write as write_image
 from darkroom.radiance import blender
-from darkroom.radiance.cameras import Camera, looking_at, rays_of
+from darkroom.radiance.cameras import Camera, looking_at, rays_through
 from darkroom.radiance.scenes import View
 
 EDITION = 1
-"""Counts up when the scene changes."""
+"""Version of the scene: images of different editions differ."""
 
 DISTANCE = 4.0
-"""Of every camera from the middle, as in the NeRF paper's synthetic scenes."""
+"""Of every camera from the origin, as in the NeRF paper's synthetic scenes."""
 
 ANGLE = 0.6911112
-"""Horizontal angle of view in radians, that of the same scenes."""
+"""Horizontal field of view in radians, as in those scenes."""
 
 _SUN = torch.nn.functional.normalize(torch.tensor([0.5, -0.35, 0.8]), dim=0)
 _AMBIENT, _DIFFUSE, _SPECULAR, _SHININESS = 0.42, 0.58, 0.22, 24
-_NOWHERE = 1e9
+_MISS = 1e9
+"""t of a ray that hits nothing."""
 
 
 @dataclass(frozen=True)
 class _Solid:
-    """A shape around the origin of its own frame, standing somewhere, turned about the vertical axis.
+    """A textured shape with a position, rotated about the vertical axis.
 
-    `hit` gives the nearest t > 0 (or _NOWHERE) and the normal; `paint` the colour of a point of the surface.
+    Args:
+        hit: nearest t > 0 (or _MISS) and surface normal of rays in the shape's own frame.
+        texture: colour of surface points in that frame.
+        position: of the frame's origin in the world.
+        angle: of the rotation, in radians.
     """
 
     hit: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    paint: Callable[[Tensor], Tensor]
-    place: tuple[float, float, float]
-    turn: float = 0.0
+    texture: Callable[[Tensor], Tensor]
+    position: tuple[float, float, float]
+    angle: float = 0.0
 
-    def meets(self, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """t, normal in the world, and the point in the solid's own frame."""
-        c, s = math.cos(self.turn), math.sin(self.turn)
-        own = torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
-        o, d = (o - torch.tensor(self.place)) @ own.T, d @ own.T
+    def intersect(self, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """t, normal in world coordinates, and the point in the shape's own frame."""
+        c, s = math.cos(self.angle), math.sin(self.angle)
+        rotation = torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+        o, d = (o - torch.tensor(self.position)) @ rotation.T, d @ rotation.T
         t, normal = self.hit(o, d)
-        return t, normal @ own, o + t.clamp(max=100.0)[:, None] * d
+        return t, normal @ rotation, o + t.clamp(max=100.0)[:, None] * d
 
 
 def _sphere(radius: float) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -57,7 +62,7 @@ def _sphere(radius: float) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
         a, b, c = (d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1) - radius**2
         inside = b * b - a * c
         t = (-b - inside.clamp(min=0).sqrt()) / a
-        t = torch.where((inside > 0) & (t > 1e-4), t, _NOWHERE)
+        t = torch.where((inside > 0) & (t > 1e-4), t, _MISS)
         return t, (o + t.clamp(max=100.0)[:, None] * d) / radius
 
     return hit
@@ -70,7 +75,7 @@ def _box(*half: float) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
         one, other = (-side - o) / d, (side - o) / d
         enter, axis = torch.minimum(one, other).max(-1)
         leave = torch.maximum(one, other).amin(-1)
-        t = torch.where((enter < leave) & (enter > 1e-4), enter, _NOWHERE)
+        t = torch.where((enter < leave) & (enter > 1e-4), enter, _MISS)
         normal = torch.nn.functional.one_hot(axis, 3).to(o) * -d.gather(1, axis[:, None]).sign()
         return t, normal
 
@@ -88,7 +93,7 @@ def _cylinder(radius: float, half: float) -> Callable[[Tensor, Tensor], tuple[Te
         one, other = (-half - o[:, 2]) / d[:, 2], (half - o[:, 2]) / d[:, 2]
         cap_in, cap_out = torch.minimum(one, other), torch.maximum(one, other)
         enter = torch.maximum(wall_in, cap_in)
-        t = torch.where((inside > 0) & (enter < torch.minimum(wall_out, cap_out)) & (enter > 1e-4), enter, _NOWHERE)
+        t = torch.where((inside > 0) & (enter < torch.minimum(wall_out, cap_out)) & (enter > 1e-4), enter, _MISS)
         point = o + t.clamp(max=100.0)[:, None] * d
         on_wall = torch.cat([point[:, :2] / radius, torch.zeros_like(point[:, :1])], 1)
         on_cap = torch.tensor([0.0, 0.0, 1.0]) * -d[:, 2:].sign()
@@ -123,18 +128,18 @@ def _dotted(p: Tensor) -> Tensor:
     return _mix((across.square() + up.square() < 0.10).float(), (0.98, 0.85, 0.25), (0.20, 0.50, 0.28))
 
 
-def _grained(paint: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Grain of three sizes over a colour, as stone and paper have it: what structure from motion holds on to."""
+def _grained(texture: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A texture times noise at three frequencies, which gives structure from motion its features."""
 
     def grained(p: Tensor) -> Tensor:
         grain = sum(share * _noise(p + 5, frequency) for share, frequency in ((0.4, 6.0), (0.35, 14.0), (0.25, 29.0)))
-        return (paint(p) * (0.2 + 1.6 * grain)[:, None]).clamp(0, 1)  # type: ignore[index]
+        return (texture(p) * (0.2 + 1.6 * grain)[:, None]).clamp(0, 1)  # type: ignore[index]
 
     return grained
 
 
 def _noise(p: Tensor, frequency: float) -> Tensor:
-    """Value noise in [0, 1]: numbers hashed at the corners of cells, smoothly interpolated (Perlin's fade)."""
+    """Value noise in [0, 1]: hashes at the corners of cells, interpolated with Perlin's fade."""
     corner = (p * frequency).floor()
     share = p * frequency - corner
     share = share * share * (3 - 2 * share)
@@ -157,53 +162,61 @@ _SOLIDS = (
 def trace(
     o: Float[Tensor, "rays 3"], d: Float[Tensor, "rays 3"]
 ) -> tuple[Float[Tensor, "rays 3"], Bool[Tensor, " rays"], Float[Tensor, " rays"]]:
-    """Colour (black where nothing is), whether there is something, and at what t.
+    """Colour (black for rays that hit nothing), whether a ray hits a solid, and at what t.
 
-    Lambert's and Phong's shading under one sun with shadows; the highlight is what depends on the direction of view.
+    Lambert's and Phong's shading under one directional light with shadows; the specular highlight depends on the viewing direction.
     """
-    met = [solid.meets(o, d) for solid in _SOLIDS]
-    t, which = torch.stack([there for there, _, _ in met]).min(0)
-    seen = t < _NOWHERE
+    found = [solid.intersect(o, d) for solid in _SOLIDS]
+    t, which = torch.stack([distance for distance, _, _ in found]).min(0)
+    hits = t < _MISS
     shaded = torch.zeros_like(o)
-    for number, (solid, (_, facing, own)) in enumerate(zip(_SOLIDS, met, strict=True)):
-        mine = (seen & (which == number)).nonzero().squeeze(1)
+    for number, (solid, (_, normals, local)) in enumerate(zip(_SOLIDS, found, strict=True)):
+        mine = (hits & (which == number)).nonzero().squeeze(1)
         if not len(mine):
             continue
-        normal, point = facing[mine], o[mine] + t[mine, None] * d[mine] + 1e-3 * facing[mine]
-        towards = _SUN.expand_as(point)
-        lit = ~torch.stack([other.meets(point, towards)[0] < _NOWHERE for other in _SOLIDS]).any(0)
+        normal, point = normals[mine], o[mine] + t[mine, None] * d[mine] + 1e-3 * normals[mine]
+        to_light = _SUN.expand_as(point)
+        lit = ~torch.stack([other.intersect(point, to_light)[0] < _MISS for other in _SOLIDS]).any(0)
         light = (normal @ _SUN).clamp(min=0) * lit
         unit = torch.nn.functional.normalize(d[mine], dim=-1)
-        mirrored = unit - 2 * (unit * normal).sum(-1, keepdim=True) * normal
-        shine = (mirrored @ _SUN).clamp(min=0) ** _SHININESS * lit
-        colour = solid.paint(own[mine]) * (_AMBIENT + _DIFFUSE * light)[:, None] + _SPECULAR * shine[:, None]
+        reflected = unit - 2 * (unit * normal).sum(-1, keepdim=True) * normal
+        specular = (reflected @ _SUN).clamp(min=0) ** _SHININESS * lit
+        colour = solid.texture(local[mine]) * (_AMBIENT + _DIFFUSE * light)[:, None] + _SPECULAR * specular[:, None]
         shaded[mine] = colour.clamp(0, 1)
-    return shaded, seen, t
+    return shaded, hits, t
 
 
 def photograph(camera: Camera, samples: int = 3) -> ImageFile:
-    """What a camera sees: RGB and opacity, each pixel the mean of `samples` x `samples` rays."""
+    """The image of a camera, RGB with opacity; each pixel is the mean of `samples` x `samples` rays."""
     height, width = camera.height, camera.width
-    places = (torch.arange(samples) + 0.5) / samples
-    colour, cover = torch.zeros(height * width, 3), torch.zeros(height * width)
+    offsets = (torch.arange(samples) + 0.5) / samples
+    colour, coverage = torch.zeros(height * width, 3), torch.zeros(height * width)
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    for down in places:
-        for right in places:
-            rays = rays_of(camera.intrinsics, camera.pose, x.flatten() + right, y.flatten() + down)
-            shaded, seen, _ = trace(rays.origins, rays.directions)
-            colour, cover = colour + shaded, cover + seen
-    pixels = torch.where(cover[:, None] > 0, colour / cover[:, None].clamp(min=1), torch.zeros_like(colour))
-    alpha = (cover / samples**2).view(1, height, width)
+    for down in offsets:
+        for right in offsets:
+            rays = rays_through(camera.intrinsics, camera.pose, x.flatten() + right, y.flatten() + down)
+            shaded, hits, _ = trace(rays.origins, rays.directions)
+            colour, coverage = colour + shaded, coverage + hits
+    pixels = torch.where(coverage[:, None] > 0, colour / coverage[:, None].clamp(min=1), torch.zeros_like(colour))
+    alpha = (coverage / samples**2).view(1, height, width)
     return ImageFile(pixels.T.reshape(3, height, width).contiguous(), alpha)
 
 
 def cameras(count: int, size: int, *, turns: float = 2.0, begin: float = 0.0, lowest: float = 0.2) -> list[Camera]:
-    """Cameras on the way around the table, rising evenly from near its height to above it, as a person would walk."""
+    """Cameras on a rising spiral around the table, all looking at it.
+
+    Args:
+        count: number of cameras.
+        size: width and height of their images.
+        turns: of the spiral; negative for the other direction.
+        begin: angle of the first camera in radians.
+        lowest: height of the first camera, relative to its distance.
+    """
     focal = 0.5 * size / math.tan(0.5 * ANGLE)
     found = []
     for number in range(count):
-        share = (number + 0.5) / count
-        height, angle = lowest + (0.92 - lowest) * share, begin + turns * 2 * math.pi * share
+        fraction = (number + 0.5) / count
+        height, angle = lowest + (0.92 - lowest) * fraction, begin + turns * 2 * math.pi * fraction
         flat = math.sqrt(1 - height**2)
         eye = DISTANCE * torch.tensor([flat * math.cos(angle), flat * math.sin(angle), height])
         pose = looking_at(eye, torch.tensor([0.0, 0.0, -0.15]), torch.tensor([0.0, 0.0, 1.0]))
@@ -218,28 +231,35 @@ def write(
     held_out: int = 8,
     progress: Callable[[Iterable[Camera]], Iterable[Camera]] = iter,
 ) -> None:
-    """Write the scene in the Blender layout: `views` to learn from, `held_out` to validate and as many to evaluation by.
+    """Write the scene in the Blender layout. Transforms files are written last.
 
-    A folder that is begun and not finished has no transforms files.
+    Args:
+        folder: to write to; an earlier scene in it is replaced.
+        views: number of training views.
+        size: width and height of the images.
+        held_out: number of validation views, and of test views.
+        progress: wraps the cameras that are rendered.
 
     Raises:
-        DarkroomError: numbers that make no scene, the folder holds something else, or the disk is full.
+        DarkroomError: the numbers are too small, the folder holds other files, or the disk is full.
     """
     if views < 1 or held_out < 1 or size < 8:
-        raise DarkroomError(f"a scene needs a view and 8 pixels a side at least, given {views} views of {size} pixels")
+        raise DarkroomError(
+            f"a scene needs at least one training view, one held-out view and 8 pixels a side; given {views}, {held_out} and {size}"
+        )
     if folder.exists() and any(folder.iterdir()) and not (folder / "tabletop").exists():
         raise DarkroomError(f"{folder} holds other files; choose another folder")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / "tabletop").touch()
-    # Those held out walk the other way around, so that they stand between the others.
-    ways = {"train": (views, 2.0, 0.0), "val": (held_out, -1.0, 1.0), "test": (held_out, -1.0, 2.0)}
-    splits = {split: cameras(count, size, turns=turns, begin=begin) for split, (count, turns, begin) in ways.items()}
+    # Held-out cameras are on a spiral in the other direction, between the training cameras.
+    spirals = {"train": (views, 2.0, 0.0), "val": (held_out, -1.0, 1.0), "test": (held_out, -1.0, 2.0)}
+    splits = {split: cameras(count, size, turns=turns, begin=begin) for split, (count, turns, begin) in spirals.items()}
     every = [(split, number, camera) for split, some in splits.items() for number, camera in enumerate(some)]
     for (split, number, _), camera in zip(every, progress([camera for *_, camera in every]), strict=True):
         write_image(folder / split / f"r_{number:03}.png", photograph(camera))
     for split, some in splits.items():
-        named = [f"./{split}/r_{number:03}" for number in range(len(some))]
-        image_size = [View(name, folder / f"{name}.png", camera) for name, camera in zip(named, some, strict=True)]
-        blender.write(folder / f"transforms_{split}.json", image_size, named)
+        files = [f"./{split}/r_{number:03}" for number in range(len(some))]
+        written = [View(name, folder / f"{name}.png", camera) for name, camera in zip(files, some, strict=True)]
+        blender.write(folder / f"transforms_{split}.json", written, files)

@@ -1,27 +1,33 @@
 """DVGO: Direct Voxel Grid Optimization (Sun, Sun, Chen 2022): novel views from photographs with known cameras.
 
-    darkroom train dvgo laptop                three minutes on two CPU cores, a scene of our own, nothing to download
+    darkroom train dvgo laptop                three minutes on two CPU cores, a synthetic scene, nothing to download
     darkroom train dvgo lego                  the paper's: 160 voxels a side, 800x800; minutes on a GPU
-    darkroom train dvgo lego --size 200       the same on images reduced to 200x200
+    darkroom train dvgo lego --image-width 200            the same on images downscaled to 200x200
     darkroom train dvgo lego_step_2           steps of two voxels instead of half a voxel: the study of accuracy against time
     darkroom train dvgo fern                  forward-facing photographs: one stage, in normalised device coordinates
     darkroom train dvgo poses_known           beside poses_estimated: what do poses by COLMAP cost?
-    darkroom train dvgo photographs --scene my/train_set         after `darkroom data poses my/train_set`
-    darkroom train dvgo photographs_small --scene my/train_set   126 pixels wide, in some ten minutes on two CPU cores
-    darkroom view runs/dvgo/laptop            walk around in it
+    darkroom train dvgo photographs --scene my/photos         after `darkroom data poses my/photos`
+    darkroom train dvgo photographs_small --scene my/photos   126 pixels wide, in some ten minutes on two CPU cores
+    darkroom view runs/dvgo/laptop            an interactive viewer
 
-Over white; 8-bit images; the coarse stage finds free space, the fine one has a small network for colours.
+Over white; 8-bit images; the coarse stage finds free space, the fine stage has a small network for colours.
 """
 
 from typing import Literal
 
-from darkroom.engine.run import Optimization, Published, Run, exponential
+from torch import nn
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.record import Published
+from darkroom.engine.optimization import Optimization
+from darkroom.engine.run import Run
 from darkroom.methods.dvgo import DirectVoxelGrid, Stage
 from darkroom.radiance import named
 from darkroom.radiance.masked_adam import MaskedAdam
 from darkroom.radiance.rays import RayStream
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
+from darkroom.recipes.options import OptimizationOptions, SceneOptions
 from darkroom.recipes.protocols import views
 
 _LEGO: dict[str, object] = dict(scene="lego")
@@ -31,9 +37,9 @@ _LAPTOP: dict[str, object] = dict(
     voxels=80,
     coarse_voxels=80,
     coarse_steps=200,
-    fine_steps=1800,
+    steps=2000,
     doublings=1,
-    rays=1024,
+    batch_size=1024,
     width=64,
     lr=0.5,
     network_lr=5e-3,
@@ -41,36 +47,33 @@ _LAPTOP: dict[str, object] = dict(
     occupancy_threshold=1e-2,
 )
 _SMALL: dict[str, object] = dict(
-    scene="my/train_set",
+    scene="my/photos",
     background=0.0,
-    size=126,
+    image_width=126,
     voxels=96,
     coarse_voxels=64,
     coarse_steps=300,
-    fine_steps=1500,
+    steps=1800,
     lr=0.3,
     network_lr=3e-3,
-    variation=1e-3,
+    tv_weight=1e-3,
 )
-_POSES = {**_LAPTOP, "scene": "embedded-large", "size": 100}
+_POSES = {**_LAPTOP, "scene": "embedded-large", "image_width": 100}
 
 ROWS: dict[str, dict[str, object]] = {
     "lego": _LEGO,
-    "lego_step_2": {**_LEGO, "step": 2.0},
-    "lego_step_4": {**_LEGO, "step": 4.0},
+    "lego_step_2": {**_LEGO, "step_size": 2.0},
+    "lego_step_4": {**_LEGO, "step_size": 4.0},
     "lego_80": {**_LEGO, "voxels": 80},
     "lego_120": {**_LEGO, "voxels": 120},
     "lego_180": {**_LEGO, "voxels": 180},
-    "fern": dict(scene="fern", background=0.0, coarse_steps=0, fine_steps=30_000, rays=4096, voxels=200, variation=1e-3),
+    "fern": dict(scene="fern", background=0.0, coarse_steps=0, steps=30_000, batch_size=4096, voxels=200, tv_weight=1e-3),
     "poses_known": {**_POSES, "poses": "known"},
     "poses_estimated": {**_POSES, "poses": "estimated"},
-    "photographs": dict(scene="my/train_set", background=0.0),
+    "photographs": dict(scene="my/photos", background=0.0),
     "photographs_small": {**_LAPTOP, **_SMALL},
     "laptop": _LAPTOP,
 }
-
-PROTOCOL = frozenset({"size", "background"})
-"""Settings that, when changed, make a number measure something else than the paper's."""
 
 _TABLE = "Sun et al. 2022, Table 9 (160 voxels a side)"
 PUBLISHED = {
@@ -88,91 +91,89 @@ PUBLISHED = {
 }
 
 
+_OPTIMIZATION = OptimizationOptions(25_000, 0.1, "exponential")
+
+
 def recipe(
-    scene: str = "lego",
-    size: int = 0,
     poses: Literal["known", "estimated"] = "known",
-    background: float = 1.0,
-    random_background: bool = False,
     voxels: int = 160,
-    step: float = 0.5,
+    step_size: float = 0.5,
     coarse_voxels: int = 100,
     coarse_steps: int = 5000,
-    fine_steps: int = 20_000,
     doublings: int = 4,
     features: int = 12,
     width: int = 128,
-    rays: int = 8192,
-    lr: float = 0.1,
     network_lr: float = 1e-3,
-    entropy: tuple[float, float] = (0.01, 0.001),
-    points: tuple[float, float] = (0.1, 0.01),
-    variation: float = 0.0,
+    entropy_weights: tuple[float, float] = (0.01, 0.001),
+    point_weights: tuple[float, float] = (0.1, 0.01),
+    tv_weight: float = 0.0,
     occupancy_interval: int = 1000,
     occupancy_threshold: float = 1e-3,
-    pixel_centre: float = 0.5,
-    perceptual: bool = False,
+    scene: SceneOptions = SceneOptions(batch_size=8192),
+    optimization: OptimizationOptions = _OPTIMIZATION,
     seed: int = 0,
 ) -> Run:
     """Voxel grids of a scene.
 
     Args:
-        scene: embedded, lego and the like below the data root, or a folder.
-        size: reduce images to this width; 0 for as they are.
-        poses: those of the scene's files, or estimated from its photographs by structure from motion.
-        background: behind transparent pixels: 1 white, 0 black.
-        random_background: learn before another colour behind every ray, lest something white be taken for nothing.
-        voxels: along each side of the fine grid, about: the grid has the cube of it.
-        step: length of a step along a ray, in voxels.
-        coarse_voxels: the same of the coarse grid.
-        coarse_steps: length of the coarse stage; 0 for none, as a forward-facing scene wants it.
-        fine_steps: length of the fine stage.
-        doublings: so many times the fine grid's voxels are doubled on the way to their number.
-        features: channels of the fine grid's colours.
-        width: of the two hidden layers of the colour network.
-        rays: a step.
-        lr: Adam's, of the grids; it falls to a tenth over the training.
-        network_lr: that of the network.
-        entropy: weights of the background's entropy, of the coarse and the fine stage.
-        points: weights of the single points' errors.
-        variation: weight of the total variation of the fine grids; 1e-3 for real scenes seen from one side.
-        occupancy_interval: steps between looks for free space.
-        occupancy_threshold: opacity of a voxel below which space is free.
-        pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the NeRF papers' code.
-        perceptual: download VGG's features (528 MB) to evaluation by LPIPS; where they are there already, it is done anyway.
-        seed: of weights and rays.
+        poses: Those of the scene's files, or estimated from its photographs by structure from motion.
+        voxels: Along each side of the fine grid, about: the grid has the cube of it.
+        step_size: Length of a step along a ray, in voxels.
+        coarse_voxels: Along each side of the coarse grid.
+        coarse_steps: Steps of the coarse stage; 0 for none, as a forward-facing scene needs it. The fine stage has the others.
+        doublings: So many times the fine grid's voxels are doubled on the way to their number.
+        features: Channels of the fine grid's colours.
+        width: Of the two hidden layers of the colour network.
+        network_lr: Learning rate of the colour network; --lr is that of the grids.
+        entropy_weights: Weights of the background's entropy, in the coarse and the fine stage.
+        point_weights: Weights of the error of single samples.
+        tv_weight: Weight of the total variation of the fine grids; 1e-3 for real scenes seen from one side.
+        occupancy_interval: Steps between updates of the occupancy grid.
+        occupancy_threshold: Opacity of a voxel below which space is free.
+        scene: Photographs, and how rays are drawn from them.
+        optimization: Adam on the voxels that rays met.
+        seed: Of weights and rays.
     """
 
-    learned_before = None if random_background else background
-
     def find() -> Scene:
-        return named.scene(scene, size) if poses == "known" else named.with_estimated_poses(scene, size)
+        return (named.scene if poses == "known" else named.with_estimated_poses)(scene.scene, scene.image_width)
 
+    if not 0 <= coarse_steps < optimization.steps:
+        raise DarkroomError(f"--coarse-steps {coarse_steps} leaves no step of --steps {optimization.steps} for the fine stage")
+    entropy, points = entropy_weights, point_weights
+    fine_steps = optimization.steps - coarse_steps
     method = DirectVoxelGrid(
-        Space(pixel_centre),
+        Space(scene.pixel_centre),
         Stage(coarse_steps, coarse_voxels**3, entropy=entropy[0], points=points[0]),
-        Stage(fine_steps, voxels**3, doublings, features, width, 1e-2, entropy[1], points[1], variation),
-        step=step,
-        background=background,
+        Stage(fine_steps, voxels**3, doublings, features, width, 1e-2, entropy[1], points[1], tv_weight),
+        step=step_size,
+        background=scene.background,
         seed=seed,
         occupancy_interval=occupancy_interval,
         occupancy_threshold=occupancy_threshold,
     )
 
-    def optimizer(network) -> MaskedAdam:  # type: ignore[no-untyped-def]
-        return MaskedAdam(network.field.groups(network_lr / lr), lr=lr)
+    def optimizer(network: nn.Module) -> MaskedAdam:
+        return MaskedAdam(network.field.parameter_groups(network_lr / optimization.lr), lr=optimization.lr)  # type: ignore[operator,union-attr]
 
-    steps = coarse_steps + fine_steps
-    evaluated = views.evaluations(scene, find, background)
+    evaluations = views.evaluations(scene, find)
     return Run(
         method=method,
-        stream=RayStream(find, background=learned_before, rays=rays, seed=seed, pixel_centre=pixel_centre),
-        optimizers={"field": Optimization(optimizer, lr, exponential(0.1))},
-        steps=steps,
-        validation=views.validation(evaluated[0]),
-        validate_every=max(1, steps // 10),
-        evaluations=evaluated,
-        needs=[lambda: method.prepare(find()), *views.needs(perceptual)],
+        stream=RayStream(
+            find,
+            background=None if scene.random_background else scene.background,
+            rays=scene.batch_size,
+            seed=seed,
+            pixel_centre=scene.pixel_centre,
+        ),
+        optimizers={"field": Optimization(optimizer, optimization.lr, optimization.schedule_function())},
+        steps=optimization.steps,
+        validation=views.validation(evaluations[0]),
+        validation_interval=optimization.validation_interval,
+        evaluations=evaluations,
+        kind="scene",
+        requires=views.requirements(scene),
+        prepare=lambda: method.prepare(find()),
         remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -1,34 +1,41 @@
 """NeRF: Neural Radiance Fields (Mildenhall, Srinivasan, Tancik, Barron, Ramamoorthi, Ng 2020): novel views of a scene.
 
-    darkroom train nerf laptop            three minutes on two CPU cores, a small network on a scene of our own, nothing to download
-    darkroom train nerf lego              the paper's Table 4: 800x800; hours on a GPU (estimated; the paper's took a day or two)
-    darkroom train nerf lego --size 100   the same on small images
-    darkroom train nerf fern              forward-facing photographs, in normalised device coordinates
-    darkroom view runs/nerf/laptop        walk around in it
+    darkroom train nerf laptop                   three minutes on two CPU cores, a small network, nothing to download
+    darkroom train nerf lego                     the paper's Table 4: 800x800; hours on a GPU (estimated; the paper: a day or two)
+    darkroom train nerf lego --image-width 100   the same on small images
+    darkroom train nerf fern                     forward-facing photographs, in normalised device coordinates
+    darkroom view runs/nerf/laptop               an interactive viewer
 
-Over white (real photographs have no background); 8-bit images. A field that collapses to nothing begins anew by itself.
+Over white (real photographs have no background); 8-bit images. A field that collapses to empty space is initialised anew.
 """
 
 from darkroom.core.randomness import generator
-from darkroom.engine.run import Published, Run, adam, exponential
+from darkroom.core.record import Published
+from darkroom.engine.run import Run
 from darkroom.methods.nerf import NeuralRadianceField
 from darkroom.networks.nerf import NeRF
 from darkroom.radiance import named
 from darkroom.radiance.rays import RayStream
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
+from darkroom.recipes.options import OptimizationOptions, SceneOptions
 from darkroom.recipes.protocols import views
 
 ROWS: dict[str, dict[str, object]] = {
     "lego": dict(scene="lego"),
     "fern": dict(scene="fern", noise=1.0, background=0.0, centre_crop=0),
     "laptop": dict(
-        scene="embedded", width=64, depth=4, skip=2, samples=(32, 32), rays=512, steps=1500, lr=2e-3, centre_crop=100
+        scene="embedded",
+        width=64,
+        depth=4,
+        skip=2,
+        samples=(32, 32),
+        batch_size=512,
+        steps=1500,
+        lr=2e-3,
+        centre_crop=100,
     ),
 }
-
-PROTOCOL = frozenset({"size", "background"})
-"""Settings that, when changed, make a number measure something else than the paper's."""
 
 _TABLE = "Mildenhall et al. 2020, Table 4"
 PUBLISHED = {
@@ -46,66 +53,55 @@ PUBLISHED = {
 
 
 def recipe(
-    scene: str = "lego",
-    size: int = 0,
-    background: float = 1.0,
-    random_background: bool = False,
     width: int = 256,
     depth: int = 8,
     skip: int = 5,
     samples: tuple[int, int] = (64, 128),
     noise: float = 0.0,
     centre_crop: int = 500,
-    rays: int = 1024,
-    steps: int = 300_000,
-    lr: float = 5e-4,
-    pixel_centre: float = 0.5,
-    perceptual: bool = False,
+    scene: SceneOptions = SceneOptions(),
+    optimization: OptimizationOptions = OptimizationOptions(300_000, 5e-4, "exponential"),
     seed: int = 0,
 ) -> Run:
     """A neural radiance field, coarse and fine.
 
     Args:
-        scene: embedded, lego, fern and the like below the data root, or a folder.
-        size: reduce images to this width; 0 for as they are.
-        background: behind transparent pixels: 1 white, 0 black.
-        random_background: learn before another colour behind every ray, lest something white be taken for nothing.
-        width: features of a layer.
-        depth: layers before the density.
-        skip: the encoded place is put in again after this layer.
-        samples: along a ray: stratified ones, and those drawn besides for the fine network.
-        noise: deviation of what is added to densities in training; 1 for real scenes.
-        centre_crop: for so many steps rays are drawn from the middle of the images.
-        rays: a step; the paper's 4096, its code's 1024.
-        steps: length of the training.
-        lr: Adam's; it falls to a tenth over the training.
-        pixel_centre: where in a pixel its ray goes through: 0.5, or 0 as in the paper's code.
-        perceptual: download VGG's features (528 MB) to evaluation by LPIPS; where they are there already, it is done anyway.
-        seed: of weights and rays.
+        width: Features of a layer.
+        depth: Layers before the density.
+        skip: The encoded position is concatenated again after this layer.
+        samples: Along a ray: stratified samples, and importance samples for the fine network.
+        noise: Standard deviation of the noise added to densities in training; 1 for real scenes.
+        centre_crop: During the first so many steps rays are drawn from the centre of the images.
+        scene: Photographs, and how rays are drawn from them.
+        optimization: Adam.
+        seed: Of weights and rays.
     """
 
-    learned_before = None if random_background else background
-
     def find() -> Scene:
-        return named.scene(scene, size)
+        return named.scene(scene.scene, scene.image_width)
 
     coarse, fine = (NeRF(width, depth, skip).initialise(generator(seed, "weights", name)) for name in ("coarse", "fine"))
-    method = NeuralRadianceField(
-        coarse, fine, Space(pixel_centre), samples=samples, background=background, noise=noise, seed=seed
-    )
-    evaluated = views.evaluations(scene, find, background)
-    optimization = adam(lr, schedule=exponential(0.1))
+    space = Space(scene.pixel_centre)
+    method = NeuralRadianceField(coarse, fine, space, samples=samples, background=scene.background, noise=noise, seed=seed)
+    evaluations = views.evaluations(scene, find)
     return Run(
         method=method,
         stream=RayStream(
-            find, background=learned_before, rays=rays, seed=seed, centre_crop=centre_crop, pixel_centre=pixel_centre
+            find,
+            background=None if scene.random_background else scene.background,
+            rays=scene.batch_size,
+            seed=seed,
+            centre_crop=centre_crop,
+            pixel_centre=scene.pixel_centre,
         ),
-        optimizers={"coarse": optimization, "fine": optimization},
-        steps=steps,
-        validation=views.validation(evaluated[0]),
-        validate_every=max(1, steps // 10),
-        evaluations=evaluated,
-        needs=[lambda: method.prepare(find()), *views.needs(perceptual)],
+        optimizers={"coarse": optimization.adam(), "fine": optimization.adam()},
+        steps=optimization.steps,
+        validation=views.validation(evaluations[0]),
+        validation_interval=optimization.validation_interval,
+        evaluations=evaluations,
+        kind="scene",
+        requires=views.requirements(scene),
+        prepare=lambda: method.prepare(find()),
         remarks=lambda: find().remarks,
         seed=seed,
     )

@@ -1,28 +1,34 @@
 """Noise2Noise: Learning Image Restoration without Clean Data (Lehtinen, Munkberg, Hasselgren, et al. 2018).
 
-    darkroom train noise2noise laptop           three minutes on two CPU cores, nothing to download, no clean image seen
+    darkroom train noise2noise laptop           three minutes on two CPU cores, nothing to download, trained without clean images
     darkroom train noise2noise gaussian         Table 1: colour, sigma 25; hours on one GPU (estimated)
-    darkroom train noise2noise images_16      sixteen images, photographed twice; the study of how many are needed
+    darkroom train noise2noise images_16        sixteen images with fixed noise; the study of how many images are needed
     darkroom report noise2noise                 noisy targets beside clean ones, and their gap against the number of images
 
-Every row has its twin with clean targets (`..._clean`), evaluated alike. The paper learns from 50,000 images of
-ImageNet; here 400 of BSDS500 serve, and the paper's BSD300 is BSD100. With noisy targets the loss
-follows the noise: squared error where it has no mean (gaussian, blind, poisson), absolute error for text, the annealed L0 for
-impulses. Clean targets take the squared error.
+Every row has a counterpart with clean targets (`..._clean`) and the same evaluation. The paper trains on 50,000 images of
+ImageNet; here 400 of BSDS500 serve, and the paper's BSD300 is BSD100. With noisy targets the loss depends on the noise: squared
+error for zero-mean noise (gaussian, blind, poisson), absolute error for text, the annealed L0 loss for impulses. With clean
+targets it is the squared error.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
+from darkroom.core.method import Method
 from darkroom.core.randomness import generator
-from darkroom.data.captures import Captures
-from darkroom.data.named_sets import evaluation_images
+from darkroom.core.record import Published, Study
+from darkroom.core.stream import Stream
+from darkroom.data.fixed_degradation import FixedDegradation
+from darkroom.data.named_sets import evaluation_images, training_images
 from darkroom.data.streams import PatchStream
-from darkroom.engine.run import Evaluation, Published, Run, Study, adam, cosine
+from darkroom.engine.run import Run
+from darkroom.evaluations.paired_images import PairedImages
 from darkroom.methods.annealed_l0 import AnnealedL0
 from darkroom.methods.regression import Regression, absolute_error, squared_error
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.noise2noise_unet import Noise2NoiseUNet
-from darkroom.operators.noise import Gaussian, Impulse, Noise, NoisyPair, Poisson, TextOverlay, TwoNoisy
+from darkroom.operators.noise import Gaussian, Impulse, Noise, NoisyPair, NoisyTargetPair, Poisson, TextOverlay
+from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import denoising
 from darkroom.solvers import classical
 
@@ -35,12 +41,12 @@ _TRAINING: dict[str, Noise] = {
     "impulse": Impulse((0.0, 0.95)),
     "text": TextOverlay((0.0, 0.5)),
 }
-_JUDGED: dict[str, dict[str, tuple[str, float, Noise]]] = {
-    "gaussian": {"25": ("sigma", 25.0, Gaussian(25.0))},
-    "blind": {f"{sigma:g}": ("sigma", sigma, Gaussian(sigma)) for sigma in (10.0, 25.0, 50.0)},
-    "poisson": {"30": ("peak", 30.0, Poisson(30.0))},
-    "impulse": {"0.7": ("impulses", 0.7, Impulse(0.7))},
-    "text": {"0.25": ("text", 0.25, TextOverlay(0.25))},
+_EVALUATION: dict[str, list[tuple[str, float, Noise]]] = {
+    "gaussian": [("sigma", 25.0, Gaussian(25.0))],
+    "blind": [("sigma", sigma, Gaussian(sigma)) for sigma in (10.0, 25.0, 50.0)],
+    "poisson": [("peak", 30.0, Poisson(30.0))],
+    "impulse": [("impulses", 0.7, Impulse(0.7))],
+    "text": [("text", 0.25, TextOverlay(0.25))],
 }
 
 _LAPTOP = dict(
@@ -54,27 +60,28 @@ _LAPTOP = dict(
     steps=3200,
     lr=1e-3,
 )
-_FEW = dict(captured=True, residual=True, width=32, patch_size=64, batch_size=4, steps=4000, lr=1e-3)
+_FEW = dict(fixed_noise=True, residual=True, width=32, patch_size=64, batch_size=4, steps=4000, lr=1e-3)
 
 
-def _twins(name: str, **settings: object) -> dict[str, dict[str, object]]:
+def _with_clean(name: str, **settings: object) -> dict[str, dict[str, object]]:
     return {name: settings, f"{name}_clean": {**settings, "targets": "clean"}}
 
 
-ROWS = {
-    **_twins("gaussian"),
-    **_twins("blind", noise="blind"),
-    **_twins("poisson", noise="poisson"),
-    **_twins("impulse", noise="impulse"),
-    **_twins("text", noise="text"),
-    **{row: settings for n in (1, 4, 16, 64, 256) for row, settings in _twins(f"images_{n}", images=n, **_FEW).items()},
-    **_twins("laptop", **_LAPTOP),
+ROWS: Mapping[str, Mapping[str, object]] = {
+    **_with_clean("gaussian"),
+    **_with_clean("blind", noise="blind"),
+    **_with_clean("poisson", noise="poisson"),
+    **_with_clean("impulse", noise="impulse"),
+    **_with_clean("text", noise="text"),
+    **{
+        row: settings
+        for count in (1, 4, 16, 64, 256)
+        for row, settings in _with_clean(f"images_{count}", image_count=count, **_FEW).items()
+    },
+    **_with_clean("laptop", **_LAPTOP),
 }
 
-PROTOCOL = frozenset({"noise"})
-"""Settings that, when changed, make a number measure something else than the paper's."""
-
-STUDIES = (Study(along="images", between="targets", first="clean", second="noisy"),)
+STUDIES = (Study(along="image_count", between="targets", first="clean", second="noisy"),)
 
 _TABLE_1 = "Lehtinen et al. 2018, Table 1"
 
@@ -90,19 +97,12 @@ PUBLISHED = {"gaussian_clean": _published(32.50, 31.07, 31.31), "gaussian": _pub
 def recipe(
     noise: Kind = "gaussian",
     targets: Literal["noisy", "clean"] = "noisy",
-    images: int = 0,
-    captured: bool = False,
+    image_count: int = 0,
+    fixed_noise: bool = False,
     width: int = 48,
     residual: bool = False,
-    train_set: str = "bsds400",
-    test_set: str = "bsd100",
-    standard: tuple[str, ...] = ("kodak24", "set14"),
-    shuffle_colors: bool = False,
-    patch_size: int = 128,
-    batch_size: int = 4,
-    steps: int = 200_000,
-    lr: float = 3e-4,
-    clip: float | None = 5.0,
+    data: DataOptions = DataOptions("bsds400", "bsd100", ("kodak24", "set14"), patch_size=128, batch_size=4),
+    optimization: OptimizationOptions = OptimizationOptions(200_000, 3e-4, "cosine", clip=5.0),
     seed: int = 0,
 ) -> Run:
     """The paper's U-Net on one kind of noise, with noisy targets or clean ones.
@@ -110,54 +110,61 @@ def recipe(
     Args:
         noise: gaussian (sigma 25), blind (sigma from 0 to 50), poisson (peak 30), impulse (random-valued, up to 95 % of the
             pixels; evaluated at 70 %), text (up to half of the image covered; evaluated at a quarter).
-        targets: what it learns from, a second noisy copy or the clean image.
-        images: how many images to learn from, the first ones; 0 for all.
-        captured: the noise of an image is drawn once for all, as by a camera, rather than at every look.
-        width: features of the network on the way down.
-        residual: the network answers what is to be added to the image; the paper's answers the image.
-        train_set: images to learn from: embedded, bsds400, or a folder.
-        test_set: images to validate and evaluation on: embedded, bsd100, or a folder.
-        standard: sets to evaluation on besides, where they are there.
-        shuffle_colors: exchange the colour channels of training patches at random.
-        patch_size: side of the training patches in pixels.
-        batch_size: patches a step.
-        steps: length of the training.
-        lr: Adam's learning rate, which falls to zero along a cosine.
-        clip: largest norm of the gradient.
-        seed: of weights, patches and noise.
+        targets: A second noisy copy of the image, or the clean image.
+        image_count: Number of training images, the first ones; 0 for all.
+        fixed_noise: Draw the noise of every training image once, as a camera does, rather than for every patch.
+        width: Features of the encoder.
+        residual: The network predicts the residual to its input; the paper's predicts the image.
+        data: Training and test images.
+        optimization: Adam.
+        seed: Of weights, patches and noise.
     """
     network = Noise2NoiseUNet(3, width, residual=residual).initialise(generator(seed, "weights"))
-    learned = training_images(train_set) if not images else training_images(train_set).first(images)
-    degrade = TwoNoisy(_TRAINING[noise]) if targets == "noisy" else NoisyPair(_TRAINING[noise])
-    drawn = dict(patch_size=patch_size, batch_size=batch_size, seed=seed)
-    loss = absolute_error if noise == "text" and targets == "noisy" else squared_error
+    method: Method = Regression(network, absolute_error if (noise, targets) == ("text", "noisy") else squared_error)
+    if (noise, targets) == ("impulse", "noisy"):
+        method = AnnealedL0(network, optimization.steps)
     evaluations = [
         evaluation
-        for name in (test_set, *standard)
-        for evaluation in _judges(noise, name, optional=name != test_set, beside_classical=not captured)
+        for name in (data.test_set, *data.benchmark_sets)
+        for evaluation in _evaluations(noise, name, optional=name != data.test_set, classical_baselines=not fixed_noise)
     ]
     return Run(
-        method=AnnealedL0(network, steps) if noise == "impulse" and targets == "noisy" else Regression(network, loss),
-        stream=Captures(learned, degrade, **drawn)
-        if captured
-        else PatchStream(learned, degrade, shuffle_colors=shuffle_colors, **drawn),
-        optimizers={"network": adam(lr, betas=(0.9, 0.99), schedule=cosine, clip=clip)},
-        steps=steps,
+        method=method,
+        stream=_stream(noise, targets, image_count, fixed_noise, data, seed),
+        optimizers={"network": optimization.adam(betas=(0.9, 0.99))},
+        steps=optimization.steps,
         validation=denoising.validation([evaluation for evaluation in evaluations if not evaluation.optional]),
-        validate_every=max(1, steps // 10),
+        validation_interval=optimization.validation_interval,
         evaluations=evaluations,
-        restorer=network,
+        network=network,
         seed=seed,
     )
 
 
-def _judges(noise: Kind, name: str, *, optional: bool, beside_classical: bool) -> list[Evaluation]:
+def _stream(noise: Kind, targets: str, image_count: int, fixed_noise: bool, data: DataOptions, seed: int) -> Stream:
+    images = training_images(data.train_set)
+    images = images.first(image_count) if image_count else images
+    degradation = (NoisyTargetPair if targets == "noisy" else NoisyPair)(_TRAINING[noise])
+    drawn = dict(patch_size=data.patch_size, batch_size=data.batch_size, seed=seed)
+    if fixed_noise:
+        return PatchStream(FixedDegradation(images, degradation, seed=seed), **drawn)  # type: ignore[arg-type]
+    return PatchStream(images, degradation, shuffle_colors=data.shuffle_colors, **drawn)  # type: ignore[arg-type]
+
+
+def _evaluations(noise: Kind, name: str, *, optional: bool, classical_baselines: bool) -> list[PairedImages]:
     evaluations = []
-    for variant, level, model in _JUDGED[noise].values():
-        told = {"noisy input": classical.with_noise_level(classical.unchanged, 0.0)}
-        if variant == "sigma" and beside_classical:
-            told = classical.baselines(level)
+    for quantity, level, model in _EVALUATION[noise]:
+        baselines = {"noisy input": classical.with_noise_level(classical.unchanged, 0.0)}
+        if quantity == "sigma" and classical_baselines:
+            baselines = classical.baselines(level)
         evaluations.append(
-            Evaluation(evaluation_images(name), NoisyPair(model), (psnr, ssim), {variant: level}, told, optional=optional)
+            PairedImages(
+                evaluation_images(name),
+                NoisyPair(model),
+                (psnr, ssim),
+                variant={quantity: level},
+                baselines=baselines,
+                optional=optional,
+            )
         )
     return evaluations

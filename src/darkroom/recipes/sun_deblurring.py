@@ -1,56 +1,60 @@
-"""Deblurring with a known kernel and a denoiser for a prior, on the images of Sun, Cho, Wang, Hays (2013).
+"""Deblurring with a known kernel and a denoiser as prior, on the images of Sun, Cho, Wang, Hays (2013).
 
-    darkroom train sun_deblurring laptop                           embedded photographs, total variation for a prior
-    darkroom train sun_deblurring hqs --prior runs/dncnn/noise_conditional  half-quadratic splitting with a trained denoiser
-    darkroom train sun_deblurring all --prior runs/dncnn/noise_conditional  ISTA and FISTA too, plain and in the metric of the blur
-    darkroom report sun_deblurring                                 PSNR and SSIM against steps, and beside published numbers
+    darkroom train sun_deblurring laptop   embedded photographs, total variation as prior
+    darkroom train sun_deblurring hqs      half-quadratic splitting with the denoiser of `darkroom train dncnn noise_conditional`
+    darkroom train sun_deblurring all      ISTA and FISTA too, plain and with the regularised inverse of the blur
+    darkroom report sun_deblurring         PSNR and SSIM against steps, and beside published numbers
 
-Nothing is trained: a row evaluations a solver. Grey images, each blurred with the eight kernels of Levin et al. 2009; 50
-pixels are cropped from every side before evaluating. The blur here is `valid`: nothing is assumed beyond the image's border.
-Published numbers move by 2 dB with the protocol; each names its own. About half a minute a question with a small network on
-two CPU cores: see --images.
+Nothing is trained: a row evaluates a solver. Grey images, each blurred with the eight kernels of Levin et al. 2009; 50 pixels are
+cropped from every side before evaluation. The blur is `valid`: nothing is assumed beyond the image's border. Published numbers
+differ by 2 dB with the protocol; each names its own. About half a minute an image with a small network on two CPU cores: see
+--image-count.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from darkroom.core.method import Example
-from darkroom.data.kernels import Blurs, drawn, kernels, levin
+from darkroom.core.record import Published
+from darkroom.data.kernels import Blurs, named_kernels
 from darkroom.data.named_sets import evaluation_images
-from darkroom.data.streams import Nothing
-from darkroom.engine.deblur import as_prior
-from darkroom.engine.restore import Restorer
-from darkroom.engine.run import Evaluation, Published, Run
+from darkroom.data.streams import EmptyStream
+from darkroom.engine.deblur import as_denoiser
+from darkroom.engine.restorer import Restorer
+from darkroom.engine.run import Run
+from darkroom.evaluations.paired_images import SeveralDegradations
 from darkroom.methods.plug_and_play import PlugAndPlay
 from darkroom.metrics.fidelity import psnr_within, ssim_within
-from darkroom.operators.blur import Boundary, Kernel
+from darkroom.operators.blur import Boundary
 from darkroom.recipes import lookup
 from darkroom.solvers.classical import total_variation
-from darkroom.solvers.deblur import STRONGEST, Solver, baselines, iterates
+from darkroom.solvers.deblur import Solver, baselines, iterates
 from darkroom.solvers.denoiser import Denoiser
 
-_PLAIN = dict(weight=None, first=0.0, steps=60)
+_PLAIN = dict(regularisation=None, sigma_max=0.0, solver_steps=60)
 
 ROWS: dict[str, dict[str, object]] = {
     "hqs": dict(solver="hqs"),
     "fista": dict(solver="fista"),
-    "ista": dict(solver="ista", steps=20),
+    "ista": dict(solver="ista", solver_steps=20),
     "fista_plain": {**_PLAIN, "solver": "fista"},
     "ista_plain": {**_PLAIN, "solver": "ista"},
     "ista_plain_from_y": {**_PLAIN, "solver": "ista", "start": "observed"},
     "hqs_from_y": dict(solver="hqs", start="observed"),
     "laptop": dict(
-        solver="hqs", prior="total variation", train_set="embedded", blurs="drawn", sigma=(2.55,), border=20, images=2
+        solver="hqs",
+        prior="total variation",
+        test_set="embedded",
+        kernels="motion",
+        sigma=(2.55,),
+        border=20,
+        image_count=2,
     ),
 }
-
-PROTOCOL = frozenset({"blurs", "boundary", "quantised", "border"})
-"""Settings that, when changed, make a number measure something else than the others'."""
 
 _EIGHT_BITS = "Sun et al. 2013's border, noise then 8 bits"
 _TAPERED = "edge-tapered protocol"
@@ -68,80 +72,95 @@ PUBLISHED = {row: _PUBLISHED for row in ROWS if row != "laptop"}
 
 def recipe(
     solver: Solver = "hqs",
-    steps: int = 8,
-    weight: float | None = 0.23,
-    first: float = STRONGEST,
+    solver_steps: int = 8,
+    regularisation: float | None = 0.23,
+    sigma_max: float = 49.0,
     start: Literal["wiener", "observed"] = "wiener",
-    prior: str = "runs/dncnn/noise_conditional",
+    prior: str = "dncnn/noise_conditional",
     sigma: tuple[float, ...] = (2.55, 12.75),
-    blurs: str = "levin",
+    kernels: str = "levin",
     boundary: Boundary = "valid",
     quantised: bool = True,
-    train_set: str = "sun80",
-    images: int = 0,
+    test_set: str = "sun80",
+    image_count: int = 0,
     border: int = 50,
     seed: int = 0,
 ) -> Run:
-    """A solver with a denoiser, asked to deblur.
+    """A solver with a denoiser as prior, evaluated on deblurring.
 
     Args:
         solver: hqs (half-quadratic splitting), ista or fista.
-        steps: how many.
-        weight: lambda of the metric in which gradient steps are taken; None for plain ones.
-        first: level that the continuation begins with (0-255 scale); 0 for the noise's own level throughout.
-        start: from Wiener's answer, or from the blurred image.
-        prior: the denoiser: a run's folder, a weights file, somebody else's checkpoint, or "total variation".
-        sigma: noise levels (0-255 scale).
-        blurs: kernels: levin, drawn (two paths of an unsteady hand), or a file.
-        boundary: what lies beyond the image's border when it is blurred.
-        quantised: clip the blurred image and round it to 8 bits.
-        train_set: sharp images: sun80, set12, embedded, or a folder.
-        images: how many of them, the first ones; 0 for all.
-        border: pixels cropped from every side before evaluating.
-        seed: of the turns in which the denoiser is shown the image.
+        solver_steps: Iterations.
+        regularisation: Lambda of the regularised inverse in which gradient steps are taken; None for plain gradient steps.
+        sigma_max: Noise level of the first iteration (0-255 scale), falling to the image's own; 0 for its own throughout.
+        start: From Wiener's estimate, or from the blurred image.
+        prior: The denoiser: a row (RECIPE/ROW) among the runs, a run's folder, a weights file, or "total variation".
+        sigma: Noise levels (0-255 scale).
+        kernels: Blur kernels: levin, motion (two synthetic camera shakes), or a file.
+        boundary: Beyond the image's border when it is blurred.
+        quantised: Clip the blurred image and round it to 8 bits.
+        test_set: Sharp images: sun80, set12, embedded, or a folder.
+        image_count: Number of images, the first ones; 0 for all.
+        border: Pixels cropped from every side before evaluation.
+        seed: Of the flips and rotations that the denoiser is applied in.
     """
 
     @lru_cache
     def denoiser(device: str) -> Denoiser:
         if prior == "total variation":
             return total_variation
-        return as_prior(Restorer(lookup.network(Path(prior)), device=torch.device(device)))
+        return as_denoiser(Restorer(lookup.network(lookup.weights_path(prior)), device=torch.device(device)))
 
-    def walk(batch: Example) -> Iterator[Tensor]:
+    def solve(batch: Example) -> Iterator[Tensor]:
         (kernel,), (level,) = batch.condition
-        walked = iterates(
+        found = iterates(
             denoiser(str(batch.input.device)),
             batch.input[0],
             kernel.cpu(),
             float(level),
             boundary=boundary,
             solver=solver,
-            steps=steps,
-            weight=weight,
-            first=first,
+            steps=solver_steps,
+            regularisation=regularisation,
+            sigma_max=sigma_max / 255,
             start=start,
             seed=seed,
         )
-        return (iterate.u[None] for iterate in walked)
+        return (iterate.u[None] for iterate in found)
 
-    def find() -> Mapping[str, Kernel]:
-        return levin() if blurs == "levin" else drawn() if blurs == "drawn" else kernels(Path(blurs))
-
-    evaluated = evaluation_images(train_set, grey=True)
-    evaluated = evaluated.first(images) if images else evaluated
-    metrics = (psnr_within(border), ssim_within(border))
-    evaluations = [
-        Evaluation(evaluated, Blurs(find, level, boundary, quantised), metrics, {"sigma": level}, baselines(boundary))
-        for level in sigma
-    ]
+    evaluations = _evaluations(test_set, image_count, kernels, sigma, boundary, quantised, border)
+    requirements: list[Callable[[], object]] = [lambda: named_kernels(kernels), lambda: denoiser("cpu")]
     return Run(
-        method=PlugAndPlay(walk),
-        stream=Nothing(),
+        method=PlugAndPlay(solve),
+        stream=EmptyStream(),
         optimizers={},
         steps=0,
         validation=evaluations[0],
-        validate_every=1,
+        validation_interval=1,
         evaluations=evaluations,
-        needs=[find, lambda: denoiser("cpu")],
+        requires=requirements,
         seed=seed,
     )
+
+
+def _evaluations(
+    test_set: str,
+    image_count: int,
+    kernels: str,
+    sigmas: tuple[float, ...],
+    boundary: Boundary,
+    quantised: bool,
+    border: int,
+) -> list[SeveralDegradations]:
+    images = evaluation_images(test_set, grey=True)
+    images = images.first(image_count) if image_count else images
+    return [
+        SeveralDegradations(
+            images,
+            Blurs(kernels, sigma, boundary, quantised),
+            (psnr_within(border), ssim_within(border)),
+            variant={"sigma": sigma},
+            baselines=baselines(boundary),
+        )
+        for sigma in sigmas
+    ]

@@ -1,1 +1,1 @@
-"""Tables, figures and the self-contained page, made from what a run wrote down."""
+"""Tables, figures and a self-contained HTML page, made from the records of runs."""

@@ -1,57 +1,94 @@
-"""The machine-learning reproducibility checklist (Pineau et al. 2020), filled from what the run wrote down."""
+"""The machine-learning reproducibility checklist (Pineau et al. 2020), filled from the records of runs."""
 
-from darkroom.recipes import lookup
-from darkroom.report.collect import Row, spell_settings
+from collections.abc import Iterable
+
+from darkroom.core.record import DataRecord, EvaluationRecord, MetricRecord, spell
+from darkroom.report.collect import Row, TrainedRun, evaluation_title, spell_settings
+
+Item = tuple[str, str]
+"""Question and answer."""
+
+SHOWN = 20
+"""Names of overlapping images that are listed."""
 
 
-def checklist(row: Row) -> list[tuple[str, str]]:
-    """Question and answer, for one row."""
-    about, training = row.description, row.description["training"]
-    settings = spell_settings(about["settings"])
-    changed = spell_settings(row.changed)
-    parameters = ", ".join(f"{network}: {count:,} trained numbers" for network, count in about["parameters"].items())
-    evaluated = "; ".join(
-        f"{evaluation['set']}: {evaluation['images']} images, {evaluation['degradation']}" for evaluation in about["evaluated"]
-    )
-    hours = [_training_seconds(row, position) for position in range(len(row.folders))]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+def checklist(row: Row) -> list[Item]:
+    """Questions and answers for one row; every answer is taken from the records of its runs."""
+    record = row.record
+    parameters = "; ".join(f"{network}: {count:,} parameters" for network, count in record.parameters.items())
     return [
-        ("Method and model", f"{lookup.find(row.recipe).__doc__.splitlines()[0]} {parameters}."),
-        (
-            "Training data",
-            f"{training['set']}, {training['images']} images; {training['sample']}; {training['samples a step']} a step.",
-        ),
-        ("Degradation in training", training["degradation"]),
-        ("Evaluation data", evaluated + "."),
-        (
-            "Split and exclusions",
-            training.get("split", "Training and evaluated images are disjoint by name.")
-            + " Nothing that was evaluated was left out.",
-        ),
-        *(("Remarks on the data", remark) for remark in training.get("remarks", ())),
-        ("Checkpoint that was evaluated", "The weights after the last step; none was chosen by its score on evaluated images."),
-        ("Hyper-parameters", settings),
-        (
-            "How they were chosen",
-            "As the recipe's row gives them"
-            + (f", except {changed}." if changed else ".")
-            + " No search was made in this run.",
-        ),
-        ("Runs and seeds", f"{len(row.folders)} run(s), seed(s) {', '.join(map(str, row.seeds))}."),
-        (
-            "Error bars",
-            "Standard deviation over seeds, in the table."
-            if len(row.folders) > 1
-            else "None: one seed. Run more with --seed 1, 2, …",
-        ),
-        *((f"Definition of {protocol.title}", protocol.definition) for protocol in row.protocols().values()),
-        ("Training time", ", ".join(hours)),
-        ("Computing infrastructure", f"{about['device']}, {about['devices']} process(es), precision {about['precision']}."),
-        ("Software", versions),
-        ("Command", about["command"]),
+        ("Method and model", f"{record.title} {parameters}.".strip()),
+        *_training_data(record.training),
+        *(("Evaluation", _evaluation(evaluation)) for evaluation in record.evaluations),
+        *(("Training images in the test set", _overlap(evaluation)) for evaluation in record.evaluations),
+        ("Evaluated weights", _each("; ", (_evaluated(run) for run in row.runs))),
+        ("Hyper-parameters", spell_settings(row.settings)),
+        ("Differences from the recipe's row", spell_settings(row.changed) or "None."),
+        ("Runs and seeds", f"{_counted(len(row.runs), 'run')}, seed{'s' * (len(row.runs) > 1)} {_each(', ', row.seeds)}."),
+        ("Error bars", _error_bars(row)),
+        *((f"Definition of {metric.title}", _definition(metric)) for metric in row.metrics().values()),
+        ("Training time", ", ".join(_training_time(run) for run in row.runs)),
+        ("Computing infrastructure", _each("; ", (_infrastructure(run) for run in row.runs))),
+        ("Software", _each("; ", (", ".join(f"{k} {v}" for k, v in run.record.versions.items()) for run in row.runs))),
+        ("Command", _each("; ", (run.record.command for run in row.runs))),
     ]
 
 
-def _training_seconds(row: Row, position: int) -> str:
-    seconds = row.folders[position].training_seconds()
-    return f"{seconds / 60:.1f} minutes" if seconds is not None else "not finished"
+def _training_data(training: DataRecord) -> list[Item]:
+    drawn = f"{training.sample}; {training.samples_per_step} {training.unit} per step"
+    return [
+        ("Training data", f"{training.dataset}, {_counted(training.count, 'image')}; {drawn}."),
+        *([("Degradation in training", training.degradation)] if training.degradation else []),
+        *([("Split", training.split)] if training.split else []),
+        *(("Remark on the data", remark) for remark in training.remarks),
+    ]
+
+
+def _evaluation(evaluation: EvaluationRecord) -> str:
+    words = ", ".join([*spell(evaluation.variant), evaluation.protocol])
+    return f"{evaluation.dataset}, {_counted(evaluation.count, 'image')}: {words}."
+
+
+def _overlap(evaluation: EvaluationRecord) -> str:
+    if evaluation.overlap is None:
+        return f"{evaluation_title(evaluation)}: not checked."
+    if not evaluation.overlap:
+        return f"{evaluation_title(evaluation)}: no test image is among the training images, compared by content."
+    names = ", ".join(evaluation.overlap[:SHOWN]) + (", …" if len(evaluation.overlap) > SHOWN else "")
+    return f"{evaluation_title(evaluation)}: {len(evaluation.overlap)} of {evaluation.count} test images, compared by content: {names}."
+
+
+def _evaluated(run: TrainedRun) -> str:
+    ours = run.ours()
+    return f"after step {ours[0].step:,}" if ours else "not evaluated yet"
+
+
+def _error_bars(row: Row) -> str:
+    if len(row.runs) == 1:
+        return "None: one seed."
+    return f"Standard deviation over {len(row.runs)} seeds, in the table of results."
+
+
+def _definition(metric: MetricRecord) -> str:
+    direction = "Higher is better." if metric.higher_is_better else "Lower is better."
+    return f"{metric.definition.rstrip('.')}. {direction}"
+
+
+def _training_time(run: TrainedRun) -> str:
+    ours = run.ours()
+    return f"{ours[0].training_seconds / 60:.1f} minutes" if ours else "not finished"
+
+
+def _infrastructure(run: TrainedRun) -> str:
+    record = run.record
+    processes = f"{record.devices} process{'es' * (record.devices != 1)}"
+    return f"{record.device}, {processes}, {_counted(record.threads, 'thread')}, precision {record.precision}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _each(separator: str, items: Iterable[object]) -> str:
+    """Different items in their order, each once."""
+    return separator.join(dict.fromkeys(map(str, items)))

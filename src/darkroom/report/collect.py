@@ -1,64 +1,44 @@
-"""Runs as a reader meets them: one row a setting, however many seeds it was run with."""
+"""Runs read from their folders and grouped into rows: one row for equal settings, whatever the number of seeds."""
 
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.files import read_json_lines
+from darkroom.core.record import EvaluationRecord, MetricRecord, Published, Result, RunRecord, Variant, spell
 from darkroom.engine.folder import RunFolder, runs_below
-from darkroom.engine.run import Published
-from darkroom.recipes import lookup
 
-Column = tuple[str, str, tuple[tuple[str, float | str], ...]]
-"""Dataset, metric, and what was variant."""
-
-_FIXED = {
-    "method",
-    "metric",
-    "dataset",
-    "value",
-    "deviation",
-    "count",
-    "seconds",
-    "seconds_trained",
-    "seed",
-    "device",
-    "step",
-    "values",
-}
+Curve = list[tuple[int, float]]
+"""A logged number against the step."""
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """What a run wrote down of a metric; the fields are those of `metrics.fidelity.Metric`."""
+class Column(NamedTuple):
+    """A column of the results: what was measured, on which test set, in which variant, by which protocol."""
 
-    title: str
-    unit: str
-    definition: str
-    higher_is_better: bool
-    about: str = "fidelity"
+    dataset: str
+    metric: str
+    variant: tuple[tuple[str, float | str], ...] = ()
+    protocol: str = ""
 
     @property
-    def heading(self) -> str:
-        """Title and unit, as a column's heading."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
-
-    def format(self, value: float, sign: str = "") -> str:
-        """A value with as many digits as the unit deserves."""
-        return f"{value:{sign}.{2 if self.unit == 'dB' else 4}f}"
+    def place(self) -> str:
+        """Test set and variant, for example "bsd68 · sigma 25"."""
+        return " · ".join([self.dataset, *spell(dict(self.variant))])
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One measured number, over the seeds there are.
+    """A measured number.
 
     Args:
-        value: mean over seeds of the mean over images.
+        value: mean over seeds of the mean over examples.
         deviation: standard deviation over seeds, or None for one seed.
-        count: images evaluated.
-        seconds: median time of an answer.
+        count: number of examples.
+        seconds: median time of one prediction.
         device: what it was measured on.
     """
 
@@ -70,93 +50,185 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of a recipe as it was run: one folder a seed, same settings otherwise.
+class TrainedRun:
+    """What one run's folder holds.
 
-    `shared` are the changes that it has in common with all rows it stands beside.
+    Args:
+        folder: the run's files.
+        record: of `run.json`.
+        results: of `results.jsonl`; empty while training has not finished.
+        curves: of `metrics.jsonl`, by split and name.
     """
 
-    recipe: str
-    row: str
-    folders: list[RunFolder]
-    description: dict[str, Any]
+    folder: RunFolder
+    record: RunRecord
+    results: list[Result]
+    curves: dict[tuple[str, str], Curve]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting but the seed."""
+        return _without_seed(self.record.settings)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run; 0 for a recipe without one."""
+        return int(self.record.settings.get("seed", 0))
+
+    def ours(self) -> list[Result]:
+        """The results of the run's own method."""
+        return [result for result in self.results if result.method == "ours"]
+
+    def by_column(self) -> dict[tuple[str, Column], Result]:
+        """Results by method and column; of several for one cell, the last."""
+        columns = [(self.column(result.dataset, result.metric, result.variant), result) for result in self.results]
+        return {(result.method, column): result for column, result in columns if column is not None}
+
+    def evaluation(self, dataset: str, variant: Variant) -> EvaluationRecord | None:
+        """The evaluation on a test set in a variant, if there was one."""
+        matching = (e for e in self.record.evaluations if e.dataset == dataset and e.variant == variant)
+        return next(matching, None)
+
+    def column(self, dataset: str, metric: str, variant: Variant) -> Column | None:
+        """The column of a number, if the run's record describes it."""
+        evaluation = self.evaluation(dataset, variant)
+        if evaluation is None or metric not in evaluation.metrics:
+            return None
+        return Column(dataset, metric, tuple(sorted(variant.items())), evaluation.protocol)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a recipe: runs with equal settings, one for every seed.
+
+    Args:
+        runs: at least one.
+        shared: changes that it has in common with all rows of the same report; its title leaves them out.
+    """
+
+    runs: list[TrainedRun]
     shared: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def record(self) -> RunRecord:
+        """The record of the first seed."""
+        return self.runs[0].record
+
+    @property
+    def recipe(self) -> str:
+        """Name of the recipe."""
+        return self.record.recipe
+
+    @property
+    def row(self) -> str:
+        """Name of the row in the recipe."""
+        return self.record.row
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting but the seed."""
+        return self.runs[0].settings
+
+    @property
     def changed(self) -> dict[str, Any]:
-        """Settings that differ from the row as written, the seed aside."""
-        return {key: value for key, value in self.description["changed"].items() if key != "seed"}
+        """Settings that differ from the recipe's row, but the seed."""
+        return _without_seed(self.record.changed)
 
     @property
     def title(self) -> str:
-        """What tables call it: its name, and what was changed in it alone."""
+        """Its name, and the changed settings that other rows of the report do not share."""
         alone = spell_settings({key: value for key, value in self.changed.items() if key not in self.shared})
         return f"{self.recipe} {self.row}" + (f" ({alone})" if alone else "")
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds it was run with."""
-        return [folder.read()["settings"].get("seed", 0) for folder in self.folders]
+        """The seeds of its runs."""
+        return [run.seed for run in self.runs]
 
     @cached_property
     def cells(self) -> dict[str, dict[Column, Cell]]:
-        """Measured numbers by method and column; ours first."""
-        grouped: dict[str, dict[Column, list[dict[str, Any]]]] = {}
-        for folder in self.folders:
-            for line in folder.read_results():
-                column = (line["dataset"], line["metric"], tuple(sorted((k, v) for k, v in line.items() if k not in _FIXED)))
-                grouped.setdefault(line["method"], {}).setdefault(column, []).append(line)
+        """Measured numbers by method and column; the row's own method ("ours") first."""
+        grouped: dict[str, dict[Column, list[Result]]] = {}
+        for run in self.runs:
+            for (method, column), result in run.by_column().items():
+                grouped.setdefault(method, {}).setdefault(column, []).append(result)
         return {
-            method: {column: _cell(lines) for column, lines in columns.items()}
+            method: {column: _cell(results) for column, results in columns.items()}
             for method, columns in sorted(grouped.items(), key=lambda item: item[0] != "ours")
         }
 
     def published(self) -> list[tuple[Column, Published]]:
-        """Published numbers that belong beside this row's, each with its column."""
-        found = lookup.find(self.recipe).PUBLISHED.get(self.row, [])
-        return [((p.dataset, p.metric, tuple(sorted(p.variant.items()))), p) for p in found]
+        """Published numbers to compare with, each with its column; those of columns that were not evaluated are left out."""
+        columns = [(self.runs[0].column(p.dataset, p.metric, p.variant), p) for p in self.record.published]
+        return [(column, published) for column, published in columns if column is not None]
 
-    def protocols(self) -> dict[str, Protocol]:
-        """The metrics that this row was evaluated by."""
-        return {
-            name: Protocol(**about)
-            for evaluation in self.description["evaluated"]
-            for name, about in evaluation["metrics"].items()
-        }
+    def metrics(self) -> dict[str, MetricRecord]:
+        """The metrics of its evaluations, by name."""
+        return {name: metric for evaluation in self.record.evaluations for name, metric in evaluation.metrics.items()}
 
-    def curve(self, split: str, name: str) -> list[tuple[int, float]]:
-        """A written number against the step, from the first seed."""
-        return self._curves.get((split, name), [])
+    def overlap(self, column: Column) -> list[str]:
+        """Test images of a column's evaluation that are known to be training images, of any seed."""
+        evaluations = [run.evaluation(column.dataset, dict(column.variant)) for run in self.runs]
+        return sorted({name for evaluation in evaluations if evaluation is not None for name in evaluation.overlap or ()})
+
+    def curve(self, split: str, name: str) -> Curve:
+        """A logged number against the step, of the first seed."""
+        return self.runs[0].curves.get((split, name), [])
 
     def curves(self) -> list[tuple[str, str]]:
-        """What was written as training went on: `(split, name)`."""
-        return sorted(self._curves)
-
-    @cached_property
-    def _curves(self) -> dict[tuple[str, str], list[tuple[int, float]]]:
-        found: dict[tuple[str, str], list[tuple[int, float]]] = {}
-        for line in read_json_lines(self.folders[0].metrics):
-            found.setdefault((line["split"], line["name"]), []).append((line["step"], line["value"]))
-        return found
+        """What was logged during training: `(split, name)`."""
+        return sorted(self.runs[0].curves)
 
 
-def rows_below(paths: list[Path]) -> list[Row]:
-    """Every run below the given folders, those that differ only by their seed together.
+def rows_below(paths: Sequence[Path]) -> tuple[list[Row], list[str]]:
+    """Every run at or below the given folders, grouped into rows, in the order of their recipes.
+
+    Returns:
+        The rows, and one line for every file that could not be read; its run is left out.
 
     Raises:
-        DarkroomError: there is no run.
+        DarkroomError: there is no run, or none that can be read.
     """
-    grouped: dict[str, list[RunFolder]] = {}
-    for path in paths:
-        for folder in runs_below(path):
-            description = folder.read()
-            settings = {key: value for key, value in description["settings"].items() if key != "seed"}
-            grouped.setdefault(repr((description["recipe"], description["row"], settings)), []).append(folder)
-    rows = []
-    for folders in grouped.values():
-        description = folders[0].read()
-        rows.append(Row(description["recipe"], description["row"], folders, description))
-    rows.sort(key=_place)
+    grouped: dict[str, list[TrainedRun]] = {}
+    unreadable: list[str] = []
+    for folder in {folder.path.resolve(): folder for path in paths for folder in runs_below(path)}.values():
+        try:
+            run = _read(folder)
+        except DarkroomError as error:
+            unreadable.append(str(error))
+            continue
+        unreadable += _undescribed(run)
+        key = repr((run.record.recipe, run.record.row, sorted(run.settings.items())))
+        grouped.setdefault(key, []).append(run)
+    if not grouped:
+        others = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        raise DarkroomError(f"no run can be read: {unreadable[0]}{others}")
+    rows = [Row(sorted(runs, key=lambda run: run.seed)) for runs in grouped.values()]
+    rows.sort(key=lambda row: (row.recipe, row.record.row_number, bool(row.changed)))
+    return _with_shared(rows), unreadable
+
+
+def spell_settings(settings: Mapping[str, Any]) -> str:
+    """Settings as words.
+
+    Example:
+        >>> spell_settings({"batch_size": 8, "benchmark_sets": ["set5", "bsd100"]})
+        'batch_size=8, benchmark_sets=set5/bsd100'
+    """
+    words = {key: "/".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
+    return ", ".join(f"{key}={value}" for key, value in words.items())
+
+
+def evaluation_title(evaluation: EvaluationRecord) -> str:
+    """Test set and variant, for example "bsd68, sigma 25"; equal to the title of the evaluation itself."""
+    return ", ".join([evaluation.dataset, *spell(evaluation.variant)])
+
+
+def _without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != "seed"}
+
+
+def _with_shared(rows: list[Row]) -> list[Row]:
     if len(rows) == 1:
         return rows
     first, *others = [row.changed for row in rows]
@@ -164,24 +236,43 @@ def rows_below(paths: list[Path]) -> list[Row]:
     return [replace(row, shared=shared) for row in rows]
 
 
-def _place(row: Row) -> tuple[str, int]:
-    """Rows stand as in their recipe; one that the recipe has no more, at its end."""
-    known = list(lookup.find(row.recipe).ROWS)
-    return row.recipe, known.index(row.row) if row.row in known else len(known)
+def _read(folder: RunFolder) -> TrainedRun:
+    """Read a run's files.
+
+    Raises:
+        DarkroomError: one of them cannot be read; it is named.
+    """
+    file = folder.description
+    try:
+        record = folder.read()
+        file = folder.results
+        results = folder.read_results()
+        file = folder.metrics
+        curves: dict[tuple[str, str], Curve] = {}
+        for line in read_json_lines(file):
+            curves.setdefault((line["split"], line["name"]), []).append((int(line["step"]), float(line["value"])))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DarkroomError(f"{file} cannot be read: {type(error).__name__}: {error}") from error
+    return TrainedRun(folder, record, results, curves)
 
 
-def spell_settings(settings: dict[str, Any]) -> str:
-    """Settings as words, for example "batch=8, steps=1500"."""
-    words = {key: "/".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
-    return ", ".join(f"{key}={value}" for key, value in words.items())
+def _undescribed(run: TrainedRun) -> list[str]:
+    """A line about results that the run's record does not describe: they cannot be formatted or compared."""
+    missing = {
+        f"{result.metric} on {', '.join([result.dataset, *spell(result.variant)])}"
+        for result in run.results
+        if run.column(result.dataset, result.metric, result.variant) is None
+    }
+    words = "; ".join(sorted(missing))
+    return [f"{run.folder.results}: left out {words}: not described in {run.folder.description.name}"] if missing else []
 
 
-def _cell(lines: list[dict[str, Any]]) -> Cell:
-    values = [line["value"] for line in lines]
+def _cell(results: list[Result]) -> Cell:
+    values = [result.value for result in results]
     return Cell(
         value=statistics.fmean(values),
         deviation=statistics.stdev(values) if len(values) > 1 else None,
-        count=lines[0]["count"],
-        seconds=statistics.median(line["seconds"] for line in lines),
-        device=lines[0]["device"],
+        count=results[0].count,
+        seconds=statistics.median(result.seconds for result in results),
+        device=results[0].device,
     )

@@ -1,16 +1,21 @@
-"""The ledger: every published table cell that was ever measured, one line each."""
+"""The ledger: a CSV file with one line for every published table cell that was measured."""
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_text
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One measured cell of a published table; the first eight fields say which, the rest what came out."""
+    """A measured cell of a published table.
+
+    The fields up to `changed` identify the cell and the settings; the others hold the measurement.
+    """
 
     recipe: str
     row: str
@@ -35,15 +40,28 @@ _KEY = ("recipe", "row", "method", "metric", "dataset", "count", "variant", "cha
 
 
 def read(path: Path) -> list[Entry]:
-    """The ledger's lines; an absent ledger is empty."""
-    if not path.exists():
+    """The ledger's lines; none if the file is empty or does not exist.
+
+    Raises:
+        DarkroomError: the file has other columns.
+    """
+    if not path.exists() or not path.stat().st_size:
         return []
+    columns = [field.name for field in fields(Entry)]
     with path.open(newline="", encoding="utf-8") as file:
-        return [Entry(**line) for line in csv.DictReader(file)]
+        reader = csv.DictReader(file)
+        if list(reader.fieldnames or ()) != columns:
+            raise DarkroomError(f"{path} is not a ledger: its first line should be {','.join(columns)}")
+        lines = [Entry(**{name: line[name] or "" for name in columns}) for line in reader]
+    return lines
 
 
-def enter(path: Path, new: list[Entry]) -> None:
-    """Write lines into the ledger; a cell measured again under the same settings replaces its older line."""
+def enter(path: Path, new: Sequence[Entry]) -> None:
+    """Add lines to the ledger; a cell that was measured before with the same settings is replaced.
+
+    Raises:
+        DarkroomError: the file is not a ledger, or cannot be written.
+    """
     lines = {_key(entry): entry for entry in [*read(path), *new]}
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Entry)], lineterminator="\n")

@@ -1,49 +1,55 @@
-"""The page: one HTML file that needs nothing else."""
+"""The report: one HTML file without references to other files."""
 
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 
 from darkroom.core.files import write_text
 from darkroom.core.versions import code_version
-from darkroom.recipes import lookup
 from darkroom.report import ledger
 from darkroom.report.checklist import checklist
 from darkroom.report.collect import Row, spell_settings
 from darkroom.report.figures import curves, studies, tradeoffs
-from darkroom.report.images import comparisons, samples
+from darkroom.report.previews import previews, samples
 from darkroom.report.table import comparisons_of, tables_of
 
 
-def write(path: Path, rows: list[Row], ledger_path: Path | None = None) -> None:
+def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unreadable: Sequence[str] = ()) -> None:
     """Write the report of some rows to `path`, whole or not at all.
 
     Args:
-        rows: what to report on.
+        path: of the HTML file.
+        rows: what to report on, at least one.
         ledger_path: a ledger whose earlier measurements of the same recipes are shown, or None.
+        unreadable: a line for every file that could not be read, from `rows_below`.
+
+    Raises:
+        DarkroomError: the ledger cannot be read, or the page cannot be written.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("darkroom.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    recipes = sorted({row.recipe for row in rows})
-    earlier = [entry for entry in ledger.read(ledger_path) if entry.recipe in recipes] if ledger_path else []
+    records = {row.recipe: row.record for row in rows}
+    shown = previews(rows)
     text = environment.get_template("page.html.j2").render(
-        title=", ".join(row.title for row in rows) if len(rows) < 4 else ", ".join(recipes),
-        abouts=[lookup.find(recipe).__doc__ for recipe in recipes],
-        made=datetime.date.today().isoformat(),
+        title=", ".join(row.title for row in rows) if len(rows) < 4 else ", ".join(records),
+        recipes=list(records.values()),
+        date=datetime.date.today().isoformat(),
         version=code_version(),
-        tables=tables_of(rows),
-        comparisons=comparisons_of(rows),
-        shared=spell_settings(rows[0].shared),
-        devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
-        figures=curves(rows),
-        tradeoffs=tradeoffs(rows),
-        studies=studies(rows),
-        images=comparisons(rows),
-        strips=[(row.title, samples(row)) for row in rows],
-        checklists=[(row.title, checklist(row)) for row in rows],
+        unreadable=[*unreadable, *shown.unreadable],
         unfinished=[row.title for row in rows if "ours" not in row.cells],
-        earlier=earlier,
+        shared=spell_settings(rows[0].shared),
+        comparisons=comparisons_of(rows),
+        tables=tables_of(rows),
+        devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
+        studies=studies(rows),
+        tradeoffs=tradeoffs(rows),
+        previews=shown,
+        samples=[(row.title, samples(row)) for row in rows],
+        curves=curves(rows),
+        ledger=[entry for entry in ledger.read(ledger_path) if entry.recipe in records] if ledger_path else [],
+        checklists=[(row.title, checklist(row)) for row in rows],
     )
     write_text(path, text)

@@ -1,20 +1,25 @@
-"""The table: ours, the baselines, and published numbers, column by column."""
+"""Tables of results: own rows, baselines and published numbers, column by column."""
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from darkroom.engine.run import Published, spell_variant
-from darkroom.recipes import lookup
-from darkroom.report.collect import Cell, Column, Protocol, Row, spell_settings
+from darkroom.core.record import MetricRecord, Published, spell
+from darkroom.report.collect import Cell, Column, Row, spell_settings
 from darkroom.report.ledger import Entry
-from darkroom.report.verdict import Verdict, evaluation
+from darkroom.report.verdict import Verdict, compare
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: who, and a number or nothing for each column.
+    """A line of a table.
 
-    `kind` is "ours", "baseline", or "published" for numbers that were read in a paper and not measured.
+    Args:
+        name: of the method.
+        kind: "ours", "baseline", or "published" for numbers from a paper that were not measured.
+        numbers: a text for every column, empty where there is no number.
+        best: whether it is the best measured number of its column.
+        seconds: median time of one prediction.
     """
 
     name: str
@@ -26,22 +31,34 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """All numbers on one set: under each of `heads` (what was variant, and over how many columns) the `metrics`."""
+    """All numbers on one test set.
+
+    Args:
+        dataset: the test set.
+        count: number of its images.
+        heads: variants and over how many columns each stands.
+        metrics: headings of the columns.
+        lines: the rows of the table.
+        protocols: how the numbers were measured: a sentence for every head, by its mark; one with the mark "" is for all.
+        remarks: rows whose training data contains test images.
+    """
 
     dataset: str
     count: int
     heads: list[tuple[str, int]]
     metrics: list[str]
     lines: list[Line]
+    protocols: list[tuple[str, str]]
+    remarks: list[str]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number beside the paper's, and the line that it makes in the ledger."""
+    """A measured number, the published one, and the line that they make in the ledger."""
 
-    who: str
+    method: str
     column: str
-    ours: str
+    measured: str
     published: str
     source: str
     difference: str
@@ -49,132 +66,189 @@ class Comparison:
     entry: Entry
 
 
-def protocols_of(rows: list[Row]) -> dict[str, Protocol]:
-    """Every metric that any row was evaluated by, by name."""
-    return {name: protocol for row in rows for name, protocol in row.protocols().items()}
+def metrics_of(rows: Sequence[Row]) -> dict[str, MetricRecord]:
+    """The metrics of all rows, by name."""
+    return {name: metric for row in rows for name, metric in row.metrics().items()}
 
 
-def column_title(column: Column, protocols: dict[str, Protocol]) -> str:
-    """For example "PSNR (dB) · bsd68 · sigma 25"."""
-    dataset, name, variant = column
-    return " · ".join([protocols[name].heading, dataset, *spell_variant(dict(variant))])
+def column_title(column: Column, metrics: dict[str, MetricRecord]) -> str:
+    """Metric, test set and variant, for example "PSNR (dB) · bsd68 · sigma 25"."""
+    return f"{metrics[column.metric].heading} · {column.place}"
 
 
-def columns_of(rows: list[Row]) -> list[Column]:
-    """Every column that any row has, in the order of evaluating: set by set, in it what was variant, in it the metrics."""
+def columns_of(rows: Sequence[Row]) -> list[Column]:
+    """The columns of all rows: by test set, then variant, protocol and metric, each in the order of evaluation."""
     found = list(dict.fromkeys(column for row in rows for columns in row.cells.values() for column in columns))
-    sets, variant, names = ([*dict.fromkeys(column[place] for column in found)] for place in (0, 2, 1))
-    return sorted(found, key=lambda c: (sets.index(c[0]), variant.index(c[2]), names.index(c[1])))
+    orders = {name: [*dict.fromkeys(getattr(column, name) for column in found)] for name in Column._fields}
+    keys = ("dataset", "variant", "protocol", "metric")
+    return sorted(found, key=lambda column: [orders[key].index(getattr(column, key)) for key in keys])
 
 
-def tables_of(rows: list[Row]) -> list[Table]:
-    """One table for every set."""
-    protocols, tables = protocols_of(rows), []
-    columns = columns_of(rows)
-    for dataset in dict.fromkeys(column[0] for column in columns):
-        mine = [column for column in columns if column[0] == dataset]
-        spans = [(variant, list(group)) for variant, group in itertools.groupby(mine, key=lambda column: column[2])]
+def tables_of(rows: Sequence[Row]) -> list[Table]:
+    """One table for every test set."""
+    metrics, columns = metrics_of(rows), columns_of(rows)
+    tables = []
+    for dataset in dict.fromkeys(column.dataset for column in columns):
+        mine = [column for column in columns if column.dataset == dataset]
+        words = list(dict.fromkeys(column.protocol for column in mine if column.protocol))
+        marks = {protocol: str(number) if len(words) > 1 else "" for number, protocol in enumerate(words, 1)}
+        groups = [(key, len(list(group))) for key, group in itertools.groupby(mine, key=lambda c: (c.variant, c.protocol))]
         counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in mine}
         tables.append(
             Table(
                 dataset=dataset,
                 count=max(counts),
-                heads=[(", ".join(spell_variant(dict(variant))), len(group)) for variant, group in spans],
-                metrics=[protocols[column[1]].heading for column in mine],
+                heads=[(_head(dict(variant), marks.get(protocol, "")), span) for (variant, protocol), span in groups],
+                metrics=[metrics[column.metric].heading for column in mine],
                 lines=lines_of(rows, mine),
+                protocols=[(mark, protocol) for protocol, mark in marks.items()],
+                remarks=_remarks(rows, mine),
             )
         )
     return tables
 
 
-def lines_of(rows: list[Row], columns: list[Column]) -> list[Line]:
-    """Published numbers of others, baselines (once, where several rows share them), and ours."""
-    protocols = protocols_of(rows)
-    kinds: dict[str, str] = {}
-    values: dict[str, dict[Column, float]] = {}
-    texts: dict[str, dict[Column, str]] = {}
-    seconds: dict[str, str] = {}
-    measured = {method for row in rows for method in row.cells}
+def _remarks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    found: dict[str, None] = {}
     for row in rows:
-        for method, cells in row.cells.items():
-            name = row.title if method == "ours" else method
-            for column in columns:
-                if column in cells:
-                    cell = cells[column]
-                    kinds[name] = "ours" if method == "ours" else "baseline"
-                    values.setdefault(name, {})[column] = cell.value
-                    texts.setdefault(name, {})[column] = _text(cell, protocols[column[1]], with_deviation=method == "ours")
-                    seconds[name] = f"{cell.seconds:.2f}" if cell.seconds >= 0.01 else f"{cell.seconds:.3f}"
-        for column, published in row.published():
-            if column in columns and published.method not in measured:
-                name = f"{published.method} (published)"
-                kinds[name] = "published"
-                texts.setdefault(name, {})[column] = protocols[column[1]].format(published.value)
-    best = {column: _best(protocols[column[1]], [v[column] for v in values.values() if column in v]) for column in columns}
+        for column, cell in row.cells.get("ours", {}).items():
+            if column in columns and (overlap := row.overlap(column)):
+                found[f"{row.title}: {_overlap(overlap, cell.count)}; its numbers are not in bold"] = None
+    return list(found)
+
+
+def _head(variant: dict[str, float | str], mark: str) -> str:
+    return " ".join(filter(None, [", ".join(spell(variant)), f"[{mark}]" if mark else ""]))
+
+
+@dataclass
+class _Line:
+    kind: str
+    # Measured numbers of which one is the best; texts have the others too.
+    values: dict[Column, float] = field(default_factory=dict)
+    texts: dict[Column, str] = field(default_factory=dict)
+    seconds: str = ""
+
+
+def lines_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[Line]:
+    """Published numbers of other methods, baselines (each once), and the rows themselves.
+
+    Numbers of rows that were trained on images of the test set are shown and do not count for the best one.
+    """
+    lines = _lines(rows, columns)
+    best = {}
+    for column in columns:
+        values = [line.values[column] for line in lines.values() if column in line.values]
+        if values:
+            best[column] = (max if metrics_of(rows)[column.metric].higher_is_better else min)(values)
+    kinds = ("published", "baseline", "ours")
     return [
         Line(
             name=name,
-            kind=kinds[name],
-            numbers=[texts[name].get(column, "") for column in columns],
-            best=[column in values.get(name, {}) and values[name][column] == best[column] for column in columns],
-            seconds=seconds.get(name, ""),
+            kind=line.kind,
+            numbers=[line.texts.get(column, "") for column in columns],
+            best=[column in line.values and line.values[column] == best[column] for column in columns],
+            seconds=line.seconds,
         )
-        for name in sorted(kinds, key=lambda name: ("published", "baseline", "ours").index(kinds[name]))
+        for name, line in sorted(lines.items(), key=lambda item: kinds.index(item[1].kind))
     ]
 
 
-def comparisons_of(rows: list[Row]) -> list[Comparison]:
-    """Every measured number that was published too, and whether it was reached; a baseline's once, ours for every row."""
+def _lines(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, _Line]:
+    metrics, lines = metrics_of(rows), dict[str, _Line]()
+    measured = {method for row in rows for method in row.cells}
+    for row in rows:
+        for method, cells in row.cells.items():
+            ours = method == "ours"
+            for column in [column for column in columns if column in cells]:
+                cell = cells[column]
+                line = lines.setdefault(row.title if ours else method, _Line("ours" if ours else "baseline"))
+                if column in line.texts:
+                    continue  # a baseline that was evaluated beside several rows
+                line.texts[column] = _text(cell, metrics[column.metric], with_deviation=ours)
+                line.seconds = _seconds(cell.seconds)
+                if not (ours and row.overlap(column)):
+                    line.values[column] = cell.value
+        for column, published in row.published():
+            if column in columns and published.method not in measured:
+                other = "; other protocol" if row.record.protocol_changes.get(column.dataset) else ""
+                line = lines.setdefault(f"{published.method} (published{other})", _Line("published"))
+                line.texts[column] = metrics[column.metric].format(published.value)
+    return lines
+
+
+def comparisons_of(rows: Sequence[Row]) -> list[Comparison]:
+    """Every measured number of which there is a published one; a baseline's once, the row's own for every row."""
     found: dict[tuple[str, Column], Comparison] = {}
     for row in rows:
-        protocols, measured = row.protocols(), row.cells
         for column, published in row.published():
-            cell = measured.get(published.method, {}).get(column)
-            who = row.title if published.method == "ours" else published.method
-            if cell is not None and (who, column) not in found:
-                found[who, column] = _compared(row, who, column, cell, published, protocols[column[1]])
+            cell = row.cells.get(published.method, {}).get(column)
+            method = row.title if published.method == "ours" else published.method
+            if cell is not None and (method, column) not in found:
+                found[method, column] = _comparison(row, method, column, cell, published)
     return list(found.values())
 
 
-def _compared(row: Row, who: str, column: Column, cell: Cell, published: Published, protocol: Protocol) -> Comparison:
-    mine, breaking = published.method == "ours", lookup.find(row.recipe).PROTOCOL
-    # What a baseline answers depends on no setting but those of the protocol.
-    changed = {key: value for key, value in row.changed.items() if mine or key in breaking}
-    verdict = evaluation(cell, published.value, protocol=protocol, changed=changed, breaking=breaking)
+def _comparison(row: Row, method: str, column: Column, cell: Cell, published: Published) -> Comparison:
+    ours, metric = published.method == "ours", row.metrics()[column.metric]
+    protocol_changes = row.record.protocol_changes.get(column.dataset, [])
+    # The settings of training do not change the number of a baseline; those of the protocol do.
+    changed = spell_settings(row.changed) if ours else ", ".join(protocol_changes)
+    obstacles = _obstacles(protocol_changes, row.overlap(column) if ours else [], cell.count)
+    verdict = compare(cell.value, published.value, metric, changed=changed, obstacles=obstacles)
     return Comparison(
-        who=who,
-        column=column_title(column, {column[1]: protocol}),
-        ours=_text(cell, protocol, with_deviation=mine),
-        published=protocol.format(published.value),
+        method=method,
+        column=column_title(column, {column.metric: metric}),
+        measured=_text(cell, metric, with_deviation=ours),
+        published=metric.format(published.value),
         source=published.source,
-        difference=protocol.format(verdict.difference, "+"),
+        difference=metric.format(verdict.difference, "+"),
         verdict=verdict,
-        entry=Entry(
-            recipe=row.recipe,
-            row=row.row if mine else "",
-            method=published.method,
-            metric=column[1],
-            dataset=column[0],
-            count=str(cell.count),
-            variant=" ".join(spell_variant(dict(column[2]))),
-            changed=spell_settings(changed),
-            published=protocol.format(published.value),
-            source=published.source,
-            measured=protocol.format(cell.value),
-            deviation="" if cell.deviation is None else protocol.format(cell.deviation),
-            seeds=" ".join(map(str, row.seeds)),
-            device=cell.device,
-            date=row.description["started"][:10],
-            code=row.description["versions"]["darkroom"],
-            verdict=verdict.words,
-        ),
+        entry=_entry(row, column, cell, published, changed, verdict),
     )
 
 
-def _text(cell: Cell, protocol: Protocol, *, with_deviation: bool) -> str:
-    deviation = f" ± {protocol.format(cell.deviation)}" if with_deviation and cell.deviation is not None else ""
-    return protocol.format(cell.value) + deviation
+def _obstacles(protocol_changes: Sequence[str], overlap: Sequence[str], count: int) -> list[str]:
+    """Why a number cannot be compared with a published one."""
+    obstacles = []
+    if protocol_changes:
+        obstacles.append(f"{', '.join(protocol_changes)} change{'s' * (len(protocol_changes) == 1)} the protocol")
+    if overlap:
+        obstacles.append(_overlap(overlap, count))
+    return obstacles
 
 
-def _best(protocol: Protocol, values: list[float]) -> float:
-    return max(values) if protocol.higher_is_better else min(values)
+def _overlap(overlap: Sequence[str], count: int) -> str:
+    return f"{len(overlap)} of {count} test images {'is' if len(overlap) == 1 else 'are'} in the training set"
+
+
+def _entry(row: Row, column: Column, cell: Cell, published: Published, changed: str, verdict: Verdict) -> Entry:
+    metric = row.metrics()[column.metric]
+    return Entry(
+        recipe=row.recipe,
+        row=row.row if published.method == "ours" else "",
+        method=published.method,
+        metric=column.metric,
+        dataset=column.dataset,
+        count=str(cell.count),
+        variant=" ".join(spell(dict(column.variant))),
+        changed=changed,
+        published=metric.format(published.value),
+        source=published.source,
+        measured=metric.format(cell.value),
+        deviation=metric.format(cell.deviation) if cell.deviation is not None and published.method == "ours" else "",
+        seeds=" ".join(map(str, row.seeds)),
+        device=cell.device,
+        date=row.record.started[:10],
+        code=row.record.versions.get("darkroom", ""),
+        verdict=verdict.words,
+    )
+
+
+def _text(cell: Cell, metric: MetricRecord, *, with_deviation: bool) -> str:
+    deviation = f" ± {metric.format(cell.deviation)}" if with_deviation and cell.deviation is not None else ""
+    return metric.format(cell.value) + deviation
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f}" if seconds >= 0.01 else f"{seconds:.3f}"

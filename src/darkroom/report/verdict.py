@@ -1,22 +1,19 @@
-"""Did it reproduce? Ours beside the paper's, in words."""
+"""Whether a measured number reproduces a published one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from darkroom.report.collect import Cell, Protocol, spell_settings
-
-TOLERANCE_DB = 0.1
-TOLERANCE_SHARE = 0.03
+from darkroom.core.record import MetricRecord
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement on one number.
+    """The outcome of a comparison.
 
     Args:
         kind: "reproduced", "short" or "not comparable".
-        words: the judgement as a sentence part.
-        difference: ours minus published.
+        words: the same in words, with the tolerance, the shortfall or the reason.
+        difference: measured minus published.
     """
 
     kind: str
@@ -24,27 +21,40 @@ class Verdict:
     difference: float
 
 
-def evaluation(
-    cell: Cell, published: float, *, protocol: Protocol, changed: dict[str, Any], breaking: frozenset[str]
+def compare(
+    measured: float, published: float, metric: MetricRecord, *, changed: str = "", obstacles: Sequence[str] = ()
 ) -> Verdict:
     """Compare a measured number with a published one.
 
-    Reproduced means: no worse than 0.1 dB (for numbers in dB) or 3 % (for others) below it.
+    With s the shortfall (published minus measured, or the reverse where lower is better), a number is reproduced if
+    s <= max(tolerance, relative_tolerance · |published|).
 
     Args:
-        protocol: unit and direction of the metric.
-        changed: settings that differ from the row as published.
-        breaking: settings that, when changed, make the numbers measure different things.
+        measured: in the metric's unit.
+        published: as printed.
+        metric: direction, digits and both tolerances.
+        changed: settings that differ from the published ones, as words; they are named and do not count.
+        obstacles: reasons why the two numbers do not measure the same thing; with any, they are not comparable.
+
+    Example:
+        >>> psnr = MetricRecord("PSNR", "dB", "peak 1", True, 2, tolerance=0.1, relative_tolerance=0.0, quality="fidelity")
+        >>> compare(29.18, 29.23, psnr).words
+        'reproduced within 0.1 dB'
+        >>> compare(28.0, 29.23, psnr, changed="steps=10").words
+        'short by 1.23 dB (with steps=10)'
     """
-    difference = cell.value - published
-    shortfall = -difference if protocol.higher_is_better else difference
-    tolerance = TOLERANCE_DB if protocol.unit == "dB" else TOLERANCE_SHARE * abs(published)
-    broken = spell_settings({key: value for key, value in changed.items() if key in breaking})
-    if broken:
-        return Verdict("not comparable", f"not comparable because {broken} changes the protocol", difference)
-    trained = spell_settings(changed)
-    remark = f" (with {trained})" if trained else ""
-    if shortfall <= tolerance:
-        margin = f"{TOLERANCE_DB} dB" if protocol.unit == "dB" else f"{TOLERANCE_SHARE:.0%}"
-        return Verdict("reproduced", f"reproduced within {margin}{remark}", difference)
-    return Verdict("short", f"short by {protocol.format(shortfall)} {protocol.unit}".rstrip() + remark, difference)
+    difference = measured - published
+    if obstacles:
+        return Verdict("not comparable", f"not comparable: {'; '.join(obstacles)}", difference)
+    remark = f" (with {changed})" if changed else ""
+    shortfall = -difference if metric.higher_is_better else difference
+    if shortfall <= max(metric.tolerance, metric.relative_tolerance * abs(published)):
+        return Verdict("reproduced", f"reproduced within {_margin(metric, published)}{remark}", difference)
+    return Verdict("short", f"short by {metric.format(shortfall)} {metric.unit}".rstrip() + remark, difference)
+
+
+def _margin(metric: MetricRecord, published: float) -> str:
+    """The larger of the two tolerances in words, for example "0.1 dB" or "3%"."""
+    if metric.relative_tolerance * abs(published) > metric.tolerance:
+        return f"{100 * metric.relative_tolerance:g}%"
+    return f"{metric.tolerance:g} {metric.unit}".rstrip()

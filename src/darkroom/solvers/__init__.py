@@ -1,1 +1,1 @@
-"""Algorithms that were not trained: they take images and levels, and know no network."""
+"""Classical algorithms of image restoration, and plug-and-play solvers that use a denoiser as the prior."""

@@ -1,7 +1,6 @@
-"""Denoisers that were not learned, for the same table: what a network has to beat.
+"""Classical denoisers as baselines: `(noisy, sigma) -> clean`, implemented by scikit-image and bm3d.
 
-Each takes a noisy image `(channel, height, width)` in [0, 1] and the true noise level in the image's
-units, and returns its answer in the same form. The implementations are scikit-image's and bm3d's.
+Images are `(channel, height, width)` in [0, 1]; σ is the true noise level in the image's units.
 """
 
 import importlib.util
@@ -16,16 +15,21 @@ from darkroom.core.method import Example, Predict
 from darkroom.solvers.denoiser import Denoiser
 
 TV_WEIGHT_PER_SIGMA = 0.8
-"""Weight of the total variation per unit of noise level; see `benchmarks/tune_total_variation.py`."""
+"""Weight of the total variation over the noise level; tuned by `benchmarks/tune_total_variation.py`."""
 
 
 def unchanged(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """The noisy image itself: where every table starts."""
+    """The noisy image itself."""
     return noisy
 
 
 def total_variation(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """min ½‖u − y‖² + w TV(u) (Rudin, Osher, Fatemi 1992) by Chambolle's projection (2004)."""
+    """argmin_u ½‖u − y‖² + w TV(u) (Rudin, Osher, Fatemi 1992) by Chambolle's projection (2004).
+
+    Example:
+        >>> total_variation(torch.rand(1, 16, 16), sigma=0.1).shape
+        torch.Size([1, 16, 16])
+    """
     from skimage.restoration import denoise_tv_chambolle
 
     weight = TV_WEIGHT_PER_SIGMA * sigma
@@ -33,7 +37,7 @@ def total_variation(noisy: Float[Tensor, "channel height width"], sigma: float) 
 
 
 def non_local_means(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """Non-local means (Buades, Coll, Morel 2005) in its fast form, with patches 5, search 13, h = 0.6 σ."""
+    """Non-local means (Buades, Coll, Morel 2005) in the fast mode: patches of 5×5, search window of 13×13, h = 0.6 σ."""
     from skimage.restoration import denoise_nl_means
 
     return _like(
@@ -45,7 +49,7 @@ def non_local_means(noisy: Float[Tensor, "channel height width"], sigma: float) 
 
 
 def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """Soft thresholding of wavelet coefficients with BayesShrink (Chang, Yu, Vetterli 2000), shifted and averaged."""
+    """Soft thresholding of wavelet coefficients with BayesShrink (Chang, Yu, Vetterli 2000), averaged over shifts (cycle spinning)."""
     from skimage.restoration import cycle_spin, denoise_wavelet
 
     array = _array(noisy)
@@ -54,7 +58,7 @@ def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Floa
 
 
 def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """Block matching and 3D filtering (Dabov et al. 2007); in colour, its YCbCr form. Needs the package `bm3d`."""
+    """Block matching and 3D filtering (Dabov et al. 2007); for colour images in YCbCr. Requires the package `bm3d`."""
     from bm3d import bm3d as filter_grey
     from bm3d import bm3d_rgb as filter_colour
 
@@ -63,7 +67,7 @@ def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Te
 
 
 def available() -> Mapping[str, Denoiser]:
-    """The classical denoisers of this installation, by the name that tables give them."""
+    """The classical denoisers that are installed, by the name that tables give them."""
     denoisers: dict[str, Denoiser] = {
         "noisy input": unchanged,
         "total variation": total_variation,
@@ -75,8 +79,13 @@ def available() -> Mapping[str, Denoiser]:
     return denoisers
 
 
-def told(denoiser: Denoiser, sigma: float) -> Predict:
-    """The denoiser as it answers batches, told the true noise level, σ on the 0–255 scale."""
+def with_noise_level(denoiser: Denoiser, sigma: float) -> Predict:
+    """The denoiser as a predictor of batches, given the true noise level.
+
+    Args:
+        denoiser: the denoiser.
+        sigma: σ on the 0–255 scale.
+    """
 
     def predict(batch: Example) -> Tensor:
         return torch.stack([denoiser(image, sigma / 255) for image in batch.input])
@@ -85,8 +94,8 @@ def told(denoiser: Denoiser, sigma: float) -> Predict:
 
 
 def baselines(sigma: float) -> dict[str, Predict]:
-    """Every denoiser of this installation, told σ (0–255 scale), by the name that tables give it."""
-    return {name: told(denoiser, sigma) for name, denoiser in available().items()}
+    """Every installed denoiser, given σ (0–255 scale), by the name that tables give it."""
+    return {name: with_noise_level(denoiser, sigma) for name, denoiser in available().items()}
 
 
 def _array(image: Tensor) -> np.ndarray:

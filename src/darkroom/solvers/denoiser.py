@@ -1,4 +1,4 @@
-"""What a denoiser is to those who use one as a part."""
+"""The contract of denoisers that are used as a part of an algorithm, and the geometric self-ensemble."""
 
 from typing import Protocol, runtime_checkable
 
@@ -6,24 +6,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from darkroom.operators.turn import turned, turned_back
+from darkroom.operators.dihedral import dihedral, inverse_dihedral
 
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """`(noisy, sigma) -> clean`: an image in [0, 1] and the deviation of its noise in the image's units."""
+    """`(noisy, sigma) -> clean`: an image in [0, 1] and the standard deviation of its noise in the image's units."""
 
     def __call__(self, noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]: ...
 
 
-def turning(denoiser: Denoiser, generator: torch.Generator) -> Denoiser:
-    """The denoiser, shown the image flipped and turned in one of eight ways, drawn anew every time.
+def geometric_self_ensemble(denoiser: Denoiser, generator: torch.Generator) -> Denoiser:
+    """The denoiser applied to a flipped and rotated image, the transform drawn anew for each call and undone after it.
 
-    A network is not quite indifferent to that; over many steps of a solver its preferences average out.
+    A network is not exactly equivariant to flips and rotations; over the iterations of a solver its deviations average out.
+
+    Args:
+        denoiser: the denoiser.
+        generator: of the transforms.
+
+    Source: Zhang et al. 2022 (DPIR), "periodical geometric self-ensemble"; there the transforms take turns, here they are random.
     """
 
     def denoise(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-        way = int(torch.randint(8, (), generator=generator))
-        return turned_back(denoiser(turned(noisy, way), sigma), way)
+        element = int(torch.randint(8, (), generator=generator))
+        return inverse_dihedral(denoiser(dihedral(noisy, element), sigma), element)
 
     return denoise

@@ -1,10 +1,10 @@
-"""The standard protocol of Gaussian denoising: PSNR and SSIM over all channels, classical denoisers beside ours."""
+"""The standard protocol of Gaussian denoising: PSNR and SSIM over all channels, classical denoisers as baselines."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from darkroom.core.evaluation import Evaluation
 from darkroom.data.image_set import ImageSet
-from darkroom.engine.run import Evaluation
+from darkroom.evaluations.paired_images import PairedImages
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.solvers import classical
@@ -12,28 +12,27 @@ from darkroom.solvers import classical
 
 def evaluations(
     images: ImageSet, sigmas: Sequence[float], *, quantised: bool = False, noise_conditional: bool = False
-) -> list[Evaluation]:
-    """A evaluation for every noise level.
+) -> list[PairedImages]:
+    """An evaluation for every noise level.
 
     Args:
-        images: to evaluation on.
+        images: the test set.
         sigmas: noise levels on the 0–255 scale.
         quantised: clip the noisy image and round it to 8 bits, which the published tables do not.
-        told: whether the network is told the level.
+        noise_conditional: whether the network is given the noise level.
     """
     return [
-        Evaluation(
+        PairedImages(
             images,
-            NoisyPair(Gaussian(level, quantised), noise_conditional),
+            NoisyPair(Gaussian(sigma, quantised), noise_conditional),
             (psnr, ssim),
-            {"sigma": level},
-            classical.baselines(level),
+            variant={"sigma": sigma},
+            baselines=classical.baselines(sigma),
         )
-        for level in sigmas
+        for sigma in sigmas
     ]
 
 
-def validation(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """The middle one on its first eight images, without baselines: what is looked at as training goes on."""
-    middle = evaluations[len(evaluations) // 2]
-    return replace(middle, images=middle.images.first(8), baselines={})
+def validation(evaluations: Sequence[PairedImages]) -> Evaluation:
+    """The evaluation in the middle, on its first eight images, without baselines."""
+    return evaluations[len(evaluations) // 2].first(8)

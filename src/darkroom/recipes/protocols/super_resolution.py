@@ -1,48 +1,54 @@
-"""The standard protocol of super-resolution: MATLAB's bicubic reduction, PSNR and SSIM on luma, a border cropped."""
+"""The standard protocol of super-resolution: MATLAB's bicubic downscaling, PSNR and SSIM on luma, a border cropped."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from darkroom.core.metric import Metric
+from darkroom.core.record import Published
 from darkroom.data.named_sets import evaluation_images
-from darkroom.engine.run import Evaluation, Published
-from darkroom.metrics.fidelity import Metric, psnr_y, ssim_y
-from darkroom.operators.resample import ReducedPair, enlargements
+from darkroom.evaluations.paired_images import PairedImages
+from darkroom.metrics.fidelity import psnr_y, ssim_y
+from darkroom.operators.resample import DownscaledPair, upscalings
 
 SETS = ("set5", "set14", "bsd100", "urban100")
 """The sets that papers print."""
 
 
 def metrics(scale: int) -> tuple[Metric, Metric]:
-    """PSNR and SSIM on luma, as many pixels cropped from every side as the image is enlarged times."""
+    """PSNR and SSIM on luma, with a border of `scale` pixels cropped from every side."""
     return psnr_y(scale), ssim_y(scale)
 
 
 def evaluations(
     scale: int,
     test_set: str | None,
-    sets: Sequence[str] = SETS,
+    benchmark_sets: Sequence[str] = SETS,
     *,
     everywhere: Sequence[Metric] = (),
     more: Sequence[Metric] = (),
-) -> list[Evaluation]:
-    """Bicubic reduction rounded to 8 bits, bilinear and bicubic enlargement beside ours.
+) -> list[PairedImages]:
+    """Bicubic downscaling rounded to 8 bits; bilinear and bicubic upscaling as baselines.
 
     Args:
-        scale: how many times images are enlarged.
-        test_set: images that must be there, if any.
-        sets: images to evaluation on besides, where they are there.
-        everywhere: metrics beside the protocol's on all images.
-        more: and on those of `test_set`.
+        scale: the upscaling factor.
+        test_set: images that must be present, if any.
+        benchmark_sets: further test sets, evaluated where they are present.
+        everywhere: metrics beside the protocol's on all sets.
+        more: and on `test_set`.
     """
 
-    def evaluation(name: str, further: Sequence[Metric], optional: bool) -> Evaluation:
-        asked = (*metrics(scale), *further, *everywhere)
-        variant = {"scale": float(scale)}
-        reduced = ReducedPair(scale, "matlab")
-        return Evaluation(evaluation_images(name), reduced, asked, variant, enlargements(scale), optional=optional)
+    def evaluation(name: str, further: Sequence[Metric], optional: bool) -> PairedImages:
+        return PairedImages(
+            evaluation_images(name),
+            DownscaledPair(scale, "matlab"),
+            (*metrics(scale), *further, *everywhere),
+            variant={"scale": float(scale)},
+            baselines=upscalings(scale),
+            optional=optional,
+        )
 
     required = [evaluation(test_set, more, False)] if test_set is not None else []
-    return [*required, *(evaluation(name, (), True) for name in sets if name != test_set)]
+    return [*required, *(evaluation(name, (), True) for name in benchmark_sets if name != test_set)]
 
 
 def published(method: str, scale: int, psnr: Sequence[float], source: str, ssim: Sequence[float] = ()) -> list[Published]:
@@ -75,9 +81,9 @@ REFERENCES = {
         *published("SAFMN", 4, (32.18, 28.60, 27.58, 25.97), _SAFMN, (0.8948, 0.7813, 0.7359, 0.7809)),
     ],
 }
-"""What stands beside every row that is evaluated on `SETS`, by scale."""
+"""Published numbers beside every row that is evaluated on `SETS`, by scale."""
 
 
-def beside(scale: int, ours: str | None = None) -> list[Published]:
-    """The references of a scale; those of the method `ours` as the row's own."""
+def references(scale: int, ours: str | None = None) -> list[Published]:
+    """The references of a scale; those of the method `ours` are the row's own."""
     return [replace(number, method="ours") if number.method == ours else number for number in REFERENCES[scale]]

@@ -1,58 +1,39 @@
-"""The standard protocol of view synthesis: PSNR and SSIM on 8-bit images over a background, train and test views."""
+"""The standard protocol of view synthesis: PSNR and SSIM on 8-bit images over a background, test and training views."""
 
 from collections.abc import Callable
 
-from darkroom.core.method import Example
-from darkroom.data.image_set import ImageSet
-from darkroom.engine.run import Evaluation
+from darkroom.evaluations.rendered_views import RenderedViews, nearest_photograph
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.metrics.perception import find_lpips, lpips
 from darkroom.radiance.rays import QueriedViews
-from darkroom.radiance.scenes import Scene, read_view
+from darkroom.radiance.scenes import Scene
+from darkroom.recipes.options import SceneOptions
 
 TRAINING_VIEWS = 8
-"""So many of the training views are evaluated, evenly taken."""
+"""So many of the training views are evaluated, evenly spaced."""
 
-VALIDATED = 4
+VALIDATION_VIEWS = 4
 
 
-def evaluations(name: str, find: Callable[[], Scene], background: float) -> list[Evaluation]:
-    """Test views, then some of the training views ("<name>, training views"); LPIPS where VGG's features are there.
+def evaluations(options: SceneOptions, find: Callable[[], Scene]) -> list[RenderedViews]:
+    """Test views, then some of the training views ("<scene>, training views"); LPIPS where VGG's features are present.
 
     Args:
-        name: of the scene, the column's name.
+        options: name of the scene, background and image size.
         find: the scene.
-        background: behind transparent pixels: 1 white, 0 black.
     """
     metrics = (psnr, ssim, lpips("vgg"))
-    asked = QueriedViews(find, background)
-    test, seen = views(name, find, "test", background), views(f"{name}, training views", find, "train", background)
-    baseline = {"nearest photograph": _nearest}
-    return [Evaluation(test, asked, metrics, baselines=baseline), Evaluation(seen.every(TRAINING_VIEWS), asked, metrics)]
+    queried = QueriedViews(find, options.background, options.image_width)
+    test = RenderedViews(options.scene, queried, metrics, split="test", baselines={"nearest photograph": nearest_photograph})
+    training = RenderedViews(f"{options.scene}, training views", queried, metrics, split="train", count=TRAINING_VIEWS)
+    return [test, training]
 
 
-def needs(perceptual: bool) -> list[Callable[[], object]]:
-    """What has to be there, and is downloaded if it is not."""
-    return [lambda: find_lpips("vgg")] if perceptual else []
+def requirements(options: SceneOptions) -> list[Callable[[], object]]:
+    """What has to be present, and is downloaded otherwise."""
+    return [lambda: find_lpips("vgg")] if options.lpips else []
 
 
-def validation(evaluation: Evaluation) -> Evaluation:
-    """Some of the test views, by PSNR and SSIM: what is looked at as training goes on."""
-    return Evaluation(evaluation.images.every(VALIDATED), evaluation.degrade, (psnr, ssim))
-
-
-def views(name: str, find: Callable[[], Scene], split: str, background: float) -> ImageSet:
-    """The photographs of a split, over a background, at their cameras' size."""
-
-    def cameras() -> dict[object, object]:
-        return {view.path: view.camera for view in find().views[split]}
-
-    return ImageSet(
-        name,
-        lambda: find().files(split),
-        read=lambda path: read_view(path, cameras()[path], background),  # type: ignore[arg-type]
-    )
-
-
-def _nearest(pair: Example):  # type: ignore[no-untyped-def]
-    return pair.input
+def validation(evaluation: RenderedViews) -> RenderedViews:
+    """Some of the test views, by PSNR and SSIM."""
+    return evaluation.subset(VALIDATION_VIEWS).with_metrics((psnr, ssim))  # type: ignore[return-value]

@@ -1,0 +1,72 @@
+"""Before training: open the data, and on a fresh start compute what is computed once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from darkroom.core import weights
+from darkroom.core.errors import DarkroomError
+from darkroom.core.evaluation import Evaluation
+from darkroom.engine.folder import RunFolder
+from darkroom.engine.run import InitialWeights, Run
+
+
+def open_data(run: Run) -> tuple[Run, list[str]]:
+    """Look up everything that a run reads; returns the run with the evaluations that are possible, and messages.
+
+    Raises:
+        DarkroomError: something that it requires is missing.
+    """
+    run.stream.open()
+    run.validation.open()
+    for require in run.requires:
+        require()
+    evaluations: list[Evaluation] = []
+    skipped: dict[str, str] = {}
+    for evaluation in run.evaluations:
+        try:
+            evaluation.open()
+        except DarkroomError as error:
+            if not evaluation.optional:
+                raise
+            skipped[evaluation.name] = f"not evaluated on {evaluation.name}: {error}"
+            continue
+        missing = {metric: reason for metric in evaluation.metrics if (reason := metric.missing())}
+        skipped |= {metric.name: f"not evaluated by {metric.title}: {reason}" for metric, reason in missing.items()}
+        present = [metric for metric in evaluation.metrics if metric not in missing]
+        evaluations.append(evaluation if not missing else evaluation.with_metrics(present))
+    return replace(run, evaluations=evaluations), [*run.remarks(), *skipped.values()]
+
+
+def prepare(run: Run, runs: Path) -> None:
+    """What is done once, before the first step: the run's own preparation, and weights of another row.
+
+    Args:
+        run: open.
+        runs: the folder that holds the runs.
+
+    Raises:
+        DarkroomError: the other row has not been trained, or its weights do not fit.
+    """
+    if run.prepare is not None:
+        run.prepare()
+    if run.initial is not None:
+        _load(run.initial, runs)
+
+
+def _load(initial: InitialWeights, runs: Path) -> None:
+    folder = RunFolder(runs / initial.recipe / initial.row)
+    command = f"darkroom train {initial.recipe} {initial.row}"
+    if not folder.final.exists():
+        raise DarkroomError(
+            f"this row starts from the final weights of {initial.recipe} {initial.row}, which are not at {folder.final}: "
+            f"train it first with `{command}`"
+        )
+    state, prefix = weights.load(folder.final)[0], f"{initial.network}."
+    own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    try:
+        initial.into.load_state_dict(own)
+    except RuntimeError as error:
+        raise DarkroomError(
+            f"the weights of {initial.recipe} {initial.row} do not fit this network ({str(error).splitlines()[-1].strip()}): "
+            "use the same width, depth and channels"
+        ) from error

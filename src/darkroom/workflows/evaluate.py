@@ -1,0 +1,212 @@
+"""Evaluate weights by the protocols of the published tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from darkroom.core.errors import DarkroomError
+from darkroom.core.evaluation import Evaluation
+from darkroom.core.method import Method
+from darkroom.core.network import RestorationNetwork
+from darkroom.core.record import Result, Variant
+from darkroom.data.named_sets import evaluation_images
+from darkroom.engine.baselines import baseline_outcome, is_cached
+from darkroom.engine.devices import choose_device, device_name
+from darkroom.engine.prepare import open_evaluations
+from darkroom.engine.results import results_of
+from darkroom.evaluations.paired_images import PairedImages
+from darkroom.methods.regression import Regression, half_squared_error
+from darkroom.metrics.fidelity import psnr
+from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
+from darkroom.recipes import lookup
+from darkroom.recipes.protocols import denoising, super_resolution
+from darkroom.workflows.options import Accelerator
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is evaluated, the number of examples done, and their total."""
+
+Baselines = Literal["cached", "all", "again"]
+"""Which baselines are evaluated: those that take no time or are in the cache, all, or all anew."""
+
+INSTANT = frozenset({"noisy input", "bilinear", "bicubic", "nearest photograph"})
+"""Baselines that take no time."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How weights are evaluated.
+
+    Args:
+        test_set: "embedded", "bsd68", "set5" and the like, or a folder or zip file of images; by default bsd68, or set5 for
+            super-resolution. Scenes and other weights are evaluated as their recipe does.
+        test_sigmas: noise levels of denoising on the 0–255 scale.
+        quantised: clip the noisy image and round it to 8 bits.
+        reduction: the kernel of downscaling; "matlab" is the published tables' bicubic.
+    """
+
+    test_set: str | None = None
+    test_sigmas: Sequence[float] = (15.0, 25.0, 50.0)
+    quantised: bool = False
+    reduction: Kernel = "matlab"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Weights and baselines on the same evaluations.
+
+    Args:
+        results: one for each method, evaluation and metric.
+        evaluations: open, in the table's order.
+        names: of the weights.
+        device: that the weights were evaluated on.
+    """
+
+    results: list[Result]
+    evaluations: Sequence[Evaluation]
+    names: list[str]
+    device: str
+
+
+def evaluate(
+    weights: str | Path | Sequence[str | Path],
+    test_set: str | None = None,
+    *,
+    test_sigmas: Sequence[float] = (15.0, 25.0, 50.0),
+    quantised: bool = False,
+    reduction: Kernel = "matlab",
+    baselines: Baselines = "cached",
+    accelerator: Accelerator = "auto",
+    recipe: str | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Evaluate weights by the protocol of the published tables.
+
+    Networks for super-resolution are evaluated on downscaled images (PSNR and SSIM on luma, border cropped), other restoration
+    networks as denoisers (Gaussian noise, PSNR and SSIM over all channels), and all other weights as their recipe does.
+
+    Args:
+        weights: a run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint; or several.
+        test_set, test_sigmas, quantised, reduction: see `Protocol`.
+        baselines: "cached" for those that take no time or were evaluated before, "all", or "again" to evaluate all anew.
+        accelerator: device to compute on.
+        recipe: the recipe's file, for weights of a recipe outside the package.
+        progress: called after every example.
+
+    Raises:
+        DarkroomError: weights cannot be read, the test set is missing, or the weights cannot be compared with each other.
+
+    Example:
+        >>> results = evaluate("dncnn/laptop", "bsd68", test_sigmas=[25.0])  # doctest: +SKIP
+        >>> {(result.method, result.metric): round(result.value, 2) for result in results}  # doctest: +SKIP
+        {('laptop', 'psnr'): 30.08, ('laptop', 'ssim'): 0.86, ('noisy input', 'psnr'): 20.27, ('noisy input', 'ssim'): 0.43}
+    """
+    protocol = Protocol(test_set, tuple(test_sigmas), quantised, reduction)
+    given = [weights] if isinstance(weights, str | Path) else weights
+    return compare(given, protocol, baselines=baselines, accelerator=accelerator, recipe=recipe, progress=progress).results
+
+
+def compare(
+    weights: Sequence[str | Path],
+    protocol: Protocol,
+    *,
+    baselines: Baselines = "cached",
+    accelerator: Accelerator = "auto",
+    recipe: str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Several weights and the baselines on the same evaluations; arguments and errors as for `evaluate`."""
+    if not weights:
+        raise DarkroomError("which weights? For example: darkroom evaluate runs/dncnn/laptop --test-set embedded")
+    device = choose_device(accelerator)
+    entries = _entries(_by_name(weights), protocol, recipe)
+    shown, results = progress or _no_progress, list[Result]()
+    for number, common in enumerate(entries[0].evaluations):
+        common.open()
+        for entry in entries:
+            evaluation, method = entry.evaluations[number], entry.method.to(device).eval()
+            evaluation.open()
+            report = partial(shown, f"{entry.name}: {evaluation.title}")
+            outcome = evaluation.evaluate(evaluation.predictor(method), device, report)
+            results += results_of(entry.name, evaluation, outcome, device_name(device))
+        results += _baselines(common, baselines, shown)
+    return Comparison(results, entries[0].evaluations, [entry.name for entry in entries], device_name(device))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Weights to evaluate, and the evaluations of the protocol, in the same order for all weights."""
+
+    name: str
+    method: Method
+    evaluations: Sequence[Evaluation]
+
+
+def _by_name(weights: Sequence[str | Path]) -> dict[str, Path]:
+    """Paths by their last part, or whole if that is not unique."""
+    paths = [lookup.weights_path(str(path)) for path in weights]
+    unique = len({path.name for path in paths}) == len(paths)
+    return {path.name if unique else str(path): path for path in paths}
+
+
+def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) -> list[_Entry]:
+    kinds = {name: lookup.kind_of(path) or "restoration" for name, path in paths.items()}
+    if set(kinds.values()) == {"restoration"}:
+        networks = {name: lookup.network(path, recipe) for name, path in paths.items()}
+        _require_one_convention(networks)
+        return [
+            _Entry(name, Regression(network, half_squared_error), _evaluations(network, protocol))
+            for name, network in networks.items()
+        ]
+    if len(paths) > 1:
+        listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+        raise DarkroomError(f"only restoration networks are compared in one table; given {listed}: evaluate them one by one")
+    if protocol.test_set is not None:
+        raise DarkroomError(
+            f"--test-set {protocol.test_set} is for restoration networks; these weights are evaluated as their recipe does"
+        )
+    ((name, path),) = paths.items()
+    run = lookup.trained(path, recipe)
+    return [_Entry(name, run.method, open_evaluations(run.evaluations)[0])]
+
+
+def _require_one_convention(networks: Mapping[str, RestorationNetwork]) -> None:
+    if len({(network.scale, network.channels) for network in networks.values()}) > 1:
+        listed = "; ".join(f"{name}: scale {n.scale}, {n.channels} channel(s)" for name, n in networks.items())
+        raise DarkroomError(f"networks of different scales or channels are not comparable in one table: {listed}")
+
+
+def _evaluations(network: RestorationNetwork, protocol: Protocol) -> list[Evaluation]:
+    """The evaluations of the standard protocol for a network."""
+    scale = network.scale
+    images = evaluation_images(protocol.test_set or ("bsd68" if scale == 1 else "set5"), grey=network.channels == 1)
+    if scale == 1:
+        return [
+            *denoising.evaluations(
+                images, protocol.test_sigmas, quantised=protocol.quantised, noise_conditional=network.noise_conditional
+            )
+        ]
+    variant: Variant = {"scale": float(scale)}
+    if protocol.reduction != "matlab":
+        variant["reduction"] = protocol.reduction
+    metrics = (*super_resolution.metrics(scale), psnr)
+    degradation, baselines = DownscaledPair(scale, protocol.reduction), upscalings(scale)
+    return [PairedImages(images, degradation, metrics, variant=variant, baselines=baselines)]
+
+
+def _baselines(evaluation: Evaluation, which: Baselines, progress: Progress) -> list[Result]:
+    """Results of the baselines, from their cache where they were evaluated before."""
+    cpu, results = torch.device("cpu"), list[Result]()
+    for name, baseline in evaluation.baselines.items():
+        if which != "cached" or name in INSTANT or is_cached(evaluation, name, baseline):
+            report = partial(progress, f"{name}: {evaluation.title}")
+            found = baseline_outcome(evaluation, name, baseline, cpu, report, refresh=which == "again")
+            results += results_of(name, evaluation, found.outcome, found.device)
+    return results
+
+
+def _no_progress(title: str, done: int, total: int) -> None:
+    """Nothing is shown."""

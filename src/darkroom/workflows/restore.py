@@ -1,0 +1,166 @@
+"""Restore images with trained weights: in memory, or files and folders."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from darkroom.core.network import RestorationNetwork
+from darkroom.data.kernels import read_kernel
+from darkroom.engine.deblur import Deblurrer
+from darkroom.engine.devices import choose_device
+from darkroom.engine.restore_files import RestoredFile, plan_files
+from darkroom.engine.restore_files import restore_files as restore_planned
+from darkroom.engine.restorer import Restorer
+from darkroom.operators.resample import upscale
+from darkroom.recipes import lookup
+from darkroom.solvers.deblur import Solver
+from darkroom.workflows import memory_images
+from darkroom.workflows.options import Accelerator, Precision
+
+Image = TypeVar("Image")
+
+Weights = str | Path | RestorationNetwork
+"""A run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
+
+
+def load(weights: str | Path, *, recipe: str | None = None) -> nn.Module:
+    """The network that weights are of, in evaluation mode; for a scene, its method.
+
+    A restoration network takes images `(batch, channel, height, width)` in [0, 1]; `restore` runs it over images of any kind
+    and size.
+
+    Args:
+        weights: a run's folder, "recipe/row" for one below `runs/`, a weights file, or another program's checkpoint.
+        recipe: the recipe's file, for weights of a recipe outside the package.
+
+    Raises:
+        DarkroomError: there are no weights, or they cannot be read.
+
+    Example:
+        >>> network = load("dncnn/laptop")  # doctest: +SKIP
+        >>> network(torch.rand(1, 3, 64, 64)).shape  # doctest: +SKIP
+        torch.Size([1, 3, 64, 64])
+    """
+    return lookup.load(lookup.weights_path(str(weights)), recipe)
+
+
+def make_restorer(
+    weights: Weights,
+    *,
+    sigma: float | None = None,
+    kernel: str | None = None,
+    solver: Solver = "hqs",
+    solver_steps: int = 8,
+    memory: int = 512,
+    precision: Precision = "auto",
+    accelerator: Accelerator = "auto",
+    recipe: str | None = None,
+) -> Restorer | Deblurrer:
+    """A network made ready for images of any size: tiled, and in bfloat16 where that is safe.
+
+    Args:
+        weights: see `Weights`.
+        sigma: noise level on the 0–255 scale, for noise-conditional networks and for `kernel`; by default it is estimated.
+        kernel: deblur with this kernel, the network serving as the prior: an image, .npy, .txt, or .npz file ("file:name" where it
+            holds several).
+        solver: of deblurring.
+        solver_steps: of deblurring.
+        memory: MiB that activations may take; larger images are restored in tiles.
+        precision: "auto" takes bfloat16 where the hardware supports it and a check on these weights allows it.
+        accelerator: device to compute on.
+        recipe: the recipe's file, for weights of a recipe outside the package.
+
+    Raises:
+        DarkroomError: the weights or the kernel cannot be read.
+    """
+    network = weights if isinstance(weights, RestorationNetwork) else _network(weights, recipe)
+    restorer = Restorer(network, device=choose_device(accelerator), memory=memory << 20, precision=precision, sigma=sigma)
+    if kernel is None:
+        return restorer
+    return Deblurrer(restorer, read_kernel(kernel), sigma, solver=solver, steps=solver_steps)
+
+
+def restore(images: Image, weights: Weights | Restorer | Deblurrer, **options: Any) -> Image:
+    """Restore images in memory: denoise, upscale or deblur them.
+
+    Args:
+        images: an image, or a list of images, each of them
+            the path of a file (the result is a PIL image),
+            a PIL image,
+            an array `(height, width[, channel])` or a tensor `([batch, ]channel, height, width)`, uint8 or float in [0, 1].
+        weights: see `Weights`; or what `make_restorer` returned, which saves time if it is used again.
+        options: of `make_restorer`, for example `sigma` or `kernel`.
+
+    Returns:
+        An image of the same kind, or a list of them. Transparency is kept.
+
+    Raises:
+        DarkroomError: the weights cannot be read, or something is not an image.
+
+    Example:
+        >>> import torch
+        >>> from darkroom.networks.dncnn import DnCNN
+        >>> noisy = torch.rand(3, 40, 50)
+        >>> restore(noisy, DnCNN(3, width=4, depth=3).eval(), accelerator="cpu").shape
+        torch.Size([3, 40, 50])
+
+        >>> restore("holiday.jpg", "dncnn/laptop_photo").save("clean.png")  # doctest: +SKIP
+    """
+    restorer = weights if isinstance(weights, Restorer | Deblurrer) else make_restorer(weights, **options)
+    if isinstance(images, list | tuple):
+        return [_restore_one(image, restorer) for image in images]  # type: ignore[return-value]
+    return _restore_one(images, restorer)
+
+
+def restore_files(
+    source: str | Path,
+    output: str | Path,
+    weights: Weights | Restorer | Deblurrer,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    finished: Callable[[RestoredFile, int], None] = lambda file, total: None,
+    **options: Any,
+) -> list[RestoredFile]:
+    """Restore an image file, or every image of a folder; bit depth, transparency, metadata and folders are kept.
+
+    An image that cannot be restored does not stop the others.
+
+    Args:
+        source: a file or a folder.
+        output: a file or a folder.
+        weights: see `restore`.
+        progress: called with the tiles (or steps of a solver) that are done of an image, and their number.
+        finished: called with every file, and the number of all files.
+        options: of `make_restorer`.
+
+    Returns:
+        What became of each file; `error` says why one was not restored.
+
+    Raises:
+        DarkroomError: there is nothing at `source`, the output would overwrite it, or the weights cannot be read.
+
+    Example:
+        >>> files = restore_files("photos", "clean", "dncnn/laptop_photo")  # doctest: +SKIP
+        >>> [file.source.name for file in files if file.error]  # doctest: +SKIP
+        ['broken.jpg']
+    """
+    planned = plan_files(Path(source), Path(output))
+    restorer = weights if isinstance(weights, Restorer | Deblurrer) else make_restorer(weights, **options)
+    files = []
+    for file in restore_planned(restorer, planned, progress):
+        files.append(file)
+        finished(file, len(planned))
+    return files
+
+
+def _network(weights: str | Path, recipe: str | None) -> RestorationNetwork:
+    return lookup.network(lookup.weights_path(str(weights)), recipe)
+
+
+def _restore_one(image: Any, restorer: Restorer | Deblurrer) -> Any:
+    def upscale_alpha(plane: Tensor) -> Tensor:
+        return plane if restorer.scale == 1 else upscale(plane[None], restorer.scale)[0].clamp(0, 1)
+
+    return memory_images.apply(image, restorer, upscale_alpha)

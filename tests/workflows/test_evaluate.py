@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from darkroom.core.errors import DarkroomError
+from darkroom.networks.dncnn import DnCNN
+from darkroom.networks.rrdbnet import RRDBNet
+from darkroom.workflows import evaluate as module
+from darkroom.workflows.evaluate import evaluate
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A checkpoint of DnCNN as another program saves it."""
+    network = DnCNN(3, 4, 3, batch_norm=False)
+    state = {f"model.{name.removeprefix('layers.')}": tensor for name, tensor in network.state_dict().items()}
+    torch.save(state, tmp_path / "dncnn.pth")
+    return tmp_path / "dncnn.pth"
+
+
+def test_weights_are_evaluated_as_at_the_end_of_training(trained):
+    (own,) = [r for r in trained.folder.read_results() if (r.method, r.metric) == ("ours", "psnr")]
+    results = evaluate(
+        trained.folder.path, str(trained.photos), test_sigmas=[25.0], recipe=str(trained.recipe), accelerator="cpu"
+    )
+    (again,) = [r for r in results if (r.method, r.metric) == ("laptop", "psnr")]
+    assert again.value == pytest.approx(own.value, abs=1e-6)
+    assert again.count == 4 and again.variant == {"sigma": 25.0}
+
+
+def test_baselines_are_computed_only_if_asked(trained, foreign, tmp_path, monkeypatch):
+    counted: list[str] = []
+
+    def counting(evaluation, name, predictor, device, progress, *, refresh):
+        counted.append(name)
+        return original(evaluation, name, predictor, device, progress, refresh=refresh)
+
+    original = module.baseline_outcome
+    monkeypatch.setattr(module, "baseline_outcome", counting)
+    sigma = {"test_sigmas": [17.0], "accelerator": "cpu"}  # none is in the cache
+    methods = {result.method for result in evaluate(foreign, str(trained.photos), **sigma)}
+    assert methods == {"dncnn.pth", "noisy input"} and counted == ["noisy input"]
+    everything = {result.method for result in evaluate(foreign, str(trained.photos), baselines="all", **sigma)}
+    assert everything > {"dncnn.pth", "noisy input", "total variation"}
+    cached = {result.method for result in evaluate(foreign, str(trained.photos), **sigma)}
+    assert cached == everything
+
+
+def test_progress_is_reported(trained, foreign):
+    seen = []
+    results = evaluate(
+        [foreign, trained.folder.path],
+        str(trained.photos),
+        test_sigmas=[25.0],
+        accelerator="cpu",
+        recipe=str(trained.recipe),
+        progress=lambda title, done, total: seen.append((title, done, total)),
+    )
+    assert ("dncnn.pth: photos, sigma 25", 4, 4) in seen and ("laptop: photos, sigma 25", 1, 4) in seen
+    assert {result.method for result in results} >= {"dncnn.pth", "laptop", "noisy input"}
+
+
+def test_super_resolution_has_its_own_protocol(trained, tmp_path):
+    torch.save(RRDBNet(2, 1).state_dict(), tmp_path / "x2.pth")
+    results = evaluate(tmp_path / "x2.pth", str(trained.photos), accelerator="cpu")
+    assert {(r.method, r.metric) for r in results} >= {
+        ("x2.pth", "psnr_y_crop2"),
+        ("bicubic", "psnr_y_crop2"),
+        ("bilinear", "psnr"),
+    }
+    assert {tuple(r.variant.items()) for r in results} == {(("scale", 2.0),)}
+    other = evaluate(tmp_path / "x2.pth", str(trained.photos), reduction="nearest", accelerator="cpu")
+    assert {tuple(r.variant.items()) for r in other} == {(("scale", 2.0), ("reduction", "nearest"))}
+
+
+def test_what_cannot_be_compared_is_refused(trained, foreign, tmp_path):
+    torch.save(RRDBNet(2, 1).state_dict(), tmp_path / "x2.pth")
+    with pytest.raises(DarkroomError, match="not comparable in one table: dncnn.pth: scale 1, 3 channel"):
+        evaluate([foreign, tmp_path / "x2.pth"])
+    with pytest.raises(DarkroomError, match="which weights"):
+        evaluate([])
+    with pytest.raises(DarkroomError, match="no weights at nowhere"):
+        evaluate("nowhere.pth")
+    with pytest.raises(DarkroomError, match=r"add --recipe"):
+        module.lookup._OUTSIDE.clear()
+        evaluate(trained.folder.path, str(trained.photos))
