@@ -1,1 +1,1 @@
-"""Ratios, measured side by side in one process run: `python -m benchmarks [NAME ...]`."""
+"""Benchmarks that measure ratios side by side in one process: `python -m benchmarks [NAME ...]`."""

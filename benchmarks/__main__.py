@@ -1,4 +1,4 @@
-"""Run benchmarks by name, or all of them."""
+"""Run the named benchmarks, or all of them."""
 
 import importlib
 import sys

@@ -1,57 +1,70 @@
-"""`fit` with everything that listens to it, against a bare loop over the same batches of the same network."""
+"""A training step of `fit`, with its journal, against a plain loop over the same batches with the same network and optimizer."""
 
 import copy
 import tempfile
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
-from benchmarks.side_by_side import show
+from benchmarks.side_by_side import alternate, show
 from darkroom.data.streams import batches
-from darkroom.engine.fit import Training, fit
+from darkroom.engine.fit import Record, Training, fit
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.journal import Journal
+from darkroom.engine.run import Run
+from darkroom.engine.train import LoopOptions
 from darkroom.recipes import lookup
 
 STEPS = 60
 
 
 def main() -> None:
-    settings = {**lookup.row("dncnn", "laptop"), "steps": 100_000}
+    settings = {**lookup.row("dncnn", "laptop"), "steps": 100_000, "schedule": "constant"}
     run = lookup.build("dncnn", settings)
     run.stream.open()
-    plain = copy.deepcopy(run.restorer).to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3)
-
-    def bare(start: int) -> None:
-        for batch in batches(run.stream, start, start + STEPS):
-            source, target = (x.contiguous(memory_format=torch.channels_last) for x in (batch.input, batch.target))
-            loss = (plain(source) - target).square().sum() / (2 * len(target))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            loss.item()
-
+    plain = plain_loop(run, settings["lr"], settings["clip"])
+    training = Training(run, Fabric(accelerator="cpu", devices=1))
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(RunFolder(Path(folder)), 0, every=20)
-        records = fit(Training(run, Fabric(accelerator="cpu", devices=1)))
-
-        def ours() -> None:
-            for _ in range(STEPS):
-                journal.record(next(records))
-
-        times: dict[str, list[float]] = {"bare loop": [], "fit, with journal": []}
-        for number in range(6):
-            for name, way in (("bare loop", lambda n=number: bare(n * STEPS)), ("fit, with journal", ours)):
-                begun = time.perf_counter()
-                way()
-                if number:
-                    times[name].append((time.perf_counter() - begun) / STEPS)
+        journal = Journal(RunFolder(Path(folder)), 0)
+        loops = {"plain loop": _steps(plain), "fit, with journal": _steps(logged(training, journal))}
+        seconds = {name: value / STEPS for name, value in alternate(loops, rounds=5).items()}
         journal.close()
-    seconds = {name: sorted(values)[len(values) // 2] for name, values in times.items()}
-    show(f"one training step of dncnn laptop, float32, {torch.get_num_threads()} threads", seconds, against="bare loop")
+    show(f"one training step of dncnn laptop, float32, {torch.get_num_threads()} threads", seconds, against="plain loop")
+
+
+def plain_loop(run: Run, lr: float, clip: float) -> Iterator[Tensor]:
+    """Half the squared error, Adam, and gradient clipping, on the run's batches; its loss is read in every step."""
+    assert run.network is not None
+    network = copy.deepcopy(run.network).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+    for batch in batches(run.stream, 0, run.steps):
+        noisy, clean = (x.contiguous(memory_format=torch.channels_last) for x in (batch.input, batch.target))
+        loss = (network(noisy) - clean).square().sum() / (2 * len(clean))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+        optimizer.step()
+        loss.item()
+        yield loss.detach()
+
+
+def logged(training: Training, journal: Journal) -> Iterator[Record]:
+    """`fit`, its losses written at the usual interval."""
+    for record in fit(training):
+        if record.step % LoopOptions().log_every == 0:
+            journal.losses(record.step, training.losses.means(), record.lrs)
+        yield record
+
+
+def _steps(loop: Iterator[object]) -> Callable[[], None]:
+    def run() -> None:
+        for _ in range(STEPS):
+            next(loop)
+
+    return run
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """NeRF and voxel grids against plain implementations of the same formulas: a training step, and a rendering of 100x100 pixels.
 
-The plain NeRF is the paper's network and sampling in float32, layer by layer. The plain grid has a rectangle of rays and samples,
-evaluates density and colour of every sample in the box with `grid_sample`, and is trained by torch's Adam.
+The plain NeRF is the paper's network and sampling in float32, layer by layer. The plain grid has a rectangle of rays and
+samples, evaluates density and colour of all of them with `grid_sample`, and is trained by torch's Adam.
 """
 
 from functools import partial

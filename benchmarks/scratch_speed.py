@@ -1,4 +1,4 @@
-"""One training step of the framework without autograd against PyTorch's, the same network; and what each device brings."""
+"""A training step of the framework without autograd against PyTorch's, and the effect of each optimisation."""
 
 import subprocess
 import sys
@@ -20,22 +20,25 @@ AUTOGRAD = "PyTorch with autograd"
 
 
 def main() -> None:
-    ways = {AUTOGRAD: autograd(), "without autograd": without()}
-    ways["… without phases"] = without(phases=False)
-    ways["… nor the first layer's omission"] = without(phases=False, first=False)
-    show(f"one step, 100 images of 3x32x32, {torch.get_num_threads()} threads", alternate(ways, rounds=15), against=AUTOGRAD)
-    print("\npeak memory of ten steps, above that of the process before them")
-    grown = {name: int(_in_a_process_of_its_own(name)) for name in ("autograd", "without")}
-    for name, kilobytes in grown.items():
-        print(f"  {name:44s} {kilobytes / 1024:10.1f} MiB   {kilobytes / grown['autograd']:6.2f} x")
+    steps = {
+        AUTOGRAD: autograd(),
+        "without autograd": without_autograd(),
+        "… and without the polyphase form": without_autograd(polyphase=False),
+        "… and with the gradient of the input": without_autograd(polyphase=False, needs_input_grad=True),
+    }
+    show(f"one step, 100 images of 3x32x32, {torch.get_num_threads()} threads", alternate(steps, rounds=15), against=AUTOGRAD)
+    print("\npeak memory of ten steps, less the memory of the process before them")
+    increase = {name: int(_in_a_new_process(name)) for name in ("autograd", "without autograd")}
+    for name, kilobytes in increase.items():
+        print(f"  {name:44s} {kilobytes / 1024:10.1f} MiB   {kilobytes / increase['autograd']:6.2f} x")
 
 
-def without(*, phases: bool = True, first: bool = True) -> Callable[[], None]:
+def without_autograd(*, polyphase: bool = True, needs_input_grad: bool = False) -> Callable[[], None]:
     x, target = _data()
     up = (Upsampling(64, 32), Upsampling(32, 3))
     for module in up:
-        module.by_phases = phases
-    down = (Conv2d(3, 32, 3, 2, 1, first=first), Conv2d(32, 64, 3, 2, 1))
+        module.polyphase = polyphase
+    down = (Conv2d(3, 32, 3, 2, 1, needs_input_grad=needs_input_grad), Conv2d(32, 64, 3, 2, 1))
     network, loss = Sequential(down[0], ReLU(), down[1], ReLU(), up[0], ReLU(), up[1], Sigmoid()), MSE()
     optimizer = SGD(network.param(), 0.1)
 
@@ -69,14 +72,16 @@ def _data() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.rand(100, 3, 32, 32), torch.rand(100, 3, 32, 32)
 
 
-def _in_a_process_of_its_own(name: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "benchmarks.scratch_speed", name], capture_output=True, text=True, check=True)
-    return done.stdout
+def _in_a_new_process(name: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.scratch_speed", name], capture_output=True, text=True, check=True
+    )
+    return process.stdout
 
 
 def _measure(name: str) -> None:
-    step = {"autograd": autograd, "without": without}[name]()
-    Path("/proc/self/clear_refs").write_text("5")  # forget the highest mark so far
+    step = {"autograd": autograd, "without autograd": without_autograd}[name]()
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
     before = _status("VmRSS")
     for _ in range(10):
         step()

@@ -1,24 +1,24 @@
-"""Two ways of doing the same, taken in turns, so that a busy machine slows both alike."""
+"""Alternating measurements, so that other load on the machine slows all candidates alike."""
 
 import statistics
 import time
 from collections.abc import Callable
 
 
-def alternate(ways: dict[str, Callable[[], object]], *, rounds: int = 7) -> dict[str, float]:
-    """Median seconds of each way over `rounds` rounds in turns, after one round to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+def alternate(candidates: dict[str, Callable[[], object]], *, rounds: int = 7) -> dict[str, float]:
+    """Median time of each candidate in seconds, over `rounds` alternating rounds after one warm-up round."""
+    times: dict[str, list[float]] = {name: [] for name in candidates}
     for number in range(rounds + 1):
-        for name, way in ways.items():
-            begun = time.perf_counter()
-            way()
+        for name, run in candidates.items():
+            started = time.perf_counter()
+            run()
             if number:
-                times[name].append(time.perf_counter() - begun)
+                times[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
 def show(title: str, seconds: dict[str, float], *, against: str) -> None:
-    """Print the times and each one's ratio to `against`."""
+    """Print the times, and their ratios to that of `against`."""
     print(f"\n{title}")
     for name, value in seconds.items():
         print(f"  {name:44s} {1000 * value:10.1f} ms   {value / seconds[against]:6.2f} x")

@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from darkroom.radiance import tabletop
-from darkroom.radiance.cameras import Camera, converted, looking_at, to_ndc
+from darkroom.radiance.cameras import Camera, convert, looking_at, to_ndc
 
 HERE = Path(__file__).parent
 COLOURS = {"x": "#c0392b", "y": "#27ae60", "z": "#2e6fc4"}
@@ -18,7 +18,7 @@ INK = "#333333"
 
 
 def similar_triangles() -> None:
-    """One row of pixels from above: the ray of each through its middle, at depth 1."""
+    """One row of pixels from above: the ray of each through its centre, at depth 1."""
     camera = Camera(6, 1, 4.0, 4.0, 3.0, 0.5, torch.eye(3, 4))
     directions = camera.rays().directions
     figure, axes = plt.subplots(figsize=(7, 4.2))
@@ -28,8 +28,8 @@ def similar_triangles() -> None:
         at = (edge - camera.cx) / camera.fx
         axes.plot([at, at], [0.97, 1.03], color=INK)
     for number, (x, _, z) in enumerate(directions.tolist()):
-        strong = number == 4
-        axes.plot([0, 1.6 * x], [0, -1.6 * z], color=COLOURS["x"] if strong else "#bbbbbb", lw=2 if strong else 1)
+        highlighted = number == 4
+        axes.plot([0, 1.6 * x], [0, -1.6 * z], color=COLOURS["x"] if highlighted else "#bbbbbb", lw=2 if highlighted else 1)
         axes.text(x, 1.06, f"{number}", ha="center", fontsize=9, color=INK)
     x = float(directions[4, 0])
     axes.plot([0, 0], [0, 1.6], "--", color=COLOURS["z"])
@@ -38,7 +38,7 @@ def similar_triangles() -> None:
     axes.annotate("", (-0.03, 1), (-0.03, 0), arrowprops=dict(arrowstyle="<->", color=COLOURS["z"]))
     axes.text(-0.06, 0.5, "1", ha="right", color=COLOURS["z"], fontsize=13)
     axes.text(0.02, 1.52, "$-z$, the optical axis", color=COLOURS["z"])
-    axes.text(right + 0.04, 1, "picture plane at depth 1\n(pixels 0 to 5)", va="center", fontsize=9, color=INK)
+    axes.text(right + 0.04, 1, "image plane at depth 1\n(pixels 0 to 5)", va="center", fontsize=9, color=INK)
     axes.plot(0, 0, "o", color=INK)
     axes.text(0.04, -0.03, "centre", va="top", color=INK)
     axes.set(xlim=(-1.3, 1.6), ylim=(-0.15, 1.7), aspect="equal")
@@ -47,7 +47,7 @@ def similar_triangles() -> None:
 
 
 def conventions() -> None:
-    """The same camera's own axes in the three conventions."""
+    """The axes of the same camera in the three conventions."""
     pose = looking_at(torch.tensor([2.0, -3.0, 1.5]), torch.zeros(3), torch.tensor([0.0, 0, 1]))
     figure = plt.figure(figsize=(10, 3.6))
     for number, (name, words) in enumerate(
@@ -60,18 +60,18 @@ def conventions() -> None:
     ):
         axes = figure.add_subplot(1, 3, number, projection="3d")
         _frustum(axes, Camera(4, 3, 4.0, 4.0, 2.0, 1.5, pose), depth=1.0)
-        turned = converted(pose, "opengl", name)
-        for axis, column in zip("xyz", turned[:, :3].T, strict=True):
-            end = turned[:, 3] + column
-            axes.plot(*zip(turned[:, 3].tolist(), end.tolist(), strict=True), color=COLOURS[axis], lw=2.5)
-            axes.text(*(turned[:, 3] + 1.15 * column).tolist(), axis, color=COLOURS[axis])
+        converted = convert(pose, "opengl", name)
+        for axis, column in zip("xyz", converted[:, :3].T, strict=True):
+            end = converted[:, 3] + column
+            axes.plot(*zip(converted[:, 3].tolist(), end.tolist(), strict=True), color=COLOURS[axis], lw=2.5)
+            axes.text(*(converted[:, 3] + 1.15 * column).tolist(), axis, color=COLOURS[axis])
         axes.set_title(words, fontsize=10)
-        _bare(axes, [1, 3.2], [-4, -1.2], [0.2, 2.6], view=(22, -105))
+        _set_view(axes, [1, 3.2], [-4, -1.2], [0.2, 2.6], view=(22, -105))
     _save(figure, "conventions")
 
 
 def scene() -> None:
-    """The embedded scene's training cameras around it, with the rays of their corners."""
+    """The embedded scene's training cameras, with the rays of their corners."""
     figure = plt.figure(figsize=(6, 5))
     axes = figure.add_subplot(projection="3d")
     for camera in tabletop.cameras(30, 100):
@@ -81,7 +81,7 @@ def scene() -> None:
     for axis, end in zip("xyz", torch.eye(3).tolist(), strict=True):
         axes.plot(*zip([0, 0, 0], end, strict=True), color=COLOURS[axis], lw=2)
         axes.text(*[1.15 * part for part in end], axis, color=COLOURS[axis])
-    _bare(axes, [-3.5, 3.5], [-3.5, 3.5], [-1, 4], view=(25, -60))
+    _set_view(axes, [-3.5, 3.5], [-3.5, 3.5], [-1, 4], view=(25, -60))
     _save(figure, "scene")
 
 
@@ -108,14 +108,14 @@ def _frustum(axes, camera: Camera, depth: float) -> None:
     corners = [(0, 0), (camera.width, 0), (camera.width, camera.height), (0, camera.height)]
     ends = []
     for x, y in corners:
-        own = torch.tensor([(x - camera.cx) / camera.fx, -(y - camera.cy) / camera.fy, -1.0])
-        ends.append((camera.centre + depth * camera.pose[:, :3] @ own).tolist())
+        local = torch.tensor([(x - camera.cx) / camera.fx, -(y - camera.cy) / camera.fy, -1.0])
+        ends.append((camera.centre + depth * camera.pose[:, :3] @ local).tolist())
         axes.plot(*zip(camera.centre.tolist(), ends[-1], strict=True), color="#888888", lw=0.7)
     for one, other in zip(ends, ends[1:] + ends[:1], strict=True):
         axes.plot(*zip(one, other, strict=True), color="#888888", lw=0.7)
 
 
-def _bare(axes, x: list[float], y: list[float], z: list[float], view: tuple[int, int]) -> None:
+def _set_view(axes, x: list[float], y: list[float], z: list[float], view: tuple[int, int]) -> None:
     axes.set(xlim=x, ylim=y, zlim=z, xticks=[], yticks=[], zticks=[])
     axes.set_box_aspect([b - a for a, b in (x, y, z)])
     axes.view_init(*view)

@@ -1,11 +1,11 @@
-"""Train one of the mini-projects, or what it is to be compared with, and print its PSNR on held-out images.
+"""Train one of the mini-projects or a baseline, and print its PSNR on held-out images.
 
     darkroom data make noisy-pairs --from bsds500 -o train_data.pkl
     darkroom data make noisy-pairs --from bsd68 --targets clean --count 1000 -o val_data.pkl
     python examples/noise2noise_miniproject/train.py first train_data.pkl val_data.pkl --weights Miniproject_1/bestmodel.pth
 
-`first` and `second` are the two mini-projects, `plain` is eight plain convolutions trained as the first, and `clean` is the
-first trained with clean targets (a file made with `--targets clean`).
+`first` and `second` are the two mini-projects. `plain` is a network of eight convolutions trained like `first`. `clean` is
+`first` for training data with clean targets (`--targets clean`).
 """
 
 import argparse
@@ -23,7 +23,7 @@ import Miniproject_2.model as second
 
 
 def plain() -> first.Model:
-    """Eight 3×3 convolutions of 32 features with max(0, x) between them, trained as the first mini-project is."""
+    """Eight 3×3 convolutions with 32 features and ReLUs, trained like the first mini-project."""
     widths = [3, *[32] * 7, 3]
     layers: list[nn.Module] = []
     for channels, width in itertools.pairwise(widths):
@@ -33,31 +33,33 @@ def plain() -> first.Model:
     return model
 
 
-def psnr(images: Tensor, truth: Tensor) -> float:
-    """Peak 255, mean over images; both in [0, 255], the first rounded to whole numbers."""
-    error = (images.float().round() - truth.float()).square().mean((1, 2, 3))
+def psnr(images: Tensor, target: Tensor) -> float:
+    """PSNR with peak 255, mean over images; both in [0, 255], `images` rounded to integers."""
+    error = (images.float().round() - target.float()).square().mean((1, 2, 3))
     return float((10 * torch.log10(255**2 / error)).mean())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=["first", "second", "plain", "clean"])
+    parser.add_argument("network", choices=["first", "second", "plain", "clean"])
     parser.add_argument("train", type=Path)
     parser.add_argument("val", type=Path)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--weights", type=Path, help="where to write the weights")
-    parser.add_argument("--evaluate", action="store_true", help="do not train: take bestmodel.pth")
-    given = parser.parse_args()
+    parser.add_argument("--evaluate", action="store_true", help="evaluate bestmodel.pth without training")
+    arguments = parser.parse_args()
     torch.manual_seed(0)
-    model = {"first": first.Model, "clean": first.Model, "second": second.Model, "plain": plain}[given.which]()
-    if given.evaluate:
+    model = {"first": first.Model, "clean": first.Model, "second": second.Model, "plain": plain}[arguments.network]()
+    if arguments.evaluate:
         model.load_pretrained_model()
     else:
-        model.train(*torch.load(given.train, weights_only=True), given.epochs)
-    if given.weights:
-        model.save(given.weights)
-    noisy, clean = torch.load(given.val, weights_only=True)
-    print(f"{given.which}: {psnr(model.predict(noisy), clean):.2f} dB; noisy input {psnr(noisy, clean):.2f} dB", flush=True)
+        model.train(*torch.load(arguments.train, weights_only=True), arguments.epochs)
+    if arguments.weights:
+        model.save(arguments.weights)
+    noisy, clean = torch.load(arguments.val, weights_only=True)
+    print(
+        f"{arguments.network}: {psnr(model.predict(noisy), clean):.2f} dB; noisy input {psnr(noisy, clean):.2f} dB", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import urllib.request
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +104,11 @@ def test_the_viewer_serves_a_page_and_renders_the_camera_of_a_page(run: Path):
         assert viewed.fx == pytest.approx(camera.fx, rel=1e-4)
         assert viewer.image(viewed).shape == (24, 24, 3)
         assert len(viewer._frusta) == 10
+        client = SimpleNamespace(camera=SimpleNamespace(), atomic=nullcontext)
+        viewer._place(client, camera)
+        ahead = client.camera.look_at - client.camera.position
+        np.testing.assert_allclose(ahead / np.linalg.norm(ahead), -camera.pose[:, 2].numpy(), atol=1e-5)
+        assert np.linalg.norm(ahead) == pytest.approx(tabletop.DISTANCE, abs=0.2)  # orbits around the scene's centre
         assert not viewer.refresh()
         last = run / "checkpoints" / "last.ckpt"
         last.touch()

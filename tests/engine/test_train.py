@@ -1,4 +1,4 @@
-"""Whole runs in their folders, through the command line: killed, interrupted, doubled, starved of disk."""
+"""Whole runs in their folders, through the command line: killed, interrupted, run twice, on a full disk."""
 
 import json
 import random
@@ -19,7 +19,7 @@ from darkroom.engine import checkpoint, sharding
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.swinir import SwinIR
 
-TINY = ["--width", "6", "--depth", "3", "--patch", "12", "--batch", "4", "--precision", "32", "--accelerator", "cpu"]
+TINY = ["--width", "6", "--depth", "3", "--patch-size", "12", "--batch-size", "4", "--precision", "32", "--accelerator", "cpu"]
 
 
 def command(out: Path, photos: Path, steps: int, *more: str) -> list[str]:
@@ -48,7 +48,7 @@ def last_step(out: Path) -> int:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
-    """Two small images, so that evaluating takes no time."""
+    """Two small images, so that evaluation is fast."""
     folder = tmp_path_factory.mktemp("photos")
     for number in range(2):
         coarse = np.random.default_rng(number).integers(0, 256, (7, 8, 3), dtype=np.uint8)
@@ -103,10 +103,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, photos: Path, undist
         pytest.fail("it finished before it could be stopped")
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert "run the same command to go on" in said.splitlines()[-1]
+    assert "run the same command to resume" in said.splitlines()[-1]
     assert 0 < last_step(out) < 300
     done = run(*command(out, photos, 300))
-    assert "going on from step" in done.stderr
+    assert "resuming from step" in done.stderr
     assert final(out).read_bytes() == final(undisturbed).read_bytes()
     again = run(*command(out, photos, 300))
     assert "evaluating" not in again.stderr  # finished: nothing is done twice
@@ -165,7 +165,7 @@ def test_what_was_fully_sharded_goes_on_as_if_nothing_had_happened(tmp_path: Pat
 
     def swinir(out: Path, *more: str) -> list[str]:
         words = ["train", "swinir", "laptop", "--out", str(out), "--train-set", str(photos), "--test-set", str(photos)]
-        small = ["--width", "4", "--depths", "2", "--patch", "16", "--batch", "4", "--steps", "40", "--ema", "0.9"]
+        small = ["--width", "4", "--depths", "2", "--patch-size", "16", "--batch-size", "4", "--steps", "40", "--ema", "0.9"]
         options = ["--save-every", "0", "--precision", "32", "--accelerator", "cpu"]
         return [sys.executable, "-m", "darkroom", *words, *small, *options, *more]
 
@@ -180,7 +180,7 @@ def test_what_was_fully_sharded_goes_on_as_if_nothing_had_happened(tmp_path: Pat
     assert process.returncode == 130, said
     assert 0 < checkpoint.load(parts / last)["step"] < 40
     shutil.copytree(parts, alone)
-    assert "going on from step" in run(*swinir(parts, *sharded)).stderr
+    assert "resuming from step" in run(*swinir(parts, *sharded)).stderr
     run(*swinir(alone))
     expected, resumed, single = (weights.load((out / last).with_name("final.safetensors"))[0] for out in (whole, parts, alone))
     for name, tensor in expected.items():
@@ -197,7 +197,7 @@ def test_large_blocks_of_a_network_are_shared_out_one_by_one():
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_processes_play_the_same_adversarial_game(tmp_path: Path, photos: Path, strategy: str):
     """Spectral normalisation, expectations over the whole batch, and two stages."""
-    small = ["--blocks", "1", "--width", "4", "--growth", "2", "--discriminator-width", "4", "--crop", "16", "--batch", "4"]
+    small = ["--blocks", "1", "--width", "4", "--growth", "2", "--discriminator-width", "4", "--patch-size", "16", "--batch-size", "4"]
     words = ["train", "esrgan", "laptop", "--train-set", str(photos), "--test-set", str(photos), *small]
     losses = []
     for out, more in ((tmp_path / "one", []), (tmp_path / "two", ["--devices", "2", "--strategy", strategy])):
@@ -224,12 +224,12 @@ def test_a_second_process_in_the_folder_is_refused(tmp_path: Path, photos: Path)
 
 
 def test_a_loss_that_blows_up_says_where_the_last_good_weights_are(tmp_path: Path, photos: Path):
-    done = run(*command(tmp_path / "x", photos, 200, "--rate", "1e30", "--save-every", "0"), check=False)
+    done = run(*command(tmp_path / "x", photos, 200, "--lr", "1e30", "--save-every", "0"), check=False)
     assert done.returncode == 2
     line = done.stderr.splitlines()[-1]
     assert "loss of network is" in line
     assert "checkpoint" in line
-    assert "--rate" in line
+    assert "--lr" in line
     assert "Traceback" not in done.stderr
 
 

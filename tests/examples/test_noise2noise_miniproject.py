@@ -9,24 +9,24 @@ import torch
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "noise2noise_miniproject"
 
-USE = """
+PREDICT_AND_TRAIN = """
 import torch
 import {module} as project
 model = project.Model()
 model.load_pretrained_model()
 noisy = torch.load("noisy.pt", weights_only=True)
-torch.save([model.predict(noisy), model.predict(noisy.float()), model.predict(noisy.float() / 255)], "answers.pt")
+torch.save([model.predict(noisy), model.predict(noisy.float()), model.predict(noisy.float() / 255)], "predictions.pt")
 model.train(noisy, noisy, 1)
 model.train(noisy[:3].float() / 255, noisy[:3].float() / 255, num_epochs=1)
 {more}
 """
-SECOND = """
+SECOND_ONLY = """
 from {module} import Conv2d, TransposeConv2d, NearestUpsampling, Upsampling, ReLU, Sigmoid, MSE, SGD, Sequential
 model.train(noisy, noisy)
 """
 
 
-def test_the_framework_is_the_librarys(tmp_path: Path):
+def test_framework_is_generated_from_the_library(tmp_path: Path):
     copy = tmp_path / "examples" / "noise2noise_miniproject"
     shutil.copytree(EXAMPLE, copy)
     (copy / "Miniproject_2" / "framework.py").write_text("")
@@ -39,18 +39,18 @@ def test_the_framework_is_the_librarys(tmp_path: Path):
 
 @pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("packaged", [False, True])
-def test_a_folder_copied_alone_does_what_the_course_asks(number: int, packaged: bool, tmp_path: Path):
+def test_a_copied_folder_works_alone(number: int, packaged: bool, tmp_path: Path):
     folder = tmp_path / f"Miniproject_{number}"
     shutil.copytree(EXAMPLE / folder.name, folder)
-    where, module = (tmp_path, f"{folder.name}.model") if packaged else (folder, "model")
+    directory, module = (tmp_path, f"{folder.name}.model") if packaged else (folder, "model")
     clean = torch.linspace(20, 230, 22).expand(4, 3, 18, 22).contiguous()
     noisy = (clean + 25 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))).round().clamp(0, 255)
-    torch.save(noisy.to(torch.uint8), where / "noisy.pt")
-    more = SECOND.format(module=module) if number == 2 else ""
-    used = [sys.executable, "-c", USE.format(module=module, more=more)]
-    done = subprocess.run(used, cwd=where, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-    from_bytes, from_floats, from_unit = torch.load(where / "answers.pt", weights_only=True)
+    torch.save(noisy.to(torch.uint8), directory / "noisy.pt")
+    more = SECOND_ONLY.format(module=module) if number == 2 else ""
+    command = [sys.executable, "-c", PREDICT_AND_TRAIN.format(module=module, more=more)]
+    process = subprocess.run(command, cwd=directory, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"})
+    assert process.returncode == 0, process.stderr
+    from_bytes, from_floats, from_unit = torch.load(directory / "predictions.pt", weights_only=True)
     assert from_bytes.shape == noisy.shape and from_bytes.dtype == torch.float32
     torch.testing.assert_close(from_bytes, from_floats)
     torch.testing.assert_close(from_bytes, from_unit * 255, atol=1e-2, rtol=0)
@@ -58,11 +58,11 @@ def test_a_folder_copied_alone_does_what_the_course_asks(number: int, packaged: 
 
 
 def test_only_pytorch_is_imported():
-    for number, ours in ((1, set()), (2, {"framework"})):
+    for number, own in ((1, set()), (2, {"framework"})):
         tree = ast.parse((EXAMPLE / f"Miniproject_{number}" / "model.py").read_text())
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert names <= {"torch", "torch.nn", "time", "pathlib"} | ours
+        assert names <= {"torch", "torch.nn", "time", "pathlib"} | own
         if number == 2:
             assert "nn" not in {
                 alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
@@ -70,24 +70,24 @@ def test_only_pytorch_is_imported():
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_what_is_no_batch_of_pictures_is_said(number: int, monkeypatch):
+def test_invalid_batches_raise(number: int, monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLE))
     model = __import__(f"Miniproject_{number}.model", fromlist=["Model"]).Model()
-    for wrong in (torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), torch.zeros(1, 1, 8, 8)):
+    for invalid in (torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), torch.zeros(1, 1, 8, 8)):
         with pytest.raises(ValueError, match=r"images \(N, 3, H, W\)"):
-            model.predict(wrong)
-    with pytest.raises(ValueError, match="are not pairs"):
+            model.predict(invalid)
+    with pytest.raises(ValueError, match="differ in shape"):
         model.train(torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 9), 1)
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_it_learns_and_any_size_is_answered(number: int, monkeypatch, capsys):
+def test_training_and_images_of_any_size(number: int, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(EXAMPLE))
     torch.manual_seed(0)
     model = __import__(f"Miniproject_{number}.model", fromlist=["Model"]).Model()
     clean = torch.rand(64, 3, 1, 1).expand(64, 3, 8, 8)
-    source, target = (clean + 0.2 * torch.randn(clean.shape) for _ in range(2))
-    model.train(source, target, 40)
-    assert (model.predict(source) - clean).square().mean() < 0.5 * (source - clean).square().mean()
+    inputs, targets = (clean + 0.2 * torch.randn(clean.shape) for _ in range(2))
+    model.train(inputs, targets, 40)
+    assert (model.predict(inputs) - clean).square().mean() < 0.5 * (inputs - clean).square().mean()
     assert model.predict(torch.rand(1, 3, 13, 7)).shape == (1, 3, 13, 7)
     assert "epoch 40 of 40" in capsys.readouterr().out

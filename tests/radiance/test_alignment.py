@@ -26,7 +26,7 @@ def test_a_similarity_is_recovered(seed: int, scale: float):
 
 
 def test_errors_are_separated(tmp_path):
-    """The same cameras in other world coordinates; then each rotated by 2 degrees about its own axis, which is common to all."""
+    """The same cameras in other world coordinates; then each rotated by 2 degrees about its own axis."""
     cameras = tabletop.cameras(6, 32)
     known = [View(str(n), tmp_path / f"{n}.png", camera) for n, camera in enumerate(cameras)]
     world, angle = tabletop.cameras(1, 8)[0].pose[:, :3], torch.deg2rad(torch.tensor(2.0))

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from tests import elsewhere
 
 from darkroom.radiance.cameras import Rays
 from darkroom.radiance.occupancy import OccupancyGrid, grid_points
@@ -144,3 +145,23 @@ def test_the_first_rays_of_a_batch_are_used(drawn: int):
     some = budget.first(batch(drawn))
     assert len(some.target) == GRANULARITY < drawn
     assert torch.equal(some.rays.origins, batch(drawn).target[:GRANULARITY])
+
+
+def test_grids_and_budgets_stay_on_their_device():
+    """The same cells and numbers on the tests' second device, where mixing devices raises."""
+
+    def updated(device: torch.device) -> tuple[torch.Tensor, int]:
+        occupancy = grid(9).to(device)
+        occupancy.update(lambda points: points.norm(dim=1) + 9, threshold=0.5)
+        occupancy.update(lambda points: 0 * points[:, 0], threshold=0.5, cells=torch.arange(5, device=device), decay=0.5)
+        occupancy.narrow(occupancy.centres().norm(dim=1).view(9, 9, 9), 0.9)
+        other = occupancy.resampled(occupancy.low, occupancy.high, (7, 8, 9))
+        budget = RayBudget(samples=100).to(device)
+        budget.update(INTERVAL - 1, 64, 64, 200)
+        assert budget.rays.device == occupancy.mask.device == other.mask.device
+        return other.mask.cpu(), budget.count(64)
+
+    here = updated(torch.device("cpu"))
+    with elsewhere.elsewhere():
+        there = updated(elsewhere.DEVICE)
+    assert torch.equal(here[0], there[0]) and here[1] == there[1] == 32

@@ -1,4 +1,4 @@
-"""Noise2Noise (Lehtinen et al. 2018) on small pictures without autograd: the framework is `framework.py` beside this file."""
+"""Noise2Noise (Lehtinen et al. 2018) on small images without autograd; the framework is `framework.py` beside this file."""
 
 import time
 from pathlib import Path
@@ -52,19 +52,20 @@ __all__ = [
     "Upsampling",
 ]
 
-BATCH = 32
-RATE = 1e-3
+BATCH_SIZE = 32
+LR = 1e-3
 WIDTH = 16
 
 
 class Model:
-    """A small U-Net of our own modules that learns from pairs of noisy pictures.
+    """A small U-Net of `framework.py`'s modules, trained on pairs of noisy images.
 
-    The squared error has its minimum at the mean of what may be wanted, and noise without a mean leaves that where it was:
-    to learn with noisy targets is to learn with clean ones, only slower (Lehtinen et al. 2018, section 2).
+    The minimiser of the squared error is the conditional mean of the target, which zero-mean noise in the targets does not
+    change: the loss has the same minimiser as with clean targets, and gradients of larger variance (Lehtinen et al. 2018,
+    section 2).
 
-    Pictures are `(N, 3, H, W)`, in [0, 255] (uint8 or float) or in [0, 1], and so are the answers: floats, in the range of
-    what was given. Numbers above 2 say that it is [0, 255].
+    Images are `(N, 3, H, W)` with values in [0, 255] (uint8 or float) or [0, 1] (float). Predictions are floats in the same
+    range. If the largest value is above 2, the range is taken to be [0, 255].
     """
 
     def __init__(self) -> None:
@@ -72,71 +73,68 @@ class Model:
         self.network = unet(WIDTH, self.device)
 
     def load_pretrained_model(self) -> None:
-        """Take the weights of `bestmodel.pth`, beside this file; nothing in it is executed."""
-        found = torch.load(Path(__file__).with_name("bestmodel.pth"), map_location=self.device, weights_only=True)
-        for (parameter, _), tensor in zip(self.network.param(), found, strict=True):
+        """Load the weights in `bestmodel.pth`, beside this file; nothing in it is executed."""
+        saved = torch.load(Path(__file__).with_name("bestmodel.pth"), map_location=self.device, weights_only=True)
+        for (parameter, _), tensor in zip(self.network.param(), saved, strict=True):
             parameter.copy_(tensor)
 
     def save(self, path: Path) -> None:
-        """Write the weights, in half precision: what is lost is far below a grey level."""
+        """Write the weights in half precision; the rounding changes predictions by far less than a grey level."""
         torch.save([parameter.half().cpu() for parameter, _ in self.network.param()], path)
 
     def train(self, train_input: Tensor, train_target: Tensor, num_epochs: int = 10) -> None:
-        """Minimise the squared error between answers and targets, with Adam and a rate that falls along a line.
+        """Minimise the mean squared error with Adam and a linear learning-rate schedule.
 
-        A pair is mirrored together, in one of four ways.
+        Augmentation: random horizontal and vertical flips of each batch.
         """
-        source, target = check(train_input), check(train_target)
-        if source.shape != target.shape:
-            raise ValueError(f"inputs {tuple(source.shape)} and targets {tuple(target.shape)} are not pairs")
-        white, begun, done = white_of(source), time.monotonic(), 0
-        loss, optimizer = MSE(), Adam(self.network.param(), RATE, betas=(0.9, 0.99))
+        inputs, targets = check(train_input), check(train_target)
+        if inputs.shape != targets.shape:
+            raise ValueError(f"inputs {tuple(inputs.shape)} and targets {tuple(targets.shape)} differ in shape")
+        scale, started, done = white_value(inputs), time.monotonic(), 0
+        loss, optimizer = MSE(), Adam(self.network.param(), LR, betas=(0.9, 0.99))
         with torch.set_grad_enabled(False):
             for epoch in range(num_epochs):
-                total, order = 0.0, torch.empty(len(source)).uniform_().argsort()
-                for chosen in order.split(BATCH):
+                total, order = 0.0, torch.empty(len(inputs)).uniform_().argsort()
+                for indices in order.split(BATCH_SIZE):
                     axes = [axis for axis in (-2, -1) if float(torch.empty(1).uniform_()) < 0.5]
-                    x, y = (
-                        whole_cells(pictures[chosen].to(self.device).float().div(white).flip(axes))
-                        for pictures in (source, target)
-                    )
-                    total += float(loss.forward(self.network.forward(x), y)) * len(chosen)
+                    x, y = (pad(images[indices].to(self.device).float().div(scale).flip(axes)) for images in (inputs, targets))
+                    total += float(loss.forward(self.network.forward(x), y)) * len(indices)
                     optimizer.zero_grad()
                     self.network.backward(loss.backward())
-                    optimizer.lr = RATE * (1 - done / (num_epochs * len(source)))
+                    optimizer.lr = LR * (1 - done / (num_epochs * len(inputs)))
                     optimizer.step()
-                    done += len(chosen)
-                minutes = (time.monotonic() - begun) / 60
-                print(f"epoch {epoch + 1} of {num_epochs}: loss {total / len(source):.6f}, {minutes:.1f} min", flush=True)
+                    done += len(indices)
+                minutes = (time.monotonic() - started) / 60
+                print(f"epoch {epoch + 1} of {num_epochs}: loss {total / len(inputs):.6f}, {minutes:.1f} min", flush=True)
 
     def predict(self, test_input: Tensor) -> Tensor:
-        """Denoise: the mean of the answers to a picture mirrored in four ways."""
-        pictures, white = check(test_input), white_of(test_input)
-        height, width = pictures.shape[-2:]
-        answers = []
+        """Denoise; the mean over the four flips (self-ensemble)."""
+        images, scale = check(test_input), white_value(test_input)
+        height, width = images.shape[-2:]
+        predictions = []
         with torch.set_grad_enabled(False):
-            for few in pictures.split(256):
-                x = whole_cells(few.to(self.device).float() / white)
-                every = sum(self.network.forward(x.flip(axes)).flip(axes) for axes in ([], [-1], [-2], [-2, -1]))
-                answers.append((every[..., :height, :width] / 4).clamp(0, 1) * white)
-        return torch.cat(answers).to(test_input.device)
+            for batch in images.split(256):
+                x = pad(batch.to(self.device).float() / scale)
+                total = sum(self.network.forward(x.flip(axes)).flip(axes) for axes in ([], [-1], [-2], [-2, -1]))
+                predictions.append((total[..., :height, :width] / 4).clamp(0, 1) * scale)
+        return torch.cat(predictions).to(test_input.device)
 
 
 def unet(w: int, device: torch.device) -> Module:
-    """Two halvings (by stride) and two doublings with skips; what is learned is the noise to take away.
+    """A U-Net with two strided levels, skip connections and a residual connection around the whole.
 
     Args:
-        w: features at full size, doubled at every halving.
+        w: features at full resolution, doubled at each lower level.
         device: of the parameters.
     """
 
     def convolution(channels: int, width: int, stride: int = 1) -> Conv2d:
-        return rectified(Conv2d(channels, width, 3, stride, padding=1, device=device))
+        return initialise(Conv2d(channels, width, 3, stride, padding=1, device=device))
 
     def upsampling(channels: int, width: int) -> Upsampling:
-        enlarging = Upsampling(channels, width, 3, padding=1, device=device)
-        rectified(enlarging.convolution)
-        return enlarging
+        module = Upsampling(channels, width, 3, padding=1, device=device)
+        initialise(module.convolution)
+        return module
 
     quarter = Sequential(
         convolution(2 * w, 4 * w, stride=2), ReLU(), convolution(4 * w, 4 * w), ReLU(), upsampling(4 * w, 2 * w), ReLU()
@@ -152,27 +150,27 @@ def unet(w: int, device: torch.device) -> Module:
     return Residual(full)
 
 
-def rectified(convolution: Conv2d) -> Conv2d:
-    """Weights drawn so that the signal keeps its size through max(0, x) (He et al. 2015, eq. 10); biases zero."""
+def initialise(convolution: Conv2d) -> Conv2d:
+    """Normal weights of variance 2 / fan-in (He et al. 2015, eq. 10), zero biases."""
     convolution.weight.normal_(0, (2 / (convolution.weight[0].numel())) ** 0.5)
     convolution.bias.zero_()
     return convolution
 
 
-def check(pictures: Tensor) -> Tensor:
-    """The pictures themselves, if that is what they are."""
-    if pictures.ndim != 4 or pictures.shape[1] != 3 or not pictures.numel():
-        raise ValueError(f"pictures (N, 3, H, W) are wanted, at least one; given {tuple(pictures.shape)}")
-    return pictures
+def check(images: Tensor) -> Tensor:
+    """Return a nonempty batch of images `(N, 3, H, W)`; raise ValueError for anything else."""
+    if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
+        raise ValueError(f"expected images (N, 3, H, W), at least one; given {tuple(images.shape)}")
+    return images
 
 
-def white_of(pictures: Tensor) -> float:
-    """255 for bytes and for numbers above 2, else 1."""
-    return 255.0 if pictures.dtype == torch.uint8 or float(pictures.max()) > 2 else 1.0
+def white_value(images: Tensor) -> float:
+    """The value of white: 255 for uint8 and for values above 2, else 1."""
+    return 255.0 if images.dtype == torch.uint8 or float(images.max()) > 2 else 1.0
 
 
-def whole_cells(pictures: Tensor) -> Tensor:
-    """Height and width made multiples of 4, the last rows and columns repeated."""
-    below, right = (-length % 4 for length in pictures.shape[-2:])
-    rows = torch.cat([pictures] + [pictures[:, :, -1:]] * below, 2)
+def pad(images: Tensor) -> Tensor:
+    """Replicate the last row and column until height and width are multiples of 4."""
+    below, right = (-length % 4 for length in images.shape[-2:])
+    rows = torch.cat([images] + [images[:, :, -1:]] * below, 2)
     return torch.cat([rows] + [rows[..., -1:]] * right, 3)

@@ -173,7 +173,7 @@ class Viewer:
         self._place(event.client, camera)
 
     def _place(self, client: Any, camera: Camera) -> None:
-        """Move a page's camera to a camera; it orbits around the point on the optical axis at the depth of the scene's centre."""
+        """Move a page's view to a camera, to orbit around the point of its optical axis at the depth of the scene's centre."""
         centre = camera.centre.numpy().astype(float)
         ahead = -camera.pose[:, 2].numpy().astype(float)
         depth = max(0.5, float(ahead @ (self.method.space.centre.cpu().numpy() - centre)))

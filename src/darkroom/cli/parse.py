@@ -52,12 +52,13 @@ def with_defaults(function: Callable[..., Any], values: Mapping[str, Any], name:
         values: the default values instead, flat: those of nested dataclasses by the names of their fields.
         name: of the dataclass.
     """
-    words = {p.arg_name: p.description for p in docstring_parser.parse(inspect.getdoc(function) or "").params}
+    parameters = docstring_parser.parse(inspect.getdoc(function) or "").params
+    words = {p.arg_name: " ".join((p.description or "").split()) for p in parameters}
     hints = typing.get_type_hints(function)
     fields = []
     for key, parameter in inspect.signature(function).parameters.items():
         default = functools.partial(_default, parameter.default, key, values)
-        hint: Any = Annotated[hints[key], tyro.conf.arg(help=words.get(key) or "")]  # type: ignore[valid-type]
+        hint: Any = Annotated[hints[key], tyro.conf.arg(help=words.get(key, ""))]  # type: ignore[valid-type]
         fields.append((key, hint, dataclasses.field(default_factory=default)))
     return dataclasses.make_dataclass(name, fields)
 

@@ -17,6 +17,7 @@ class PositionalEncoding(nn.Module):
     Source: Mildenhall et al. 2020, equation 4.
 
     Example:
+        >>> import torch
         >>> PositionalEncoding(dimensions=1, frequencies=2)(torch.zeros(1, 1)).tolist()
         [[0.0, 0.0, 1.0, 0.0, 1.0]]
     """

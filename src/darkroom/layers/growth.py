@@ -14,6 +14,8 @@ class Growing(nn.Module):
     these parameters are replaced.
 
     Example:
+        >>> import torch
+        >>> from torch import nn
         >>> class Grid(Growing):
         ...     grows = ("values",)
         ...     def __init__(self, size):

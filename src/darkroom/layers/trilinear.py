@@ -22,6 +22,7 @@ def interpolated(
         sparse: return a sparse gradient of the rows that were used, as `embedding` does, which is much faster for a large grid.
 
     Example:
+        >>> import torch
         >>> corners = torch.arange(8.0)[:, None]  # a grid of 2 x 2 x 2 voxels
         >>> interpolated(corners, torch.tensor([2, 2, 2]), torch.tensor([[0.0, 0.0, 1.0], [0.5, 0.5, 0.5]])).tolist()
         [[1.0], [3.5]]

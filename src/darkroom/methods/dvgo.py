@@ -67,9 +67,9 @@ class Stage:
 class DirectVoxelGrid(RadianceMethod):
     """Squared error of pixel colours, squared error of each sample's colour, and entropy of the background's share.
 
-    The coarse stage finds the bounding box of the scene and the empty space in it; the density's learning rate is proportional to
-    the number of views that see a voxel, and 0 for at most two. The fine stage has a network for view-dependent colours,
-    and its grids grow.
+    The coarse stage finds the bounding box of the scene and the empty space in it; the density's learning rate is proportional
+    to the number of views that see a voxel, and 0 for at most two. The fine stage has a network for view-dependent
+    colours, and its grids grow.
 
     Args:
         space: bounds and warp.
@@ -247,7 +247,7 @@ class DirectVoxelGrid(RadianceMethod):
 def _views_of(
     points: Float[Tensor, "points 3"], cameras: list[Camera], near: float
 ) -> tuple[Int[Tensor, " points"], Bool[Tensor, " points"]]:
-    """How many cameras have each point in their image beyond the near plane, and whether it is closer than that to any of them."""
+    """How many cameras have each point in view beyond the near plane, and whether it is closer than that to any of them."""
     count = torch.zeros(len(points), dtype=torch.int32)
     close = torch.zeros(len(points), dtype=torch.bool)
     for camera in cameras:

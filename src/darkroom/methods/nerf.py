@@ -22,14 +22,14 @@ TRANSPARENT = 1e-3
 class NeuralRadianceField(RadianceMethod):
     """Squared error of the colours of both networks, each trained by its own.
 
-    Training may collapse to a transparent field, which renders the background and has no gradient. If the mean opacity of the rays is
-    below 0.001 at step `collapse_check`, both networks are initialised again with another seed.
+    Training may collapse to a transparent field, which renders the background and has no gradient. If the mean opacity of the
+    rays is below 0.001 at step `collapse_check`, both networks are initialised again with another seed.
 
     Args:
         coarse, fine: the networks.
         space: bounds and warp.
-        samples: number of stratified samples of the coarse network, and of those added by hierarchical sampling; the fine network
-            takes both.
+        samples: number of stratified samples of the coarse network, and of those added by hierarchical sampling; the fine
+            network takes both.
         background: 1 white, 0 black.
         noise: standard deviation of the noise on densities in training, for real scenes.
         seed: of networks that are initialised again.

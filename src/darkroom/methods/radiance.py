@@ -17,7 +17,7 @@ from darkroom.radiance.space import Space
 class RenderedField(nn.Module):
     """A radiance field with volume rendering as its forward pass.
 
-    All that is computed with the field's parameters is one call of this module, so that it runs in the training loop's precision.
+    All that is computed with the field's parameters is one call of this module, so that the loop's precision applies to it.
 
     Args:
         field: has `density` and `colour`, see `radiance.rendering.Field`.

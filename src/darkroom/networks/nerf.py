@@ -23,6 +23,7 @@ class NeRF(nn.Module):
     Source: figure 7 of the paper.
 
     Example:
+        >>> import torch
         >>> network = NeRF(width=16, depth=2, skip=1).initialise(torch.Generator().manual_seed(0))
         >>> density, colour = network(torch.zeros(5, 3), torch.eye(3)[:1].expand(5, 3))
         >>> density.shape, colour.shape

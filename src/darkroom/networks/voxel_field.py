@@ -32,6 +32,7 @@ class VoxelField(Growing):
     Source: sections 3 to 5 of the paper; b = log((1 - opacity)^(-1/s) - 1), equation 9.
 
     Example:
+        >>> import torch
         >>> field = VoxelField(-torch.ones(3), torch.ones(3), voxels=8**3, base=8**3)
         >>> density, colour = field(torch.zeros(5, 3), torch.eye(3)[:1].expand(5, 3))
         >>> density.shape, colour.shape

@@ -34,8 +34,8 @@ class PoseErrors:
     def __str__(self) -> str:
         return (
             f"centres differ from the reference by {self.centre:.2%} of the cameras' spread, rotations by {self.rotation:.2f} "
-            f"degrees (common to all: {self.common_rotation:.2f}), focal length {self.focal[0]:.1f} against {self.focal[1]:.1f} "
-            f"pixels, principal point off by {self.principal_point[0]:+.1f}, {self.principal_point[1]:+.1f} pixels"
+            f"degrees (common to all: {self.common_rotation:.2f}), focal length {self.focal[0]:.1f} against "
+            f"{self.focal[1]:.1f} pixels, principal point off by {self.principal_point[0]:+.1f}, {self.principal_point[1]:+.1f} pixels"
         )
 
 

@@ -51,6 +51,7 @@ class Camera:
         pose: camera to world, `(3, 4)`: rotation and centre; opengl axes: x right, y up, looking along -z.
 
     Example:
+        >>> import torch
         >>> camera = Camera(width=4, height=2, fx=2.0, fy=2.0, cx=2.0, cy=1.0, pose=torch.eye(3, 4))
         >>> rays = camera.rays()  # of all pixels, row by row
         >>> rays.directions.shape
@@ -139,6 +140,7 @@ def convert(poses: Float[Tensor, "*n 3 4"], source: Convention, target: Conventi
     """Camera-to-world poses in another convention of camera axes; centres and world axes stay.
 
     Example:
+        >>> import torch
         >>> convert(torch.eye(3, 4), "opencv").tolist()  # y and z change sign
         [[1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0]]
     """

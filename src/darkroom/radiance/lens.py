@@ -20,6 +20,7 @@ def distorted(points: Float[Tensor, "*points 2"], k: float) -> Float[Tensor, "*p
     Source: Brown 1971, its first radial term; COLMAP's SIMPLE_RADIAL.
 
     Example:
+        >>> import torch
         >>> distorted(torch.tensor([[0.5, 0.0]]), k=0.2).tolist()  # 0.5 (1 + 0.2 · 0.25)
         [[0.5249999761581421, 0.0]]
     """

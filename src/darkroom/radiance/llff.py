@@ -22,7 +22,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
     """Read a scene: poses converted to right, up, back, scaled by 1/(0.75 nearest bound), and recentred on their average.
 
     Args:
-        folder: of `poses_bounds.npy` and of the images, `images_8`, `images_4`, `images_2` or `images`, the smallest that exist.
+        folder: of `poses_bounds.npy` and the images, the smallest of `images_8`, `images_4`, `images_2` and `images`.
         size: downscale images to this width; 0 for their own size.
 
     Raises:

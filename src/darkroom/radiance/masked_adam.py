@@ -23,6 +23,7 @@ class MaskedAdam(Optimizer):
     Source: Sun et al. 2022, section 5 and their code: zero gradients are skipped, learning rates follow view counts.
 
     Example:
+        >>> import torch
         >>> grid = torch.nn.Parameter(torch.zeros(3, 2))
         >>> optimizer = MaskedAdam([grid], lr=0.1)
         >>> grid[1].sum().backward()

@@ -86,14 +86,13 @@ def structure_from_motion(
 ) -> Reconstruction:
     """Feature extraction, matching, and incremental mapping with one shared camera; the largest model is kept.
 
-    Transparent pixels are masked. Poses are translated to the median of the points, and scaled so that the cameras' mean distance from
-    it is 4.
+    Transparent pixels are masked. The median of the reconstructed points becomes the origin; the cameras' mean distance from
+    it is scaled to 4.
 
     Args:
         photographs: files.
         matching: exhaustive matches all pairs, sequential neighbours by name. auto: sequential for more than 80 photographs.
-        lens: pinhole, or radial with one estimated distortion coefficient. auto: pinhole for images with transparent pixels,
-            which are renderings.
+        lens: pinhole, or radial with one distortion coefficient. auto: pinhole for images with transparent pixels (renderings).
         log: called with a line at the start of each phase.
         seed: of RANSAC; results still vary a little between runs.
 
@@ -113,17 +112,21 @@ def structure_from_motion(
         pycolmap.set_random_seed(seed)
         log(f"extracting features of {len(photographs)} photographs")
         radial = lens == "radial" or (lens == "auto" and not masks)
-        options = pycolmap.ImageReaderOptions(camera_model="SIMPLE_RADIAL" if radial else "SIMPLE_PINHOLE")
-        if masks:
-            options.mask_path = str(masks)
-        mode = pycolmap.CameraMode.SINGLE
-        pycolmap.extract_features(database, folder, camera_mode=mode, reader_options=options, device=pycolmap.Device.cpu)
+        _extract_features(pycolmap, database, folder, masks, "SIMPLE_RADIAL" if radial else "SIMPLE_PINHOLE")
         log(f"{how} matching")
         match = pycolmap.match_exhaustive if how == "exhaustive" else pycolmap.match_sequential
         match(database, device=pycolmap.Device.cpu)
         log("incremental mapping")
         model = _largest_model(pycolmap, database, folder, work / "models", len(photographs))
         return _read(model, {path.name: path for path in photographs}, how)
+
+
+def _extract_features(pycolmap: Any, database: Path, folder: Path, masks: Path | None, camera_model: str) -> None:
+    options = pycolmap.ImageReaderOptions(camera_model=camera_model)
+    if masks:
+        options.mask_path = str(masks)
+    mode = pycolmap.CameraMode.SINGLE
+    pycolmap.extract_features(database, folder, camera_mode=mode, reader_options=options, device=pycolmap.Device.cpu)
 
 
 def _largest_model(pycolmap: Any, database: Path, folder: Path, output: Path, count: int) -> Any:

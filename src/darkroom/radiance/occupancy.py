@@ -28,6 +28,7 @@ class OccupancyGrid(Growing):
         size: grid points along x, y, z, at least 2 each.
 
     Example:
+        >>> import torch
         >>> grid = OccupancyGrid(-torch.ones(3), torch.ones(3), (32, 32, 32))
         >>> ball = lambda points: 10.0 * (points.norm(dim=1) < 0.5)
         >>> grid.update(ball, threshold=0.01)

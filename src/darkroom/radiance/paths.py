@@ -11,7 +11,7 @@ from darkroom.radiance.space import Space
 
 
 def flight(space: Space, frames: int) -> list[Camera]:
-    """An orbit around the scene, or a spiral where all training cameras are on one side; intrinsics are the training cameras'."""
+    """An orbit around the scene, or a spiral where all training cameras are on one side; with their intrinsics."""
     poses = orbit(space, frames) if is_surrounded(space) else spiral(space, frames)
     return [space.camera(pose) for pose in poses]
 

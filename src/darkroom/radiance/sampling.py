@@ -28,6 +28,7 @@ class Samples(NamedTuple):
         rays: number of rays.
 
     Example:
+        >>> import torch
         >>> samples = Samples(torch.tensor([0, 0, 2]), torch.tensor([1.0, 1.5, 3.0]), torch.full((3,), 0.5), rays=3)
         >>> torch.bincount(samples.ray, minlength=samples.rays).tolist()
         [2, 0, 1]
@@ -133,6 +134,8 @@ def march(
         occupied: samples where this is false are left out.
 
     Example:
+        >>> import torch
+        >>> from darkroom.radiance.cameras import Rays
         >>> down = torch.tensor([[0.0, 0.0, -1.0]])
         >>> rays = Rays(torch.tensor([[0.0, 0.0, 3.0]]), down, down)
         >>> enter, leave = intersect_box(rays, -torch.ones(3), torch.ones(3))

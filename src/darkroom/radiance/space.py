@@ -66,7 +66,7 @@ class Space(Growing):
         return 1.0 if self.forward_facing else float(self.depths[1])
 
     def bounds(self, rays: Rays) -> tuple[Float[Tensor, " rays"], Float[Tensor, " rays"]]:
-        """Least and greatest t of each ray: near and far, both larger by the distance of the origin beyond the training cameras."""
+        """Least and greatest t of each ray: near and far, larger by the distance of its origin beyond the training cameras."""
         beyond = torch.zeros_like(rays.origins[:, 0])
         if len(self.poses) and not self.forward_facing:
             farthest = (self.poses[:, :, 3] - self.centre).norm(dim=1).max()

@@ -1,4 +1,4 @@
-"""The embedded scene: a few solids on a table, ray-traced with exact poses, opacity and depth, at any size, for any number of views."""
+"""The embedded scene: a few solids on a table, ray-traced with exact poses and opacity, at any size, in any number of views."""
 
 import math
 import shutil
@@ -164,7 +164,7 @@ def trace(
 ) -> tuple[Float[Tensor, "rays 3"], Bool[Tensor, " rays"], Float[Tensor, " rays"]]:
     """Colour (black for rays that hit nothing), whether a ray hits a solid, and at what t.
 
-    Lambert's and Phong's shading under one directional light with shadows; the specular highlight depends on the viewing direction.
+    Lambertian shading with Phong's highlights under one directional light, with shadows.
     """
     found = [solid.intersect(o, d) for solid in _SOLIDS]
     t, which = torch.stack([distance for distance, _, _ in found]).min(0)
@@ -245,7 +245,7 @@ def write(
     """
     if views < 1 or held_out < 1 or size < 8:
         raise DarkroomError(
-            f"a scene needs at least one training view, one held-out view and 8 pixels a side; given {views}, {held_out} and {size}"
+            f"a scene needs a training view, a held-out view and 8 pixels a side at least; given {views}, {held_out} and {size}"
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / "tabletop").exists():
         raise DarkroomError(f"{folder} holds other files; choose another folder")

@@ -1,12 +1,12 @@
-"""Functions of one number, applied to each."""
+"""Elementwise activation functions."""
 
 from torch import Tensor
 
-from darkroom.scratch.module import Module, gradient_of
+from darkroom.scratch.module import Module, check_gradient
 
 
 class ReLU(Module):
-    """max(0, x); its derivative at 0 is taken as 0."""
+    """max(0, x); the derivative at 0 is 0."""
 
     def __init__(self) -> None:
         self.positive: Tensor | None = None
@@ -16,13 +16,13 @@ class ReLU(Module):
         return inputs[0] * self.positive
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        g = gradient_of(self, gradients[0], self.positive.shape if self.positive is not None else None)
+        g = check_gradient(self, gradients[0], self.positive.shape if self.positive is not None else None)
         assert self.positive is not None
         return g * self.positive
 
 
 class LeakyReLU(Module):
-    """x where it is positive, a x elsewhere.
+    """x for x > 0, and a x otherwise; the derivative at 0 is a.
 
     Args:
         negative_slope: a.
@@ -37,22 +37,22 @@ class LeakyReLU(Module):
         return inputs[0].where(self.positive, self.slope * inputs[0])
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        g = gradient_of(self, gradients[0], self.positive.shape if self.positive is not None else None)
+        g = check_gradient(self, gradients[0], self.positive.shape if self.positive is not None else None)
         assert self.positive is not None
         return g.where(self.positive, self.slope * g)
 
 
 class Sigmoid(Module):
-    """σ(x) = 1 / (1 + e⁻ˣ); σ' = σ (1 − σ)."""
+    """σ(x) = 1 / (1 + e⁻ˣ), with σ' = σ (1 − σ)."""
 
     def __init__(self) -> None:
-        self.answer: Tensor | None = None
+        self.output: Tensor | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        self.answer = inputs[0].sigmoid()
-        return self.answer
+        self.output = inputs[0].sigmoid()
+        return self.output
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        g = gradient_of(self, gradients[0], self.answer.shape if self.answer is not None else None)
-        assert self.answer is not None
-        return g * self.answer * (1 - self.answer)
+        g = check_gradient(self, gradients[0], self.output.shape if self.output is not None else None)
+        assert self.output is not None
+        return g * self.output * (1 - self.output)

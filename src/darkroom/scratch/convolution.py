@@ -1,4 +1,4 @@
-"""Convolutions and their transposes, as products with unfolded images."""
+"""Convolution and transposed convolution as matrix products with unfolded images."""
 
 import math
 
@@ -6,26 +6,33 @@ import torch
 from torch import Tensor
 from torch.nn.functional import fold, unfold
 
-from darkroom.scratch.module import Misfit, Module, gradient_of, images, pair
+from darkroom.scratch.module import FrameworkError, Module, check_gradient, check_images, pair
 
 Size = int | tuple[int, int]
 
 
 class Conv2d(Module):
-    """y = W ⋆ x + b; arguments, shapes and initialisation are those of `torch.nn.Conv2d`.
+    """y = W ⋆ x + b; arguments, shapes and initialisation as in `torch.nn.Conv2d`.
 
     With U(x) the matrix whose columns are the patches of x (`unfold`), y = W U(x) + b. So ∂ℓ/∂W = Σ g U(x)ᵀ over the
-    batch, ∂ℓ/∂b = Σ g, and ∂ℓ/∂x = Uᵀ(Wᵀ g), Uᵀ being `fold`.
+    batch, ∂ℓ/∂b = Σ g, and ∂ℓ/∂x = Uᵀ(Wᵀ g), where Uᵀ is `fold`.
 
     Args:
-        in_channels, out_channels: C and O; the weight is `(O, C, height, width)`.
+        in_channels, out_channels: C and O; the weight has the shape `(O, C, height, width)`.
         kernel_size, stride, padding, dilation: one number, or (height, width).
-        bias: whether there is b.
-        first: of a network, so that nobody wants ∂ℓ/∂x: `backward` then returns an empty tensor.
+        bias: add b.
+        needs_input_grad: compute ∂ℓ/∂x; if False, `backward` returns an empty tensor, which saves time in a first layer.
         dtype, device: of the parameters.
 
     Raises:
-        Misfit: the kernel does not fit into the image.
+        FrameworkError: the kernel is larger than the padded image.
+
+    Example:
+        >>> x = torch.rand(2, 3, 8, 10)
+        >>> convolution = Conv2d(3, 4, 3, stride=2, padding=1)
+        >>> y = convolution(x)
+        >>> tuple(y.shape), tuple(convolution.backward(y).shape)
+        ((2, 4, 4, 5), (2, 3, 8, 10))
     """
 
     def __init__(
@@ -38,65 +45,69 @@ class Conv2d(Module):
         dilation: Size = 1,
         bias: bool = True,
         *,
-        first: bool = False,
+        needs_input_grad: bool = True,
         dtype: torch.dtype | None = None,
         device: torch.device | None = None,
     ) -> None:
-        self.channels, self.first = in_channels, first
+        self.channels, self.needs_input_grad = in_channels, needs_input_grad
         self.kernel, self.stride, self.padding, self.dilation = map(pair, (kernel_size, stride, padding, dilation))
         shape = (out_channels, in_channels, *self.kernel)
-        self.weight, self.weight_gradient = _drawn(shape, shape, dtype, device)
+        self.weight, self.weight_gradient = _initialised(shape, shape, dtype, device)
         self.bias: Tensor | None = None
         self.bias_gradient: Tensor | None = None
         if bias:
-            self.bias, self.bias_gradient = _drawn((out_channels,), shape, dtype, device)
+            self.bias, self.bias_gradient = _initialised((out_channels,), shape, dtype, device)
         self.columns: Tensor | None = None
-        self.seen: tuple[int, ...] = ()
-        self.answered: tuple[int, ...] | None = None
+        self.input_shape: tuple[int, ...] = ()
+        self.output_shape: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = images(self, inputs[0], self.channels)
+        x = check_images(self, inputs[0], self.channels)
         size = [
-            _reach(*along) for along in zip(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
+            _output_length(*axis)
+            for axis in zip(x.shape[2:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ]
         if min(size) < 1:
-            raise Misfit(f"Conv2d with a kernel of {self.kernel} finds no place in an image of {tuple(x.shape[2:])}")
+            raise FrameworkError(
+                f"Conv2d with a kernel of {self.kernel} and padding {self.padding} does not fit into an image of "
+                f"{tuple(x.shape[2:])}"
+            )
         self.columns = unfold(x, self.kernel, self.dilation, self.padding, self.stride)
-        self.seen, self.answered = tuple(x.shape), (len(x), len(self.weight), *size)
+        self.input_shape, self.output_shape = tuple(x.shape), (len(x), len(self.weight), *size)
         y = self.weight.flatten(1) @ self.columns
         if self.bias is not None:
             y += self.bias.view(-1, 1)
-        return y.view(self.answered)
+        return y.view(self.output_shape)
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        g = gradient_of(self, gradients[0], self.answered).flatten(2)
+        g = check_gradient(self, gradients[0], self.output_shape).flatten(2)
         assert self.columns is not None
         self.weight_gradient += (g @ self.columns.transpose(1, 2)).sum(0).view(self.weight.shape)
         if self.bias_gradient is not None:
             self.bias_gradient += g.sum((0, 2))
-        if self.first:
+        if not self.needs_input_grad:
             return g.new_empty(0)
         columns = self.weight.flatten(1).t() @ g
-        return fold(columns, self.seen[2:], self.kernel, self.dilation, self.padding, self.stride)
+        return fold(columns, self.input_shape[2:], self.kernel, self.dilation, self.padding, self.stride)
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
         return _parameters(self)
 
 
 class TransposeConv2d(Module):
-    """y = Wᵀ ⋆ x + b; arguments, shapes and initialisation are those of `torch.nn.ConvTranspose2d`.
+    """y = Wᵀ ⋆ x + b; arguments, shapes and initialisation as in `torch.nn.ConvTranspose2d`.
 
-    What `Conv2d` does backwards is done forwards here: y = Uᵀ(Wᵀ x) + b. So ∂ℓ/∂x = W U(g), ∂ℓ/∂W = Σ x U(g)ᵀ over
-    the batch, with one unfolding of g for both.
+    Its forward pass is the backward pass of `Conv2d`: y = Uᵀ(Wᵀ x) + b. So ∂ℓ/∂x = W U(g) and ∂ℓ/∂W = Σ x U(g)ᵀ over the
+    batch; g is unfolded once for both.
 
     Args:
-        in_channels, out_channels: C and O; the weight is `(C, O, height, width)`.
+        in_channels, out_channels: C and O; the weight has the shape `(C, O, height, width)`.
         kernel_size, stride, padding, output_padding, dilation: one number, or (height, width).
-        bias: whether there is b.
+        bias: add b.
         dtype, device: of the parameters.
 
     Raises:
-        Misfit: the output padding is not below the stride, or nothing would be left of the output.
+        FrameworkError: the output padding is not smaller than the stride, or the output would be empty.
     """
 
     def __init__(
@@ -115,35 +126,39 @@ class TransposeConv2d(Module):
     ) -> None:
         self.channels = in_channels
         self.kernel, self.stride, self.padding, self.dilation = map(pair, (kernel_size, stride, padding, dilation))
-        self.more = pair(output_padding)
-        if any(more >= step for more, step in zip(self.more, self.stride, strict=True)):
-            raise Misfit(f"TransposeConv2d takes an output padding below its stride {self.stride}, given {self.more}")
+        self.output_padding = pair(output_padding)
+        if any(extra >= step for extra, step in zip(self.output_padding, self.stride, strict=True)):
+            raise FrameworkError(
+                f"TransposeConv2d takes an output padding below its stride {self.stride}, given {self.output_padding}"
+            )
         shape = (in_channels, out_channels, *self.kernel)
-        self.weight, self.weight_gradient = _drawn(shape, shape, dtype, device)
+        self.weight, self.weight_gradient = _initialised(shape, shape, dtype, device)
         self.bias: Tensor | None = None
         self.bias_gradient: Tensor | None = None
         if bias:
-            self.bias, self.bias_gradient = _drawn((out_channels,), shape, dtype, device)
+            self.bias, self.bias_gradient = _initialised((out_channels,), shape, dtype, device)
         self.x: Tensor | None = None
-        self.answered: tuple[int, ...] | None = None
+        self.output_shape: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = images(self, inputs[0], self.channels)
+        x = check_images(self, inputs[0], self.channels)
         size = tuple(
-            (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + more + 1
-            for length, kernel, stride, padding, dilation, more in zip(
-                x.shape[2:], self.kernel, self.stride, self.padding, self.dilation, self.more, strict=True
+            (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
+            for length, kernel, stride, padding, dilation, extra in zip(
+                x.shape[2:], self.kernel, self.stride, self.padding, self.dilation, self.output_padding, strict=True
             )
         )
         if min(size) < 1:
-            raise Misfit(f"TransposeConv2d with a padding of {self.padding} leaves nothing of an image of {tuple(x.shape[2:])}")
-        self.x, self.answered = x, (len(x), self.weight.shape[1], *size)
+            raise FrameworkError(
+                f"TransposeConv2d with padding {self.padding} has an empty output for an image of {tuple(x.shape[2:])}"
+            )
+        self.x, self.output_shape = x, (len(x), self.weight.shape[1], *size)
         columns = self.weight.flatten(1).t() @ x.flatten(2)
         y = fold(columns, size, self.kernel, self.dilation, self.padding, self.stride)
         return y + self.bias.view(-1, 1, 1) if self.bias is not None else y
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        g = gradient_of(self, gradients[0], self.answered)
+        g = check_gradient(self, gradients[0], self.output_shape)
         assert self.x is not None
         columns = unfold(g, self.kernel, self.dilation, self.padding, self.stride)
         self.weight_gradient += (self.x.flatten(2) @ columns.transpose(1, 2)).sum(0).view(self.weight.shape)
@@ -155,22 +170,22 @@ class TransposeConv2d(Module):
         return _parameters(self)
 
 
-def _reach(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """How many places a kernel finds along an axis."""
+def _output_length(length: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Output size of a convolution along one axis."""
     return (length + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _drawn(
+def _initialised(
     shape: tuple[int, ...], weight: tuple[int, ...], dtype: torch.dtype | None, device: torch.device | None
 ) -> tuple[Tensor, Tensor]:
-    """A parameter drawn from ±1/√(fan in), the fan being all but the first axis of the weight; and its gradient, zero."""
+    """A parameter uniform in ±1/√n, n being the fan-in of a weight of shape `weight`; and its gradient, zero."""
     bound = 1 / math.sqrt(math.prod(weight[1:]))
     parameter = torch.empty(shape, dtype=dtype, device=device).uniform_(-bound, bound)
     return parameter, torch.empty(shape, dtype=dtype, device=device).zero_()
 
 
 def _parameters(module: Conv2d | TransposeConv2d) -> list[tuple[Tensor, Tensor]]:
-    pairs = [(module.weight, module.weight_gradient)]
+    parameters = [(module.weight, module.weight_gradient)]
     if module.bias is not None and module.bias_gradient is not None:
-        pairs.append((module.bias, module.bias_gradient))
-    return pairs
+        parameters.append((module.bias, module.bias_gradient))
+    return parameters

@@ -1,12 +1,21 @@
-"""How far an answer is from what was wanted: where `backward` begins."""
+"""Loss functions: scalars whose `backward` starts the backward pass."""
 
 from torch import Tensor
 
-from darkroom.scratch.module import Misfit, Module, gradient_of
+from darkroom.scratch.module import FrameworkError, Module, check_gradient
 
 
 class MSE(Module):
-    """mean (prediction − target)²."""
+    """Mean squared error, mean (prediction − target)².
+
+    Example:
+        >>> from torch import tensor
+        >>> loss = MSE()
+        >>> float(loss(tensor([1.0, 2.0]), tensor([1.0, 4.0])))
+        2.0
+        >>> loss.backward()
+        tensor([ 0., -2.])
+    """
 
     def __init__(self) -> None:
         self.difference: Tensor | None = None
@@ -16,14 +25,14 @@ class MSE(Module):
         return self.difference.square().mean()
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        """∂ℓ/∂prediction; of the loss itself if no gradient is given."""
-        factor = _scalar(self, gradients, self.difference)
+        """∂ℓ/∂prediction, given ∂ℓ/∂output; the latter is 1 by default."""
+        factor = _output_gradient(self, gradients, self.difference)
         assert self.difference is not None
         return factor * 2 / self.difference.numel() * self.difference
 
 
 class L1(Module):
-    """mean |prediction − target|; its derivative at 0 is taken as 0."""
+    """Mean absolute error, mean |prediction − target|; the derivative at 0 is 0."""
 
     def __init__(self) -> None:
         self.difference: Tensor | None = None
@@ -33,8 +42,8 @@ class L1(Module):
         return self.difference.abs().mean()
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        """∂ℓ/∂prediction; of the loss itself if no gradient is given."""
-        factor = _scalar(self, gradients, self.difference)
+        """∂ℓ/∂prediction, given ∂ℓ/∂output; the latter is 1 by default."""
+        factor = _output_gradient(self, gradients, self.difference)
         assert self.difference is not None
         return factor / self.difference.numel() * self.difference.sign()
 
@@ -42,16 +51,18 @@ class L1(Module):
 def _difference(module: Module, prediction: Tensor, target: Tensor) -> Tensor:
     name = type(module).__name__
     if prediction.shape != target.shape:
-        raise Misfit(f"{name} takes two tensors of one shape, given {tuple(prediction.shape)} and {tuple(target.shape)}")
+        raise FrameworkError(
+            f"{name} takes two tensors of the same shape, given {tuple(prediction.shape)} and {tuple(target.shape)}"
+        )
     if not prediction.numel():
-        raise Misfit(f"{name} takes at least one number, given {tuple(prediction.shape)}")
+        raise FrameworkError(f"{name} takes tensors with at least one element, given {tuple(prediction.shape)}")
     return prediction - target
 
 
-def _scalar(module: Module, gradients: tuple[Tensor, ...], difference: Tensor | None) -> Tensor | float:
+def _output_gradient(module: Module, gradients: tuple[Tensor, ...], difference: Tensor | None) -> Tensor | float:
     if gradients:
-        return gradient_of(module, gradients[0], () if difference is not None else None)
+        return check_gradient(module, gradients[0], () if difference is not None else None)
     if difference is None:
         name = type(module).__name__
-        raise Misfit(f"{name}.backward was called before {name}.forward")
+        raise FrameworkError(f"{name}.backward was called before {name}.forward")
     return 1.0

@@ -1,18 +1,18 @@
-"""What every module is, and modules one after another and beside each other."""
+"""The interface of modules, and containers of modules."""
 
 import torch
 from torch import Tensor
 
 
-class Misfit(ValueError):
-    """Something was given to a module that does not fit it: one line, with the module, what was given and what is wanted."""
+class FrameworkError(ValueError):
+    """Invalid use of the framework: one line that names the module, the value given and the value expected."""
 
 
 class Module:
-    """A function that knows its derivative.
+    """A differentiable function with parameters.
 
-    `forward` keeps what `backward` needs. `backward` takes ∂ℓ/∂output and returns ∂ℓ/∂input; gradients of parameters are
-    added to what is there already, until an optimizer clears them.
+    `forward` stores what `backward` needs. `backward` takes ∂ℓ/∂output and returns ∂ℓ/∂input. Gradients of parameters
+    accumulate until `Optimizer.zero_grad`.
     """
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -20,11 +20,11 @@ class Module:
         raise NotImplementedError
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        """The gradient with respect to the (first) input, from the gradient with respect to the output."""
+        """∂ℓ/∂input of the first input, given ∂ℓ/∂output."""
         raise NotImplementedError
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
-        """Parameters with their gradients, in a fixed order; empty where there are none."""
+        """Pairs (parameter, gradient) in a fixed order; empty for modules without parameters."""
         return []
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class Module:
 
 
 class Sequential(Module):
-    """f = fₙ ∘ … ∘ f₁, with the chain rule.
+    """f = fₙ ∘ … ∘ f₁; `backward` applies the chain rule.
 
     Args:
         modules: f₁ … fₙ.
@@ -54,24 +54,26 @@ class Sequential(Module):
         return gradient
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
-        return [pair for module in self.modules for pair in module.param()]
+        return [parameter for module in self.modules for parameter in module.param()]
 
 
 class Residual(Module):
-    """x + f(x).
+    """A residual connection, x + f(x).
 
     Args:
-        module: f, whose answer has the shape of its input.
+        module: f; its output has the shape of its input.
     """
 
     def __init__(self, module: Module) -> None:
         self.module = module
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        answer = self.module.forward(inputs[0])
-        if answer.shape != inputs[0].shape:
-            raise Misfit(f"Residual takes a module that keeps the shape {tuple(inputs[0].shape)}, given {tuple(answer.shape)}")
-        return inputs[0] + answer
+        residual = self.module.forward(inputs[0])
+        if residual.shape != inputs[0].shape:
+            raise FrameworkError(
+                f"Residual takes a module that keeps the shape {tuple(inputs[0].shape)}, given {tuple(residual.shape)}"
+            )
+        return inputs[0] + residual
 
     def backward(self, *gradients: Tensor) -> Tensor:
         return gradients[0] + self.module.backward(gradients[0])
@@ -81,62 +83,66 @@ class Residual(Module):
 
 
 class Skip(Module):
-    """x with f(x) behind it: (x, f(x)), channels first of the one and then of the other.
+    """A skip connection by concatenation, (x, f(x)) along the channels.
 
     Args:
-        module: f, whose answer has the height and width of its input.
+        module: f; its output has the height and width of its input.
     """
 
     def __init__(self, module: Module) -> None:
         self.module = module
         self.channels = 0
-        self.answered: tuple[int, ...] | None = None
+        self.output_shape: tuple[int, ...] | None = None
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        x = images(self, inputs[0])
-        answer = self.module.forward(x)
-        if answer.shape[2:] != x.shape[2:]:
-            raise Misfit(f"Skip takes a module that keeps height and width of {tuple(x.shape)}, given {tuple(answer.shape)}")
-        both = torch.cat((x, answer), 1)
-        self.channels, self.answered = x.shape[1], tuple(both.shape)
-        return both
+        x = check_images(self, inputs[0])
+        inner = self.module.forward(x)
+        if inner.shape[2:] != x.shape[2:]:
+            raise FrameworkError(
+                f"Skip takes a module that keeps height and width of {tuple(x.shape)}, given {tuple(inner.shape)}"
+            )
+        output = torch.cat((x, inner), 1)
+        self.channels, self.output_shape = x.shape[1], tuple(output.shape)
+        return output
 
     def backward(self, *gradients: Tensor) -> Tensor:
-        g = gradient_of(self, gradients[0], self.answered)
+        g = check_gradient(self, gradients[0], self.output_shape)
         return g[:, : self.channels] + self.module.backward(g[:, self.channels :])
 
     def param(self) -> list[tuple[Tensor, Tensor]]:
         return self.module.param()
 
 
-def images(module: Module, x: Tensor, channels: int | None = None) -> Tensor:
-    """The batch itself, if it is one of images `(batch, channel, height, width)` and not empty.
+def check_images(module: Module, x: Tensor, channels: int | None = None) -> Tensor:
+    """Return `x` if it is a nonempty batch of images `(batch, channel, height, width)`.
 
     Raises:
-        Misfit: it is not, or it has other channels than the module wants.
+        FrameworkError: it is not, or the number of channels is not `channels`.
     """
-    name, wanted = type(module).__name__, f"(batch, {channels if channels is not None else 'channels'}, height, width)"
+    name, expected = type(module).__name__, f"(batch, {channels if channels is not None else 'channels'}, height, width)"
     if x.ndim != 4 or (channels is not None and x.shape[1] != channels):
-        raise Misfit(f"{name} takes {wanted}, given {tuple(x.shape)}")
+        raise FrameworkError(f"{name} takes {expected}, given {tuple(x.shape)}")
     if not x.numel():
-        raise Misfit(f"{name} takes at least one image with at least one pixel, given {tuple(x.shape)}")
+        raise FrameworkError(f"{name} takes at least one image with at least one pixel, given {tuple(x.shape)}")
     return x
 
 
-def gradient_of(module: Module, gradient: Tensor, wanted: tuple[int, ...] | None) -> Tensor:
-    """The gradient itself, if it has the shape of the output of the last `forward`.
+def check_gradient(module: Module, gradient: Tensor, shape: tuple[int, ...] | None) -> Tensor:
+    """Return `gradient` if it has the shape of the last output; `shape` is None before the first `forward`.
 
     Raises:
-        Misfit: there was no `forward` yet, or the shape is another.
+        FrameworkError: `forward` was not called, or the shapes differ.
     """
     name = type(module).__name__
-    if wanted is None:
-        raise Misfit(f"{name}.backward was called before {name}.forward")
-    if tuple(gradient.shape) != tuple(wanted):
-        raise Misfit(f"{name}.backward takes a gradient of its output's shape {tuple(wanted)}, given {tuple(gradient.shape)}")
+    if shape is None:
+        raise FrameworkError(f"{name}.backward was called before {name}.forward")
+    if tuple(gradient.shape) != tuple(shape):
+        raise FrameworkError(
+            f"{name}.backward takes a gradient of its output's shape {tuple(shape)}, given {tuple(gradient.shape)}"
+        )
     return gradient
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    """A number for both axes, or a number for each (height, width)."""
+    """(height, width) from one number for both or one for each."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])

@@ -1,37 +1,44 @@
-"""Rules that move parameters along their gradients; what they do is what `torch.optim` does."""
+"""Optimizers, with the update rules of `torch.optim`."""
 
 from torch import Tensor
 
-from darkroom.scratch.module import Misfit
+from darkroom.scratch.module import FrameworkError
 
 
 class Optimizer:
-    """What all rules share: parameters with their gradients."""
+    """The interface of optimizers: `params` are pairs (parameter, gradient)."""
 
     params: list[tuple[Tensor, Tensor]]
 
     def step(self) -> None:
-        """Move every parameter once."""
+        """Update every parameter once."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
-        """Clear every gradient."""
+        """Set every gradient to zero."""
         for _, gradient in self.params:
             gradient.zero_()
 
 
 class SGD(Optimizer):
-    """Gradient descent: g ← g + λ θ, v ← μ v + g, θ ← θ − η v; Nesterov's form moves along g + μ v.
+    """Gradient descent: g ← g + λ θ, v ← μ v + g, θ ← θ − η v; with Nesterov momentum θ ← θ − η (g + μ v).
 
     Args:
-        params: what `Module.param` returns.
+        params: of `Module.param`.
         lr: η.
         momentum: μ.
-        nesterov: take Nesterov's form.
+        nesterov: use Nesterov momentum.
         weight_decay: λ.
 
     Raises:
-        Misfit: Nesterov's form is asked for without a momentum.
+        FrameworkError: Nesterov momentum with a momentum of 0.
+
+    Example:
+        >>> from torch import tensor
+        >>> parameter, gradient = tensor([1.0]), tensor([2.0])
+        >>> SGD([(parameter, gradient)], lr=0.25).step()
+        >>> parameter
+        tensor([0.5000])
     """
 
     def __init__(
@@ -43,7 +50,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         if nesterov and not momentum:
-            raise Misfit("SGD takes a momentum above 0 where nesterov is asked for, given 0")
+            raise FrameworkError("SGD with nesterov=True takes a momentum above 0, given 0")
         self.params, self.lr, self.momentum, self.nesterov, self.decay = params, lr, momentum, nesterov, weight_decay
         self.velocity = [gradient.clone().zero_() for _, gradient in params]
 
@@ -57,14 +64,14 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1): m and v are running means of g and g², θ ← θ − η m̂ / (√v̂ + ε).
+    """Adam (Kingma & Ba 2015, Algorithm 1): m and v are moving averages of g and g², θ ← θ − η m̂ / (√v̂ + ε).
 
     Args:
-        params: what `Module.param` returns.
+        params: of `Module.param`.
         lr: η.
-        betas: decay of m and of v.
+        betas: decay rates of m and v.
         eps: ε.
-        weight_decay: λ, g ← g + λ θ.
+        weight_decay: λ, with g ← g + λ θ.
     """
 
     def __init__(
@@ -76,13 +83,13 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         self.params, self.lr, self.betas, self.eps, self.decay = params, lr, betas, eps, weight_decay
-        self.means = [(gradient.clone().zero_(), gradient.clone().zero_()) for _, gradient in params]
+        self.moments = [(gradient.clone().zero_(), gradient.clone().zero_()) for _, gradient in params]
         self.steps = 0
 
     def step(self) -> None:
         self.steps += 1
         first, second = self.betas
-        for (parameter, gradient), (mean, square) in zip(self.params, self.means, strict=True):
+        for (parameter, gradient), (mean, square) in zip(self.params, self.moments, strict=True):
             g = gradient + self.decay * parameter if self.decay else gradient
             mean.mul_(first).add_(g, alpha=1 - first)
             square.mul_(second).addcmul_(g, g, value=1 - second)

@@ -67,22 +67,23 @@ def train(
     folder = RunFolder(options.out / lookup.name_of(name) / folder_name(row, given))
     if is_first():
         folder.claim(given, precision, fresh=options.fresh)
-    fabric.launch()
-    # Fabric may set OMP_NUM_THREADS for the other processes, which would then take the number as fixed.
-    threads.number, threads.fixed = fabric.broadcast((threads.choose(), threads.fixed))
+    try:
+        fabric.launch()
+        # Fabric may set OMP_NUM_THREADS for the other processes, which would then take the number as fixed.
+        threads.number, threads.fixed = fabric.broadcast((threads.choose(), threads.fixed))
 
-    def record() -> RunRecord:
-        command, description = command_line(name, row, given, options), lookup.describe(name, row, given, run)
-        return describe(run, description, fabric, command=command, precision=precision, threads=threads.number)
+        def record() -> RunRecord:
+            command, description = command_line(name, row, given, options), lookup.describe(name, row, given, run)
+            return describe(run, description, fabric, command=command, precision=precision, threads=threads.number)
 
-    _begin(run, folder, fabric, options.out, record)
-    if listener is None or not fabric.is_global_zero:
-        listener = Silence()
-    for line in messages:
-        listener.say(line)
-    train_in_folder(
-        run, folder, fabric, lookup.header(name, row, given, run), _loop_options(options, fabric, threads), listener
-    )
+        _begin(run, folder, fabric, options.out, record)
+        listener = listener if listener is not None and fabric.is_global_zero else Silence()
+        for line in messages:
+            listener.say(line)
+        header = lookup.header(name, row, given, run)
+        train_in_folder(run, folder, fabric, header, _loop_options(options, fabric, threads), listener)
+    finally:
+        folder.unlock()
     return folder
 
 
