@@ -50,6 +50,12 @@ class RunFolder:
             ) from None
         self._lock = lock
 
+    def unlock(self) -> None:
+        """Let other processes train here; does nothing without a lock."""
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
     def claim(self, settings: dict[str, Any], precision: str, *, fresh: bool = False) -> bool:
         """Lock the folder for a run with these settings; true if a checkpoint to resume from is there.
 

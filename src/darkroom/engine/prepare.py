@@ -1,5 +1,6 @@
 """Before training: open the data, and on a fresh start compute what is computed once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,19 @@ def open_data(run: Run) -> tuple[Run, list[str]]:
     run.validation.open()
     for require in run.requires:
         require()
-    evaluations: list[Evaluation] = []
+    evaluations, messages = open_evaluations(run.evaluations)
+    return replace(run, evaluations=evaluations), [*run.remarks(), *messages]
+
+
+def open_evaluations(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation], list[str]]:
+    """Look up test sets; returns the evaluations that are possible, and messages about skipped test sets and metrics.
+
+    Raises:
+        DarkroomError: a test set that is not optional is missing.
+    """
+    possible: list[Evaluation] = []
     skipped: dict[str, str] = {}
-    for evaluation in run.evaluations:
+    for evaluation in evaluations:
         try:
             evaluation.open()
         except DarkroomError as error:
@@ -33,8 +44,8 @@ def open_data(run: Run) -> tuple[Run, list[str]]:
         missing = {metric: reason for metric in evaluation.metrics if (reason := metric.missing())}
         skipped |= {metric.name: f"not evaluated by {metric.title}: {reason}" for metric, reason in missing.items()}
         present = [metric for metric in evaluation.metrics if metric not in missing]
-        evaluations.append(evaluation if not missing else evaluation.with_metrics(present))
-    return replace(run, evaluations=evaluations), [*run.remarks(), *skipped.values()]
+        possible.append(evaluation if not missing else evaluation.with_metrics(present))
+    return possible, list(skipped.values())
 
 
 def prepare(run: Run, runs: Path) -> None:

@@ -32,7 +32,7 @@ STRIPS = 2
 
 @runtime_checkable
 class Listener(Protocol):
-    """What is told of a run's progress: a progress bar, a notebook, nothing."""
+    """Follows the progress of a run: a progress bar, a notebook, nothing."""
 
     def progress(self, step: int, total: int, losses: Mapping[str, float]) -> None:
         """A step is finished; `losses` are those last logged."""
@@ -169,7 +169,7 @@ class _Loop:
             threads.use(number)
             if self.journal:
                 self.journal.scalar(self.training.step, "time", "threads", float(number))
-                self.listener.say(f"step {self.training.step}: {number} threads from here on, {threads.reason}")
+                self.listener.say(f"step {self.training.step}: computing with {threads.spelled()} from here on")
 
     def log(self, record: Record) -> None:
         """Write the losses if it is time to, and pass on the step."""

@@ -13,6 +13,7 @@
 Over white; 8-bit images; the coarse stage finds free space, the fine stage has a small network for colours.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import nn
@@ -24,11 +25,49 @@ from darkroom.engine.run import Run
 from darkroom.methods.dvgo import DirectVoxelGrid, Stage
 from darkroom.radiance import named
 from darkroom.radiance.masked_adam import MaskedAdam
-from darkroom.radiance.rays import RayStream
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 from darkroom.recipes.options import OptimizationOptions, SceneOptions
 from darkroom.recipes.protocols import views
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """The grids of both stages."""
+
+    voxels: int = 160
+    """Along each side of the fine grid, about: the grid has the cube of it."""
+    step_size: float = 0.5
+    """Length of a step along a ray, in voxels."""
+    coarse_voxels: int = 100
+    """Along each side of the coarse grid."""
+    coarse_steps: int = 5000
+    """Steps of the coarse stage; 0 for none, as a forward-facing scene needs it. The fine stage has the others."""
+    doublings: int = 4
+    """So many times the number of the fine grid's voxels is doubled during training."""
+    features: int = 12
+    """Channels of the fine grid's colours."""
+    width: int = 128
+    """Features of the two hidden layers of the colour network."""
+    network_lr: float = 1e-3
+    """Learning rate of the colour network."""
+    occupancy_interval: int = 1000
+    """Steps between updates of the occupancy grid."""
+    occupancy_threshold: float = 1e-3
+    """Opacity of a voxel below which space is free."""
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """Weights of the losses beside the squared error of colours."""
+
+    entropy_weights: tuple[float, float] = (0.01, 0.001)
+    """Of the entropy of the background's transmittance, in the coarse and the fine stage."""
+    point_weights: tuple[float, float] = (0.1, 0.01)
+    """Of the squared error of single samples, in the coarse and the fine stage."""
+    tv_weight: float = 0.0
+    """Of the total variation of the fine grids; 1e-3 for real scenes seen from one side."""
+
 
 _LEGO: dict[str, object] = dict(scene="lego")
 
@@ -91,81 +130,36 @@ PUBLISHED = {
 }
 
 
-_OPTIMIZATION = OptimizationOptions(25_000, 0.1, "exponential")
-
-
 def recipe(
     poses: Literal["known", "estimated"] = "known",
-    voxels: int = 160,
-    step_size: float = 0.5,
-    coarse_voxels: int = 100,
-    coarse_steps: int = 5000,
-    doublings: int = 4,
-    features: int = 12,
-    width: int = 128,
-    network_lr: float = 1e-3,
-    entropy_weights: tuple[float, float] = (0.01, 0.001),
-    point_weights: tuple[float, float] = (0.1, 0.01),
-    tv_weight: float = 0.0,
-    occupancy_interval: int = 1000,
-    occupancy_threshold: float = 1e-3,
+    grid: GridOptions = GridOptions(),
+    losses: LossOptions = LossOptions(),
     scene: SceneOptions = SceneOptions(batch_size=8192),
-    optimization: OptimizationOptions = _OPTIMIZATION,
+    optimization: OptimizationOptions = OptimizationOptions(25_000, 0.1, "exponential"),
     seed: int = 0,
 ) -> Run:
     """Voxel grids of a scene.
 
     Args:
         poses: Those of the scene's files, or estimated from its photographs by structure from motion.
-        voxels: Along each side of the fine grid, about: the grid has the cube of it.
-        step_size: Length of a step along a ray, in voxels.
-        coarse_voxels: Along each side of the coarse grid.
-        coarse_steps: Steps of the coarse stage; 0 for none, as a forward-facing scene needs it. The fine stage has the others.
-        doublings: So many times the fine grid's voxels are doubled on the way to their number.
-        features: Channels of the fine grid's colours.
-        width: Of the two hidden layers of the colour network.
-        network_lr: Learning rate of the colour network; --lr is that of the grids.
-        entropy_weights: Weights of the background's entropy, in the coarse and the fine stage.
-        point_weights: Weights of the error of single samples.
-        tv_weight: Weight of the total variation of the fine grids; 1e-3 for real scenes seen from one side.
-        occupancy_interval: Steps between updates of the occupancy grid.
-        occupancy_threshold: Opacity of a voxel below which space is free.
+        grid: The grids of both stages.
+        losses: Weights of the losses.
         scene: Photographs, and how rays are drawn from them.
-        optimization: Adam on the voxels that rays met.
+        optimization: Adam on the voxels that rays met; the learning rate is that of the grids.
         seed: Of weights and rays.
     """
 
     def find() -> Scene:
         return (named.scene if poses == "known" else named.with_estimated_poses)(scene.scene, scene.image_width)
 
-    if not 0 <= coarse_steps < optimization.steps:
-        raise DarkroomError(f"--coarse-steps {coarse_steps} leaves no step of --steps {optimization.steps} for the fine stage")
-    entropy, points = entropy_weights, point_weights
-    fine_steps = optimization.steps - coarse_steps
-    method = DirectVoxelGrid(
-        Space(scene.pixel_centre),
-        Stage(coarse_steps, coarse_voxels**3, entropy=entropy[0], points=points[0]),
-        Stage(fine_steps, voxels**3, doublings, features, width, 1e-2, entropy[1], points[1], tv_weight),
-        step=step_size,
-        background=scene.background,
-        seed=seed,
-        occupancy_interval=occupancy_interval,
-        occupancy_threshold=occupancy_threshold,
-    )
-
     def optimizer(network: nn.Module) -> MaskedAdam:
-        return MaskedAdam(network.field.parameter_groups(network_lr / optimization.lr), lr=optimization.lr)  # type: ignore[operator,union-attr]
+        groups = network.field.parameter_groups(grid.network_lr / optimization.lr)  # type: ignore[operator,union-attr]
+        return MaskedAdam(groups, lr=optimization.lr)
 
-    evaluations = views.evaluations(scene, find)
+    method, evaluations = _method(grid, losses, scene, optimization.steps, seed), views.evaluations(scene, find)
     return Run(
         method=method,
-        stream=RayStream(
-            find,
-            background=None if scene.random_background else scene.background,
-            rays=scene.batch_size,
-            seed=seed,
-            pixel_centre=scene.pixel_centre,
-        ),
+        stream=views.ray_stream(scene, find, seed),
         optimizers={"field": Optimization(optimizer, optimization.lr, optimization.schedule_function())},
         steps=optimization.steps,
         validation=views.validation(evaluations[0]),
@@ -176,4 +170,32 @@ def recipe(
         prepare=lambda: method.prepare(find()),
         remarks=lambda: find().remarks,
         seed=seed,
+    )
+
+
+def _method(grid: GridOptions, losses: LossOptions, scene: SceneOptions, steps: int, seed: int) -> DirectVoxelGrid:
+    if not 0 <= grid.coarse_steps < steps:
+        raise DarkroomError(f"--coarse-steps {grid.coarse_steps} leaves no step of --steps {steps} for the fine stage")
+    entropy, points = losses.entropy_weights, losses.point_weights
+    coarse = Stage(grid.coarse_steps, grid.coarse_voxels**3, entropy=entropy[0], points=points[0])
+    fine = Stage(
+        steps - grid.coarse_steps,
+        grid.voxels**3,
+        grid.doublings,
+        grid.features,
+        grid.width,
+        opacity=1e-2,
+        entropy=entropy[1],
+        points=points[1],
+        variation=losses.tv_weight,
+    )
+    return DirectVoxelGrid(
+        Space(scene.pixel_centre),
+        coarse,
+        fine,
+        step=grid.step_size,
+        background=scene.background,
+        seed=seed,
+        occupancy_interval=grid.occupancy_interval,
+        occupancy_threshold=grid.occupancy_threshold,
     )

@@ -241,6 +241,17 @@ def load(path: Path, recipe: str | None = None) -> nn.Module:
     return foreign.read(path).eval()
 
 
+def trained(path: Path, recipe: str | None = None) -> Run:
+    """The run of a run's folder or a weights file of Darkroom's, with its weights loaded; arguments as for `load`.
+
+    Raises:
+        DarkroomError: there is nothing, or it cannot be read.
+    """
+    path = RunFolder(path).weights() if path.is_dir() else path
+    state, header = weights.load(path)
+    return _filled(path, state, header, recipe)
+
+
 def network(path: Path, recipe: str | None = None) -> RestorationNetwork:
     """The restoration network of a run's folder, a weights file, or another program's checkpoint; arguments as for `load`.
 

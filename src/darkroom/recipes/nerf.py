@@ -15,7 +15,6 @@ from darkroom.engine.run import Run
 from darkroom.methods.nerf import NeuralRadianceField
 from darkroom.networks.nerf import NeRF
 from darkroom.radiance import named
-from darkroom.radiance.rays import RayStream
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 from darkroom.recipes.options import OptimizationOptions, SceneOptions
@@ -86,14 +85,7 @@ def recipe(
     evaluations = views.evaluations(scene, find)
     return Run(
         method=method,
-        stream=RayStream(
-            find,
-            background=None if scene.random_background else scene.background,
-            rays=scene.batch_size,
-            seed=seed,
-            centre_crop=centre_crop,
-            pixel_centre=scene.pixel_centre,
-        ),
+        stream=views.ray_stream(scene, find, seed, centre_crop=centre_crop),
         optimizers={"coarse": optimization.adam(), "fine": optimization.adam()},
         steps=optimization.steps,
         validation=views.validation(evaluations[0]),

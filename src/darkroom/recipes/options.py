@@ -33,8 +33,7 @@ class OptimizationOptions:
     lr: float
     """Learning rate before the schedule."""
     schedule: Literal["constant", "linear", "cosine", "multistep", "exponential"] = "constant"
-    """Learning-rate schedule: linear and cosine fall to zero, exponential to --gamma of the learning rate, multistep is
-    multiplied by --gamma at each of --milestones."""
+    """Of the learning rate: linear and cosine fall to 0, exponential to --gamma, multistep by --gamma at each of --milestones."""
     milestones: tuple[float, ...] = ()
     """Of the multistep schedule, as shares of the training."""
     gamma: float = 0.1

@@ -11,7 +11,8 @@ differ by 2 dB with the protocol; each names its own. About half a minute an ima
 --image-count.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -34,6 +35,43 @@ from darkroom.recipes import lookup
 from darkroom.solvers.classical import total_variation
 from darkroom.solvers.deblur import Solver, baselines, iterates
 from darkroom.solvers.denoiser import Denoiser
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """The solver."""
+
+    solver: Solver = "hqs"
+    """hqs (half-quadratic splitting), ista or fista."""
+    solver_steps: int = 8
+    """Iterations."""
+    regularisation: float | None = 0.23
+    """Lambda of the regularised inverse in which gradient steps are taken; None for plain gradient steps."""
+    sigma_max: float = 49.0
+    """Noise level of the first iteration (0-255 scale), falling to the image's own; 0 for its own throughout."""
+    start: Literal["wiener", "observed"] = "wiener"
+    """From Wiener's estimate, or from the blurred image."""
+
+
+@dataclass(frozen=True)
+class TestOptions:
+    """Test images and blur."""
+
+    test_set: str = "sun80"
+    """Sharp images: sun80, set12, embedded, or a folder."""
+    image_count: int = 0
+    """Number of images, the first ones; 0 for all."""
+    kernels: str = "levin"
+    """Blur kernels: levin, motion (two synthetic camera shakes), or a file."""
+    sigma: tuple[float, ...] = (2.55, 12.75)
+    """Noise levels (0-255 scale)."""
+    boundary: Boundary = "valid"
+    """Beyond the image's border when it is blurred."""
+    quantised: bool = True
+    """Clip the blurred image and round it to 8 bits."""
+    border: int = 50
+    """Pixels cropped from every side before evaluation."""
+
 
 _PLAIN = dict(regularisation=None, sigma_max=0.0, solver_steps=60)
 
@@ -71,37 +109,17 @@ PUBLISHED = {row: _PUBLISHED for row in ROWS if row != "laptop"}
 
 
 def recipe(
-    solver: Solver = "hqs",
-    solver_steps: int = 8,
-    regularisation: float | None = 0.23,
-    sigma_max: float = 49.0,
-    start: Literal["wiener", "observed"] = "wiener",
     prior: str = "dncnn/noise_conditional",
-    sigma: tuple[float, ...] = (2.55, 12.75),
-    kernels: str = "levin",
-    boundary: Boundary = "valid",
-    quantised: bool = True,
-    test_set: str = "sun80",
-    image_count: int = 0,
-    border: int = 50,
+    solver: SolverOptions = SolverOptions(),
+    test: TestOptions = TestOptions(),
     seed: int = 0,
 ) -> Run:
     """A solver with a denoiser as prior, evaluated on deblurring.
 
     Args:
-        solver: hqs (half-quadratic splitting), ista or fista.
-        solver_steps: Iterations.
-        regularisation: Lambda of the regularised inverse in which gradient steps are taken; None for plain gradient steps.
-        sigma_max: Noise level of the first iteration (0-255 scale), falling to the image's own; 0 for its own throughout.
-        start: From Wiener's estimate, or from the blurred image.
         prior: The denoiser: a row (RECIPE/ROW) among the runs, a run's folder, a weights file, or "total variation".
-        sigma: Noise levels (0-255 scale).
-        kernels: Blur kernels: levin, motion (two synthetic camera shakes), or a file.
-        boundary: Beyond the image's border when it is blurred.
-        quantised: Clip the blurred image and round it to 8 bits.
-        test_set: Sharp images: sun80, set12, embedded, or a folder.
-        image_count: Number of images, the first ones; 0 for all.
-        border: Pixels cropped from every side before evaluation.
+        solver: The solver.
+        test: Test images and blur.
         seed: Of the flips and rotations that the denoiser is applied in.
     """
 
@@ -112,24 +130,23 @@ def recipe(
         return as_denoiser(Restorer(lookup.network(lookup.weights_path(prior)), device=torch.device(device)))
 
     def solve(batch: Example) -> Iterator[Tensor]:
-        (kernel,), (level,) = batch.condition
+        (kernel,), (sigma,) = batch.condition
         found = iterates(
             denoiser(str(batch.input.device)),
             batch.input[0],
             kernel.cpu(),
-            float(level),
-            boundary=boundary,
-            solver=solver,
-            steps=solver_steps,
-            regularisation=regularisation,
-            sigma_max=sigma_max / 255,
-            start=start,
+            float(sigma),
+            boundary=test.boundary,
+            solver=solver.solver,
+            steps=solver.solver_steps,
+            regularisation=solver.regularisation,
+            sigma_max=solver.sigma_max / 255,
+            start=solver.start,
             seed=seed,
         )
         return (iterate.u[None] for iterate in found)
 
-    evaluations = _evaluations(test_set, image_count, kernels, sigma, boundary, quantised, border)
-    requirements: list[Callable[[], object]] = [lambda: named_kernels(kernels), lambda: denoiser("cpu")]
+    evaluations = [_evaluation(test, sigma) for sigma in test.sigma]
     return Run(
         method=PlugAndPlay(solve),
         stream=EmptyStream(),
@@ -138,29 +155,18 @@ def recipe(
         validation=evaluations[0],
         validation_interval=1,
         evaluations=evaluations,
-        requires=requirements,
+        requires=[lambda: named_kernels(test.kernels), lambda: denoiser("cpu")],
         seed=seed,
     )
 
 
-def _evaluations(
-    test_set: str,
-    image_count: int,
-    kernels: str,
-    sigmas: tuple[float, ...],
-    boundary: Boundary,
-    quantised: bool,
-    border: int,
-) -> list[SeveralDegradations]:
-    images = evaluation_images(test_set, grey=True)
-    images = images.first(image_count) if image_count else images
-    return [
-        SeveralDegradations(
-            images,
-            Blurs(kernels, sigma, boundary, quantised),
-            (psnr_within(border), ssim_within(border)),
-            variant={"sigma": sigma},
-            baselines=baselines(boundary),
-        )
-        for sigma in sigmas
-    ]
+def _evaluation(options: TestOptions, sigma: float) -> SeveralDegradations:
+    images = evaluation_images(options.test_set, grey=True)
+    images = images.first(options.image_count) if options.image_count else images
+    return SeveralDegradations(
+        images,
+        Blurs(options.kernels, sigma, options.boundary, options.quantised),
+        (psnr_within(options.border), ssim_within(options.border)),
+        variant={"sigma": sigma},
+        baselines=baselines(options.boundary),
+    )

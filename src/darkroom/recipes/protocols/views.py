@@ -1,11 +1,11 @@
-"""The standard protocol of view synthesis: PSNR and SSIM on 8-bit images over a background, test and training views."""
+"""View synthesis: rays of training views, and the standard protocol: PSNR and SSIM on 8-bit images over a background, test and training views."""
 
 from collections.abc import Callable
 
 from darkroom.evaluations.rendered_views import RenderedViews, nearest_photograph
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.metrics.perception import find_lpips, lpips
-from darkroom.radiance.rays import QueriedViews
+from darkroom.radiance.rays import QueriedViews, RayStream
 from darkroom.radiance.scenes import Scene
 from darkroom.recipes.options import SceneOptions
 
@@ -29,6 +29,18 @@ def evaluations(options: SceneOptions, find: Callable[[], Scene]) -> list[Render
     return [test, training]
 
 
+def ray_stream(options: SceneOptions, find: Callable[[], Scene], seed: int, *, centre_crop: int = 0) -> RayStream:
+    """Rays of the training views; during the first `centre_crop` steps from the centre of the images."""
+    return RayStream(
+        find,
+        background=None if options.random_background else options.background,
+        rays=options.batch_size,
+        seed=seed,
+        centre_crop=centre_crop,
+        pixel_centre=options.pixel_centre,
+    )
+
+
 def requirements(options: SceneOptions) -> list[Callable[[], object]]:
     """What has to be present, and is downloaded otherwise."""
     return [lambda: find_lpips("vgg")] if options.lpips else []
@@ -36,4 +48,4 @@ def requirements(options: SceneOptions) -> list[Callable[[], object]]:
 
 def validation(evaluation: RenderedViews) -> RenderedViews:
     """Some of the test views, by PSNR and SSIM."""
-    return evaluation.subset(VALIDATION_VIEWS).with_metrics((psnr, ssim))  # type: ignore[return-value]
+    return evaluation.subset(VALIDATION_VIEWS).with_metrics((psnr, ssim))
