@@ -1,22 +1,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One thread a process in tests; two busy OpenMP threads on a shared machine can be far slower than one.
+# Tests run on every core, one thread a worker: two busy OpenMP threads on a shared core are far slower than one.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: demo test check format benchmarks clean
 
-demo: $(VENV)/.demo                ## train a denoiser on embedded photographs, judge it, report
+demo: $(VENV)/.demo                ## train a denoiser on embedded photographs, evaluate it, report
 	$(BIN)/darkroom demo
 
-test: $(VENV)/.dev                 ## run every test
-	$(ONE_THREAD) $(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev                 ## run every test, one worker a core
+	$(PYTEST) $(ARGS)
 
 check: $(VENV)/.dev                ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(ONE_THREAD) $(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from darkroom.recipes import lookup
-from tests.report.runs import made_up
+from tests.report.runs import denoising_run
 from tests.tiny import flags
 
 
@@ -38,7 +38,7 @@ def test_a_run_restores_and_reports(darkroom, trained, tmp_path: Path):
 
 
 def test_report_writes_a_page_and_the_ledger(darkroom, tmp_path: Path):
-    folder = made_up(tmp_path)
+    folder = denoising_run(tmp_path)
     code, out, _ = darkroom("report", folder, "--ledger-file", tmp_path / "ledger.csv")
     assert code == 0
     assert str(folder / "report.html") in out

@@ -127,7 +127,7 @@ def test_a_full_disk_loses_nothing_written(tmp_path: Path, photos: Path, undistu
     done = run(sys.executable, "-c", code, *words, check=False)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert "what was there before is untouched" in done.stderr.splitlines()[-1]
+    assert "the old content is untouched" in done.stderr.splitlines()[-1]
     assert last_step(out) == 3
     run(*command(out, photos, 300))
     assert final(out).read_bytes() == final(undisturbed).read_bytes()

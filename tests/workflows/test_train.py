@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -7,9 +8,11 @@ from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.core.threads import Threads
 from darkroom.engine import checkpoint
+from darkroom.engine.folder import RunFolder
 from darkroom.workflows import train as module
 from darkroom.workflows.options import RunOptions
 from darkroom.workflows.train import command_line, settings_of, train
+from tests.workflows.conftest import Recorder
 
 
 def test_a_recipe_of_ones_own_trains_like_a_built_in(trained):
@@ -123,38 +126,38 @@ def test_the_number_of_threads_changes_with_checkpoints_and_is_recorded(trained,
 
 @pytest.mark.usefixtures("two_cores")
 def test_a_resumed_run_uses_the_number_of_its_checkpoint(trained, monkeypatch):
-    """Killed between two checkpoints and resumed where another number is free, it ends with the same bits."""
-    sets = dict(train_set=str(trained.photos), test_set=str(trained.photos), steps=40, width=32, patch_size=32)
+    """Killed and resumed while another number is free, it computes every step with the number of an uninterrupted run."""
+    sets = dict(train_set=str(trained.photos), test_set=str(trained.photos))
 
-    def run(name: str, save_every: float, *numbers: int, stop: int = 0):
+    def run(name: str, *numbers: int, stop: int = 0):
         monkeypatch.setattr(module, "Threads", Machine(*numbers).threads)
-        options = RunOptions(out=trained.root / name, accelerator="cpu", precision="32", save_every=save_every)
-        return train(trained.recipe, options=options, listener=Killer(stop), **sets)
+        options = RunOptions(out=trained.root / name, accelerator="cpu", precision="32", save_every=0.0)
+        listener = Watcher(stop)
+        with pytest.raises(Killed) if stop else nullcontext():
+            train(trained.recipe, options=options, listener=listener, **sets)
+        return listener.threads, RunFolder(trained.root / name / "my_recipe" / "laptop")
 
-    whole = run("whole", 1e9, 2)
-    with pytest.raises(Killed):
-        run("killed", 0.0, 2, stop=13)  # every step is saved, with two threads
-    resumed = run("killed", 1e9, 1)
-    assert resumed.final.read_bytes()[-1000:] == whole.final.read_bytes()[-1000:]
-    assert torch.equal(*(weights.load(folder.final)[0]["network.layers.2.weight"] for folder in (whole, resumed)))
+    sequence, whole = run("whole", 2, 2, 1, 1, 1, 1, 1)
+    assert sequence == {1: 2, 2: 2, 3: 1, 4: 1, 5: 1, 6: 1}
+    first, _ = run("killed", 2, 2, 1, 1, stop=4)
+    second, killed = run("killed", 2, 1, 1, 1)  # at the start of the second, two are free
+    assert {**first, **second} == sequence and min(second) == 4
+    states = [weights.load(folder.final)[0] for folder in (whole, killed)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 class Killed(Exception):
     """Stands for the end of the process."""
 
 
-class Killer:
-    """A listener in which the process ends at a step."""
+class Watcher(Recorder):
+    """Notes the number of threads of every step; the process ends at one of them."""
 
-    def __init__(self, at: int) -> None:
-        self.at = at
+    def __init__(self, end: int) -> None:
+        super().__init__()
+        self.end, self.threads = end, {}
 
     def progress(self, step, total, losses) -> None:
-        if step == self.at:
+        self.threads[step] = torch.get_num_threads()
+        if step == self.end:
             raise Killed
-
-    def validated(self, step, scores) -> None: ...
-
-    def evaluated(self, title, done, total) -> None: ...
-
-    def say(self, line) -> None: ...

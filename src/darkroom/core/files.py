@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         ...     (Path(folder) / "notes.txt").read_text()
         'complete'
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -57,10 +58,19 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
+    """Write `parts`, one after the other, to `path` atomically."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for part in parts:
+            file.write(part)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) to `path` atomically."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write `text` (UTF-8) to `path` atomically.
+
+    Bytes of file names that are not UTF-8 are written as `\\udc..`, which JSON reads back as the same name.
+    """
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -68,19 +78,67 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        DarkroomError: the file is missing, is not UTF-8, or does not hold an object.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_json(Path(folder) / "x.json", {"a": 1})
+        ...     read_json(Path(folder) / "x.json")
+        {'a': 1}
+    """
+    try:
+        return _object(path.read_bytes())
+    except OSError as error:
+        raise DarkroomError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DarkroomError(f"{path} is damaged: {error}") from error
+
+
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read one JSON object a line; a line cut off by a killed process is skipped."""
+    """Read one JSON object a line; a last line cut off by a killed process is left out. Empty if there is no file.
+
+    Raises:
+        DarkroomError: another line is not UTF-8 or does not hold an object; it is named.
+    """
     if not path.exists():
         return []
+    *lines, last = path.read_bytes().split(b"\n")
     records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
+            records.append(_object(line))
+        except ValueError as error:
+            raise DarkroomError(f"{path} is damaged in line {number} ({error}): correct the line, or remove it") from error
+    with suppress(ValueError):  # without the end of its line
+        records.append(_object(last))
     return records
 
 
 def write_json_lines(path: Path, records: list[dict[str, Any]]) -> None:
     """Write one JSON object a line, atomically."""
     write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """A JSON object; everything else is a `ValueError`."""
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds a {type(value).__name__}, not an object")
+    return value
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name in the same folder, of this process alone, and no longer than file systems allow."""
+    ending = f".{os.getpid()}.tmp"
+    name = f".{path.name}{ending}"
+    if len(os.fsencode(name)) > 255:
+        name = f".{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
+    return path.with_name(name)

@@ -1,32 +1,28 @@
-"""Image files to arrays and back: 8 and 16 bits, in memory or on disk."""
+"""Opening image files, on disk or in memory, without decoding them: kind, size, number of frames."""
 
 import io
+import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.image_limits import require_pixels
 
-ORIENTATION = 0x0112
-"""The EXIF tag."""
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
+"""What Pillow may open; some of its other decoders start programs."""
 
-# EXIF orientation 1…8 as operations on (height, width, channel) that turn the image upright.
-_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: a.swapaxes(0, 1)[::-1],
-}
+_FEW = 16  # pages; among more than that, thumbnails are not looked for
+
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+_limit = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -54,95 +50,112 @@ def opened(source: Source) -> Iterator[Image.Image]:
     """Open an image without decoding it. Errors of the decoders inside the block become one line with the file's name.
 
     Raises:
-        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+        DarkroomError: the file is missing, broken, of a kind that cannot be read, or has more pixels than `image_limits` allows.
     """
+    _ignore_warnings()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(_file(source)) as image:
-                yield image
+        with _open(source) as image:
+            require_pixels(*image.size, size_in_bytes(source))
+            yield image
     except DarkroomError as error:
         if str(source) in str(error):
             raise
         raise DarkroomError(f"{source}: {error}") from error
-    except FileNotFoundError as error:
-        raise DarkroomError(f"no image at {source}") from error
     except UnidentifiedImageError as error:
-        raise DarkroomError(f"{source} cannot be read: not an image, or a broken one") from error
+        raise DarkroomError(f"{source} cannot be read: {_unidentified(source)}") from error
+    except MemoryError as error:
+        raise DarkroomError(f"{source} cannot be read: it does not fit into memory") from error
     except Exception as error:  # broken files raise every kind of exception
-        raise DarkroomError(f"{source} cannot be read: {error}") from error
+        raise DarkroomError(f"{source} cannot be read: {error or type(error).__name__}") from error
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF's, 1 to 8. Finding it in a PNG would decode its pixels; that is avoided for one without EXIF."""
-    has_exif = image.format != "PNG" or "exif" in image.info
-    return int(image.getexif().get(ORIENTATION, 1)) if has_exif else 1
+def count_frames(source: Source, image: Image.Image) -> int:
+    """Number of frames of an animation, or of pages of a TIFF without thumbnails; 1 for every other file.
 
-
-def is_16_bit(image: Image.Image) -> bool:
-    """Whether the file has more than 8 bits a channel. Call it before `getexif`, which may decode and lose the depth."""
-    if image.mode.startswith("I"):
-        return True
-    if image.format == "PNG":
-        return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    Changes the frame that `image` decodes: call it last.
+    """
+    if image.format == "MPO":  # a JPEG with previews or a map of its brightness, not an animation
+        return 1
     if image.format == "TIFF":
-        return max(image.tag_v2.get(258, (8,))) > 8  # type: ignore[attr-defined]
-    return False
+        return _pages(source) if image.tag_v2.next else 1  # type: ignore[attr-defined]
+    return int(getattr(image, "n_frames", 1))
 
 
-def decode_16_bit(source: Source, image: Image.Image, exif_orientation: int) -> np.ndarray:
-    """Pixels of a 16-bit file, uint16 `(height, width[, channel])`, upright."""
-    if image.format == "PNG":
-        from torchvision.io import ImageReadMode, decode_image
-
-        content = source.content if isinstance(source, Encoded) else source.read_bytes()
-        encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        array = decode_image(encoded, ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy().astype(np.uint16)
-    elif image.format == "TIFF":
-        import tifffile
-
-        array = tifffile.imread(_file(source))
-        if array.dtype != np.uint16:
-            raise DarkroomError(f"{source}: a TIFF of {array.dtype} numbers; 8 and 16 bits can be read")
-    else:
-        array = np.asarray(image).astype(np.uint16)
-    return _UPRIGHT.get(exif_orientation, _UPRIGHT[1])(array)
-
-
-def decode_8_bit(image: Image.Image) -> np.ndarray:
-    """Pixels of an 8-bit file, uint8 `(height, width[, channel])`, upright: grey or RGB, with or without alpha."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode == "F":
-        raise DarkroomError("pixels are floating-point numbers without a stated range; convert to 16 bits first")
-    if image.mode in ("1", "L"):
-        image = image.convert("LA" if "transparency" in image.info else "L")
-    elif image.mode not in ("LA", "RGBA"):
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-    return np.asarray(image)
-
-
-def encode_16_bit(path: Path, array: np.ndarray, ending: str) -> None:
-    """Write uint16 `(height, width, channel)` as PNG or, with any other ending, as TIFF."""
-    height, width, channels = array.shape
-    if ending == ".png":
-        import png
-
-        writer = png.Writer(width, height, bitdepth=16, greyscale=channels < 3, alpha=channels in (2, 4), compression=4)
-        with path.open("wb") as file:
-            writer.write(file, array.reshape(height, width * channels))
-    else:
-        import tifffile
-
-        if channels == 2:  # few programs read grey with transparency from a TIFF
-            array, channels = array[..., [0, 0, 0, 1]], 4
-        tifffile.imwrite(
-            path,
-            array[..., 0] if channels == 1 else array,
-            photometric="rgb" if channels >= 3 else "minisblack",
-            extrasamples=["unassalpha"] if channels == 4 else None,
-            planarconfig="contig" if channels > 1 else None,
-        )
-
-
-def _file(source: Source) -> Path | io.BytesIO:
+def file_of(source: Source) -> Path | io.BytesIO:
+    """What decoders read from."""
     return io.BytesIO(source.content) if isinstance(source, Encoded) else source
+
+
+def content_of(source: Source) -> bytes:
+    """The whole file."""
+    return source.content if isinstance(source, Encoded) else source.read_bytes()
+
+
+def size_in_bytes(source: Source) -> int:
+    """The size of the file."""
+    return len(source.content) if isinstance(source, Encoded) else source.stat().st_size
+
+
+def _open(source: Source) -> Image.Image:
+    if isinstance(source, Path) and not source.is_file():
+        raise DarkroomError(f"{source} is not a file" if source.exists() else f"no image at {source}")
+    kind = _media_kind(source)
+    if kind == "HEIF":
+        return _open_heif(source)
+    if kind == "AVIF" and not features.check("avif"):
+        raise DarkroomError("AVIF needs Pillow 11.3 or newer: pip install --upgrade pillow")
+    with _limit:  # Pillow's own limit is a global variable, and lower than ours
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file_of(source), formats=["AVIF"] if kind == "AVIF" else FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+
+
+def _open_heif(source: Source) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise DarkroomError(
+            "HEIC needs the package pillow-heif: pip install '.[heif]' in a clone of Darkroom, or save the image as JPEG or PNG"
+        ) from error
+    return HeifImageFile(file_of(source))  # type: ignore[no-any-return]
+
+
+def _media_kind(source: Source) -> str | None:
+    """AVIF or HEIF by the brands in the first box of the file, whatever its name ends with; None for other files."""
+    head = _head(source)
+    if head[4:8] != b"ftyp":
+        return None
+    box = head[: int.from_bytes(head[:4], "big")]
+    brands = {box[8:12], *(box[start : start + 4] for start in range(16, len(box), 4))}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF"
+    return "HEIF" if brands & _HEIF_BRANDS else None
+
+
+def _head(source: Source) -> bytes:
+    if isinstance(source, Encoded):
+        return source.content[:64]
+    with source.open("rb") as file:
+        return file.read(64)
+
+
+def _unidentified(source: Source) -> str:
+    if _head(source)[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "a broken TIFF, or one of an unusual kind; TIFFs with grey or RGB pixels of 8 or 16 bits can be read"
+    return "not an image, or a broken one"
+
+
+def _pages(source: Source) -> int:
+    import tifffile
+
+    with tifffile.TiffFile(file_of(source)) as file:
+        pages: Any = file.pages
+        return len(pages) if len(pages) > _FEW else max(1, sum(not page.is_reduced for page in pages))
+
+
+@lru_cache(maxsize=1)
+def _ignore_warnings() -> None:
+    """Pillow warns of oddities that do not change the pixels. Set once: restoring filters is not safe in threads."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -2,30 +2,39 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer, UInt8
-from PIL import Image
 from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.files import replacing
-from darkroom.core.image_codecs import (
-    ORIENTATION,
-    Source,
-    decode_8_bit,
-    decode_16_bit,
-    encode_16_bit,
-    is_16_bit,
-    opened,
-    orientation,
-)
+from darkroom.core.files import write_bytes
+from darkroom.core.image_codecs import Source, count_frames, opened
+from darkroom.core.image_decoding import decode
+from darkroom.core.image_encoding import encode
+from darkroom.core.image_formats import HOLDS_16_BITS, HOLDS_TRANSPARENCY, READABLE, WRITABLE
+from darkroom.core.image_metadata import orientation, read_metadata, upright
 
-READABLE = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif"})
-WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".webp": "WEBP"}
-_QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+__all__ = [
+    "READABLE",
+    "WRITABLE",
+    "ImageFile",
+    "frames",
+    "is_image",
+    "is_upright",
+    "read",
+    "read_ids",
+    "read_uint8",
+    "round_to_8_bits",
+    "size",
+    "to_float",
+    "to_grey",
+    "to_uint8",
+    "write",
+]
+
+_ROWS = 256  # converted at a time, to bound the memory of temporary copies
 
 
 @dataclass(frozen=True)
@@ -36,13 +45,15 @@ class ImageFile:
         pixels: grey `(1, height, width)` or RGB `(3, height, width)`, float32 in [0, 1], upright.
         alpha: opacity `(1, height, width)` in [0, 1], or None.
         bits: 8 or 16, the depth of the file.
-        metadata: what Pillow writes back unchanged (`exif`, `icc_profile`).
+        metadata: what is written back unchanged (`exif`, `icc_profile`).
+        remarks: what was lost or changed as the file was read, each in a few words.
     """
 
     pixels: Float[Tensor, "channel height width"]
     alpha: Float[Tensor, "1 height width"] | None = None
     bits: int = 8
     metadata: dict[str, bytes] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def to_float(pixels: Tensor) -> Tensor:
@@ -77,44 +88,44 @@ def is_image(x: Tensor) -> bool:
 def read(source: Source) -> ImageFile:
     """Read an image file: 8 or 16 bits, grey or colour, with or without transparency, turned upright.
 
-    Palettes and CMYK become RGB; of an animation, the first frame is taken.
+    Palettes become RGB, and CMYK becomes sRGB through its colour profile. Of an animation or of several pages, the first is
+    read, with a remark. EXIF and the colour profile are kept if they can be.
 
     Raises:
-        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+        DarkroomError: the file is missing, broken, of a kind that cannot be read, or larger than `core.image_limits` allows.
 
     Example:
         >>> import tempfile
         >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(Path(folder) / "grey.png", ImageFile(torch.full((1, 4, 6), 0.2)))
+        ...     remarks = write(Path(folder) / "grey.png", ImageFile(torch.full((1, 4, 6), 0.2)))
         ...     image = read(Path(folder) / "grey.png")
-        >>> tuple(image.pixels.shape), image.bits, round(image.pixels.max().item(), 4)
-        ((1, 4, 6), 8, 0.2)
+        >>> tuple(image.pixels.shape), image.bits, round(image.pixels.max().item(), 4), image.remarks
+        ((1, 4, 6), 8, 0.2, ())
     """
     with opened(source) as image:
-        metadata = {"icc_profile": image.info["icc_profile"]} if image.info.get("icc_profile") else {}
-        deep = is_16_bit(image)
-        turn = image.getexif().get(ORIENTATION, 1)
-        array = decode_16_bit(source, image, turn) if deep else decode_8_bit(image)
-        exif = image.getexif()
-        if exif:
-            exif[ORIENTATION] = 1
-            metadata["exif"] = exif.tobytes()
-    planes = to_float(_planes(array))
-    bits = 16 if deep else 8
-    if planes.shape[0] in (2, 4):
-        return ImageFile(planes[:-1], planes[-1:], bits, metadata)
-    return ImageFile(planes, None, bits, metadata)
+        decoded = decode(source, image)
+        metadata = read_metadata(image, decoded.channels)
+        remarks = (*decoded.remarks, *metadata.remarks)
+        count = count_frames(source, image)
+    if count > 1:
+        remarks = (f"the first of {count} frames", *remarks)
+    planes = _float_planes(upright(decoded.array, metadata.orientation))
+    alpha = planes[-1:] if planes.shape[0] in (2, 4) else None
+    bits = 16 if decoded.array.dtype == np.uint16 else 8
+    return ImageFile(planes if alpha is None else planes[:-1], alpha, bits, metadata.kept, remarks)
 
 
 def read_uint8(source: Source, *, grey: bool = False) -> UInt8[Tensor, "channel height width"]:
     """Read an image for training or evaluation: 8 bits, RGB (or grey), upright, without transparency.
 
     Raises:
-        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+        DarkroomError: as for `read`.
     """
     with opened(source) as image:
-        pixels = to_uint8(read(source).pixels) if is_16_bit(image) else _planes(decode_8_bit(image))
+        array = decode(source, image).array
+        array = upright(array, orientation(image))
+    pixels = _planes(array) if array.dtype == np.uint8 else to_uint8(_float_planes(array))
     pixels = pixels[:-1] if pixels.shape[0] in (2, 4) else pixels
     if grey:
         return to_grey(pixels) if pixels.shape[0] == 3 else pixels
@@ -158,10 +169,21 @@ def is_upright(source: Source) -> bool:
         return orientation(image) == 1
 
 
-def write(path: Path, image: ImageFile) -> None:
-    """Write an image in the format that its name ends with; on failure the old file stays as it was.
+def frames(source: Source) -> int:
+    """Number of frames of an animation, or of pages of a TIFF; 1 for other files. `read` reads the first.
 
-    16 bits and transparency are kept where the format can (PNG, TIFF; WebP keeps transparency).
+    Raises:
+        DarkroomError: the file is missing, broken, or of a kind that cannot be read.
+    """
+    with opened(source) as image:
+        return count_frames(source, image)
+
+
+def write(path: Path, image: ImageFile) -> tuple[str, ...]:
+    """Write an image in the format that its name ends with, and return remarks on what the format cannot hold.
+
+    16 bits and transparency are kept where the format can (PNG, TIFF; WebP keeps transparency). The file is encoded in memory
+    first; on failure the old file stays as it was.
 
     Raises:
         DarkroomError: the ending is unknown, the format cannot hold the image, or the disk is full.
@@ -171,21 +193,19 @@ def write(path: Path, image: ImageFile) -> None:
         Traceback (most recent call last):
         darkroom.core.errors.DarkroomError: cannot write image.xyz: '.xyz' is not one of .bmp, .jpeg, ...
     """
-    ending = path.suffix.lower()
-    if ending not in WRITABLE:
-        raise DarkroomError(f"cannot write {path}: {ending or 'no ending'!r} is not one of {', '.join(sorted(WRITABLE))}")
-    if image.alpha is not None and ending in (".jpg", ".jpeg", ".bmp"):
+    format_ = WRITABLE.get(path.suffix.lower())
+    if format_ is None:
+        ending = path.suffix.lower() or "no ending"
+        raise DarkroomError(f"cannot write {path}: {ending!r} is not one of {', '.join(sorted(WRITABLE))}")
+    if image.alpha is not None and format_ not in HOLDS_TRANSPARENCY:
         raise DarkroomError(f"cannot write {path}: this format holds no transparency; give a name ending in .png")
-    deep = image.bits == 16 and ending in (".png", ".tif", ".tiff")
-    array = _array(image, deep)
-    with replacing(path) as temporary:
-        if deep:
-            encode_16_bit(temporary, array, ending)
-        else:
-            format_ = WRITABLE[ending]
-            encoded = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-            options = {} if format_ == "BMP" else image.metadata
-            encoded.save(temporary, format=format_, **_QUALITY.get(format_, {}), **options)
+    deep = image.bits == 16 and format_ in HOLDS_16_BITS
+    try:
+        encoded = encode(_array(image, deep), format_, image.metadata)
+    except DarkroomError as error:
+        raise DarkroomError(f"cannot write {path}: {error}") from error
+    write_bytes(path, *encoded.parts)
+    return (f"{format_} holds 8 bits: written with 8", *encoded.remarks) if image.bits == 16 and not deep else encoded.remarks
 
 
 def _array(image: ImageFile, deep: bool) -> np.ndarray:
@@ -193,12 +213,21 @@ def _array(image: ImageFile, deep: bool) -> np.ndarray:
     planes = [image.pixels] if image.alpha is None else [image.pixels, image.alpha]
     height, width = image.pixels.shape[1:]
     array = np.empty((height, width, sum(map(len, planes))), np.uint16 if deep else np.uint8)
-    for top in range(0, height, 256):
-        strip = torch.cat([plane[:, top : top + 256] for plane in planes]).permute(1, 2, 0)
-        array[top : top + 256] = (strip.clamp(0, 1).double() * 65535).round().numpy() if deep else to_uint8(strip).numpy()
+    for top in range(0, height, _ROWS):
+        strip = torch.cat([plane[:, top : top + _ROWS] for plane in planes]).permute(1, 2, 0)
+        array[top : top + _ROWS] = (strip.clamp(0, 1).double() * 65535).round().numpy() if deep else to_uint8(strip).numpy()
     return array
 
 
 def _planes(array: np.ndarray) -> Tensor:
     """(height, width[, channel]) to a tensor (channel, height, width) with memory of its own."""
     return torch.from_numpy(np.array(np.atleast_3d(array).transpose(2, 0, 1), order="C"))
+
+
+def _float_planes(array: np.ndarray) -> Float[Tensor, "channel height width"]:
+    """(height, width[, channel]), uint8 or uint16, to float32 in [0, 1]."""
+    array = np.atleast_3d(array)
+    planes = torch.empty(array.shape[2], *array.shape[:2])
+    for top in range(0, array.shape[0], _ROWS):
+        planes[:, top : top + _ROWS] = to_float(_planes(array[top : top + _ROWS]))
+    return planes

@@ -101,18 +101,18 @@ class Training:
         Raises:
             Diverged: the loss or the gradient is not finite; the weights are those before the step.
         """
-        optimizer, how = self.optimizers[name], self.run.optimizers[name]
-        parameters = [parameter for parameter in self.method.networks()[name].parameters() if parameter.requires_grad]
+        optimizer, how, network = self.optimizers[name], self.run.optimizers[name], self.method.networks()[name]
         self.losses.add(self.step, name, loss)
         optimizer.zero_grad()
         if is_sharded(self.fabric):
             loss.backward()  # type: ignore[no-untyped-call]
-        elif parameters:
+        elif parameters := [parameter for parameter in network.parameters() if parameter.requires_grad]:
             loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
             if self.fabric.world_size > 1:
                 average_gradients(parameters)
         if how.clip is not None:
-            norm = nn.utils.clip_grad_norm_(parameters, how.clip)
+            # Sharded parameters are whole ones until the backward pass, so they are listed only now.
+            norm = nn.utils.clip_grad_norm_(network.parameters(), how.clip)
             norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
             self.losses.watch(self.step, f"the norm of the gradient of {name}", norm)
         lr = how.lr * how.schedule(self.step / self.run.steps)

@@ -1,7 +1,7 @@
-"""DnCNN: Beyond a Gaussian Denoiser (Zhang, Zuo, Chen, Meng, Zhang 2017)."""
+"""DnCNN: Beyond a Gaussian Denoiser (Zhang, Zuo, Chen, Meng, Zhang 2017), with its variants FDnCNN and IRCNN."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -11,6 +11,14 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.layers.initialization import initialise_convolutions
 from darkroom.layers.normalization import BatchNorm2d
+from darkroom.networks.convention import by_test_image
+from darkroom.networks.convolution_chain import ConvolutionChain
+
+Predicts = Literal["noise", "image"]
+"""What the last convolution gives: R(y) with x̂ = y − R(y), or x̂ itself."""
+
+IRCNN_DILATIONS = (1, 2, 3, 4, 3, 2, 1)
+"""Dilations of IRCNN's seven convolutions (Zhang, Zuo, Gu, Zhang 2017, section 4.1)."""
 
 
 class DnCNN(RestorationNetwork):
@@ -19,6 +27,9 @@ class DnCNN(RestorationNetwork):
     Conv + ReLU, then `depth − 2` times Conv + BatchNorm + ReLU, then Conv (section III-A). The receptive field is 2·depth + 1
     pixels wide (`halo` = depth).
 
+    FDnCNN, a later variant of the authors', takes the noise level, has no batch normalisation, and predicts the image. IRCNN has
+    seven dilated convolutions.
+
     Args:
         channels: 1 for grey, 3 for RGB.
         width: features of the hidden layers; 64 in the paper.
@@ -26,11 +37,14 @@ class DnCNN(RestorationNetwork):
         batch_norm: batch normalisation between the first and the last layer.
         bias: a bias in the hidden convolutions; redundant with batch normalisation.
         noise_conditional: take the noise level as a further, constant input channel.
+        predicts: "noise", or "image": the last convolution gives x̂ itself.
+        dilations: of each convolution; 1 for all if not given.
 
     Raises:
-        DarkroomError: the depth is below 2.
+        DarkroomError: the depth is below 2, or there are not as many dilations.
 
-    Source: Zhang et al. 2017; the noise level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A.
+    Source: Zhang et al. 2017; the noise level map is that of FFDNet (Zhang, Zuo, Zhang 2018), section III-A; IRCNN: Zhang, Zuo, Gu,
+    Zhang 2017, Learning Deep CNN Denoiser Prior for Image Restoration.
 
     Example:
         >>> network = DnCNN(channels=3, width=16, depth=5).initialise(torch.Generator().manual_seed(0)).eval()
@@ -47,28 +61,35 @@ class DnCNN(RestorationNetwork):
         batch_norm: bool = True,
         bias: bool = False,
         noise_conditional: bool = False,
+        predicts: Predicts = "noise",
+        dilations: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if depth < 2:
             raise DarkroomError(f"DnCNN has at least 2 convolutions, given --depth {depth}")
-        self.channels, self.noise_conditional, self.halo = channels, noise_conditional, depth
-        layers: list[nn.Module] = [nn.Conv2d(channels + noise_conditional, width, 3, padding=1), nn.ReLU(inplace=True)]
-        for _ in range(depth - 2):
-            layers.append(nn.Conv2d(width, width, 3, padding=1, bias=bias or not batch_norm))
+        if dilations is not None and len(dilations) != depth:
+            raise DarkroomError(f"{depth} convolutions have as many dilations, given {len(dilations)}")
+        first, *hidden, last = dilations or (1,) * depth
+        self.channels, self.noise_conditional, self.predicts = channels, noise_conditional, predicts
+        self.halo = first + sum(hidden) + last
+        layers: list[nn.Module] = [_convolution(channels + noise_conditional, width, first), nn.ReLU(inplace=True)]
+        for dilation in hidden:
+            layers.append(_convolution(width, width, dilation, bias=bias or not batch_norm))
             if batch_norm:
                 layers.append(BatchNorm2d(width))
             layers.append(nn.ReLU(inplace=True))
-        layers.append(nn.Conv2d(width, channels, 3, padding=1))
+        layers.append(_convolution(width, channels, last))
         self.layers = nn.Sequential(*layers)
 
     def initialise(self, generator: torch.Generator) -> "DnCNN":
         """Draw the convolutions' weights (He et al. 2015, eq. 10; biases zero); returns the network.
 
-        The last layer starts at zero, so that training starts from x̂ = y. With a random last layer it would start from a
-        residual larger than the noise, which takes thousands of steps to unlearn with batch normalisation.
+        The last layer starts at zero if it predicts the noise, so that training starts from x̂ = y. With a random last layer it
+        would start from a residual larger than the noise, which takes thousands of steps to unlearn with batch normalisation.
         """
         initialise_convolutions(self, generator)
-        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
+        if self.predicts == "noise":
+            nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
         return self
 
     def forward(
@@ -88,62 +109,47 @@ class DnCNN(RestorationNetwork):
         """
         if noisy.shape[1] != self.channels:
             raise DarkroomError(f"this DnCNN takes {self.channels} channel(s), the image has {noisy.shape[1]}")
-        if not self.noise_conditional:
-            return noisy - self.layers(noisy)
-        if sigma is None:
-            raise DarkroomError("this DnCNN is noise-conditional: give the noise level (--sigma)")
-        level = sigma.to(noisy).view(-1, 1, 1, 1).expand(len(noisy), 1, *noisy.shape[2:])
-        return noisy - self.layers(torch.cat([noisy, level], 1))
+        inputs = noisy
+        if self.noise_conditional:
+            if sigma is None:
+                raise DarkroomError("this DnCNN is noise-conditional: give the noise level (--sigma)")
+            level = sigma.to(noisy).view(-1, 1, 1, 1).expand(len(noisy), 1, *noisy.shape[2:])
+            inputs = torch.cat([noisy, level], 1)
+        output = self.layers(inputs)
+        return noisy - output if self.predicts == "noise" else output
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> "DnCNN | None":
-        """Build the network of a plain sequential state dictionary, as public DnCNN checkpoints hold; None if it is not one.
+        """Build the network of a plain sequence of convolutions, as public checkpoints hold; None if it is not one.
 
-        Layers are in the order of the numbers in their names (`dncnn.N.weight`, `model.N.weight`); layers with running
-        statistics are batch normalisations.
+        Whether it predicts the noise (DnCNN) or the image (FDnCNN), and whether seven convolutions are dilated (IRCNN), is found by
+        a test image.
+
+        Raises:
+            DarkroomError: it removes no noise from the test image in any of these ways.
         """
-        layers = _numbered(state)
-        if layers is None:
+        chain = ConvolutionChain.of(state)
+        if chain is None or chain.outputs not in (1, 3) or chain.inputs - chain.outputs not in (0, 1):
             return None
-        convolutions = [layer for layer in layers if layer["weight"].ndim == 4]
-        norms = [layer for layer in layers if "running_mean" in layer]
-        if len(convolutions) < 2 or len(convolutions) + len(norms) != len(layers):
-            return None
-        first, last = convolutions[0]["weight"], convolutions[-1]["weight"]
-        width, extra = first.shape[0], first.shape[1] - last.shape[0]
-        chain = all(layer["weight"].shape == (width, width, 3, 3) for layer in convolutions[1:-1])
-        if not chain or extra not in (0, 1) or len(norms) not in (0, len(convolutions) - 2):
-            return None
+        conventions: dict[str, dict[str, Any]] = {
+            "with the noise as output": {"predicts": "noise"},
+            "with the image as output": {"predicts": "image"},
+        }
+        if chain.depth == len(IRCNN_DILATIONS):
+            conventions["with the noise as output and dilated as IRCNN"] = {"predicts": "noise", "dilations": IRCNN_DILATIONS}
+        candidates = {words: cls._of(chain, **options) for words, options in conventions.items()}
+        return by_test_image(candidates, "DnCNN")  # type: ignore[return-value]
+
+    @classmethod
+    def _of(cls, chain: ConvolutionChain, **convention: Any) -> "DnCNN":
+        conditional = chain.inputs > chain.outputs
+        norm, bias = chain.batch_norm, chain.bias
         network = cls(
-            channels=last.shape[0],
-            width=width,
-            depth=len(convolutions),
-            batch_norm=bool(norms),
-            bias=any("bias" in layer for layer in convolutions[1:-1]),
-            noise_conditional=bool(extra),
+            chain.outputs, chain.width, chain.depth, batch_norm=norm, bias=bias, noise_conditional=conditional, **convention
         )
-        network._load(layers)
+        chain.load_into(network.layers)
         return network
 
-    def _load(self, layers: list[dict[str, Tensor]]) -> None:
-        """Load the parameters of convolutions and batch normalisations, in order; absent biases are zero."""
-        modules = [module for module in self.layers if not isinstance(module, nn.ReLU)]
-        for module, layer in zip(modules, layers, strict=True):
-            complete = dict(layer)
-            if isinstance(module, nn.BatchNorm2d):
-                complete.setdefault("num_batches_tracked", torch.tensor(0))
-            elif isinstance(module, nn.Conv2d) and module.bias is not None:
-                complete.setdefault("bias", torch.zeros(module.out_channels))
-            module.load_state_dict(complete)
 
-
-def _numbered(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]] | None:
-    """Group `prefix.N.parameter` by N, in rising order; None if a name has another form."""
-    layers: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in state.items():
-        match = re.fullmatch(r"(?:\w+\.)?(\d+)\.(\w+)", name)
-        if match is None:
-            return None
-        layers.setdefault(int(match[1]), {})[match[2]] = tensor
-    ordered = [layers[number] for number in sorted(layers)]
-    return ordered if all("weight" in layer for layer in ordered) else None
+def _convolution(inputs: int, outputs: int, dilation: int, *, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation, bias=bias)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.core import weights
+from darkroom.core import torch_files
 from darkroom.core.errors import DarkroomError
 from darkroom.core.pretrained import VGG19
 
@@ -55,7 +55,7 @@ class VGGDistance:
 def _features(path: Path) -> nn.Module:
     from torchvision.models.vgg import cfgs, make_layers
 
-    state = weights.load_pickled(path)
+    state = torch_files.load(path)
     layers = make_layers(cfgs["E"])[:35]  # up to conv5_4, without its ReLU
     try:
         layers.load_state_dict({name: state[f"features.{name}"] for name in layers.state_dict()})
