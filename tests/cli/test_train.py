@@ -65,7 +65,7 @@ def test_noisy_pairs_are_made(darkroom, photos: Path, tmp_path: Path):
 
 def test_a_solver_is_evaluated_step_by_step(darkroom, photos: Path, tmp_path: Path):
     out = tmp_path / "runs"
-    small = flags(train_set=photos, solver_steps=3, border=4, out=out, accelerator="cpu", images=1)
+    small = flags(test_set=photos, solver_steps=3, border=4, out=out, accelerator="cpu", image_count=1)
     for _ in range(2):  # the second time everything is done
         code, said, error = darkroom("train", "sun_deblurring", "laptop", *small)
         assert code == 0, error
@@ -115,7 +115,7 @@ def test_a_whole_study_trains_and_reports_by_its_name(darkroom, photos: Path, tm
     assert rows == {row for row in lookup.find("basic_sr").ROWS if not row.startswith("laptop")}
     assert darkroom("report", "basic_sr")[0] == 0
     page = (tmp_path / "runs" / "basic_sr" / "report.html").read_text()
-    for words in ("blocks=1, channels=4", "reduction nearest", "validation: l1@photos", "train: loss/network"):
+    for words in ("blocks=1, channels=4", "reduction nearest", "Validation: l1@photos", "Training: loss/network"):
         assert words in page, words
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.extras import install
 from darkroom.core.files import replacing
 from darkroom.core.images import ImageFile, to_uint8, write
 from darkroom.methods.radiance import RadianceMethod
@@ -42,7 +43,7 @@ def write_video(
     try:
         from imageio_ffmpeg import write_frames
     except ImportError as error:
-        raise DarkroomError("videos need imageio-ffmpeg: pip install 'darkroom[view]'") from error
+        raise DarkroomError(f"videos need imageio-ffmpeg: {install('view')}") from error
     if output.suffix.lower() != ".mp4":
         raise DarkroomError(f"the name of a video ends with .mp4, given {output.name}")
     depth_output = output.with_name(f"{output.stem}_depth.mp4")

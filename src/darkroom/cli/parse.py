@@ -98,7 +98,7 @@ def _without_arguments(target: Callable[..., Any]) -> str:
 
 def _one_line(text: str) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    lines = [re.sub(r"[│╭╮╰╯─]+", " ", line).strip() for line in plain.splitlines()]
+    lines = [re.sub(r"[│╭╮╰╯─]+|-{3,}", " ", line).strip() for line in plain.splitlines()]
     lines = [
         line for line in lines if line and not line.startswith(("For full helptext", "Parsing error", "Unrecognized options $"))
     ]

@@ -9,6 +9,7 @@ import tyro
 
 from darkroom.cli.parse import parse
 from darkroom.core.errors import DarkroomError
+from darkroom.core.extras import install
 from darkroom.workflows.options import Accelerator
 
 
@@ -37,7 +38,7 @@ def command(arguments: list[str]) -> None:
     try:
         from darkroom.apps.viewer import Viewer
     except ImportError as error:
-        raise DarkroomError("the viewer needs viser: pip install 'darkroom[view]'") from error
+        raise DarkroomError(f"the viewer needs viser: {install('view')}") from error
     from darkroom.engine.devices import choose_device, device_name
 
     device = choose_device(given.accelerator)

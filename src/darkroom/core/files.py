@@ -111,7 +111,8 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(_object(line))
+            if line.strip():
+                records.append(_object(line))
         except ValueError as error:
             raise DarkroomError(f"{path} is damaged in line {number} ({error}): correct the line, or remove it") from error
     with suppress(ValueError):  # without the end of its line

@@ -18,6 +18,9 @@ def cache_root() -> Path:
     return Path.home() / ".cache" / "darkroom" / "made"
 
 
+_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "PIL": "pillow"}
+
+
 def package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it.
 
@@ -26,5 +29,5 @@ def package_folder(package: str) -> Path:
     """
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
-        raise DarkroomError(f"the package {package!r} is not installed: pip install {package}")
+        raise DarkroomError(f"the package {package!r} is not installed: pip install {_DISTRIBUTIONS.get(package, package)}")
     return Path(found.origin).parent

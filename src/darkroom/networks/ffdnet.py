@@ -11,7 +11,6 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.layers.initialization import initialise_convolutions
 from darkroom.layers.normalization import BatchNorm2d
-from darkroom.layers.padding import pad_to_multiple
 from darkroom.networks.convention import by_test_image
 from darkroom.networks.convolution_chain import ConvolutionChain
 from darkroom.networks.dncnn import Predicts

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
+from darkroom.core.extras import install
 from darkroom.radiance import blender
 from darkroom.radiance.cameras import Camera, convert
 from darkroom.radiance.lens import TOLERANCE, displacement, pinhole, undistorted
@@ -237,5 +238,5 @@ def _pycolmap() -> Any:
     try:
         import pycolmap
     except ImportError as error:
-        raise DarkroomError("structure from motion needs pycolmap: pip install 'darkroom[sfm]'") from error
+        raise DarkroomError(f"structure from motion needs pycolmap: {install('sfm')}") from error
     return pycolmap
