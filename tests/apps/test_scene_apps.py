@@ -15,7 +15,7 @@ from PIL import Image
 from darkroom.cli.apply import command as apply
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance import tabletop
-from darkroom.recipes import lookup
+from darkroom.recipes import trained
 
 SMALL = [
     "--voxels",
@@ -51,7 +51,7 @@ def test_cameras_of_a_file_are_rendered_without_images(run: Path, tmp_path: Path
     apply([str(cameras), "-o", str(tmp_path / "views"), "--weights", str(run), "--accelerator", "cpu"])
     for path in (tmp_path / "views" / "r_000.png", tmp_path / "views" / "depth" / "r_001.png"):
         assert Image.open(path).size == (24, 24)
-    method, step = lookup.scene(run)
+    method, step = trained.scene(run)
     assert step == 40
     camera = tabletop.cameras(2, 24, turns=-1.0, begin=2.0)[0]
     shown = torch.from_numpy(np.asarray(Image.open(tmp_path / "views" / "r_000.png")).copy()).permute(2, 0, 1) / 255
@@ -83,9 +83,9 @@ def test_what_cannot_be_rendered_is_one_line(run: Path, words: list[str], messag
 
 def test_a_scene_is_not_a_restoration_network_and_an_empty_folder_not_a_scene(run: Path, tmp_path: Path):
     with pytest.raises(DarkroomError, match="holds a scene, not a network that restores images"):
-        lookup.network(run)
+        trained.network(run)
     with pytest.raises(DarkroomError):
-        lookup.scene(tmp_path)
+        trained.scene(tmp_path)
 
 
 def test_the_viewer_serves_a_page_and_renders_the_camera_of_a_page(run: Path):

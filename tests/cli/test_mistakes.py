@@ -18,7 +18,10 @@ from darkroom.core.errors import DarkroomError
         (["train", "dncnn", "laptop", "--steps", "many"], "many"),
         (["train", "dncnn", "laptop", "--threads", "0", "--out", "OUT"], "--threads 0"),
         (["train", "dncnn", "s25", "--out", "OUT"], "BSDS500 is not at"),
-        (["train", "dncnn", "laptop", "--train-set", "nowhere", "--out", "OUT"], "neither a folder, a zip file nor a known set"),
+        (
+            ["train", "dncnn", "laptop", "--train-set", "nowhere", "--out", "OUT"],
+            "neither a folder, a zip file nor a known set",
+        ),
         (["train", "dncnn", "laptop", "--devices", "0", "--out", "OUT"], "--devices 0"),
         (["train", "dncnn", "laptop", "--strategy", "fsdp", "--out", "OUT"], "--strategy fsdp shards networks"),
         (["train", "dncnn", "laptop", "--depth", "1", "--out", "OUT"], "depth 1"),

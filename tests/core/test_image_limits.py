@@ -83,6 +83,14 @@ def test_a_raised_limit_is_beyond_that_of_pillow(monkeypatch):
     assert usual == Image.MAX_IMAGE_PIXELS
 
 
+@pytest.mark.parametrize("ending", ["tif", "png", "gif"])
+def test_pillow_does_not_refuse_what_is_allowed(tmp_path: Path, monkeypatch, ending: str):
+    Image.new("L", (300, 200), 9).save(tmp_path / f"a.{ending}")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert images.read(tmp_path / f"a.{ending}").pixels.shape[1:] == (200, 300)
+    assert images.read_uint8(tmp_path / f"a.{ending}").shape == (3, 200, 300) and Image.MAX_IMAGE_PIXELS == 1000
+
+
 def test_photographs_are_within_the_limit(monkeypatch):
     monkeypatch.delenv("DARKROOM_MAX_PIXELS", raising=False)
     for width, height, megabytes in [(8064, 6048, 5), (14204, 10652, 60), (16320, 12240, 30), (512, 512, 0)]:

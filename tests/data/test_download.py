@@ -1,186 +1,245 @@
-"""Downloads from a local server that fails in various ways."""
+"""Datasets from a server on this machine: complete and verified, or nothing."""
 
-import hashlib
-import http.server
-import io
-import tarfile
-import threading
-import zipfile
+import fcntl
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from darkroom.core.errors import DarkroomError
-from darkroom.data import download
-from darkroom.data.catalogue import Entry
-
-
-def image() -> bytes:
-    content = io.BytesIO()
-    Image.effect_noise((90, 90), 60).save(content, format="PNG")
-    return content.getvalue()
-
-
-def tar_of(members: dict[str, bytes]) -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return content.getvalue()
-
-
-def zip_of(members: dict[str, bytes]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return content.getvalue()
-
-
-GOOD = {f"top/set/{number}.png": image() for number in range(3)}
-
-
-class Server:
-    """Serves one file; the first `breaks` responses stop half way."""
-
-    def __init__(self) -> None:
-        self.content, self.breaks, self.requests, self.status = b"", 0, 0, 200
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests += 1
-                self.send_response(outer.status)
-                self.send_header("Content-Length", str(len(outer.content)))
-                self.end_headers()
-                complete = outer.requests > outer.breaks
-                self.wfile.write(outer.content if complete else outer.content[: len(outer.content) // 2])
-                self.wfile.flush()
-                if not complete:
-                    self.connection.close()
-
-            def log_message(self, *words: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def entry(self, content: bytes, ending: str = ".tgz", **changes) -> Entry:
-        self.content = content
-        settings = dict(
-            name="toy",
-            title="Toy",
-            url=f"http://127.0.0.1:{self.server.server_port}/toy{ending}",
-            megabytes=1,
-            sha256=hashlib.sha256(content).hexdigest(),
-            licence="free",
-            citation="a paper",
-            folder="Toy",
-            inside="top/set",
-            images={"": 3},
-        )
-        return Entry(**{**settings, **changes})
+from darkroom.data import checksums, download, transfer
+from darkroom.data.catalogue import CATALOGUE
+from tests.data.test_archives import encrypted
+from tests.data.toy_server import GOOD, Server, image, tar_of, zip_of
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch):
+def root(tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setenv("DARKROOM_DATA", str(tmp_path / "data"))
-    server = Server()
+    monkeypatch.setattr(transfer, "WAIT", 0)
+    return tmp_path / "data"
+
+
+@pytest.fixture(params=[False, True], ids=["no ranges", "ranges"])
+def server(root: Path, request):
+    server = Server(ranges=request.param)
     yield server
-    server.server.shutdown()
+    server.close()
 
 
-def leftovers(tmp_path: Path) -> set[str]:
-    return {path.name for path in (tmp_path / "data").iterdir()} - {".downloads"}
+def kept(root: Path) -> set[str]:
+    """What lies below the data root, with what is in hidden folders."""
+    hidden = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.relative_to(root).parts[0].startswith(".")}
+    return {path.name for path in root.iterdir() if not path.name.startswith(".")} | hidden
 
 
-@pytest.mark.parametrize(("pack", "ending"), [(tar_of, ".tgz"), (zip_of, ".zip")])
-def test_a_dataset_is_downloaded_into_its_folder(server: Server, tmp_path: Path, pack, ending: str):
-    entry = server.entry(pack(GOOD), ending)
-    assert download.get(entry) == tmp_path / "data" / "Toy"
-    assert leftovers(tmp_path) == {"Toy"} and not list((tmp_path / "data" / ".downloads").iterdir())
-    assert download.get(entry) and server.requests == 1  # an existing dataset is not downloaded again
-    (tmp_path / "data" / "Toy" / "1.png").unlink()
-    with pytest.raises(DarkroomError, match=r"has 2 images instead of 3.*darkroom data get toy"):
+@pytest.mark.parametrize("pack", [tar_of, zip_of])
+def test_a_dataset_is_downloaded_into_its_folder(server: Server, root: Path, pack):
+    entry = server.entry(pack(GOOD))
+    assert download.get(entry) == root / "Toy"
+    assert kept(root) == {"Toy"} and sorted(os.listdir(root / "Toy")) == ["0.png", "1.png", "2.png"]
+    assert download.get(entry) and len(server.requests) == 1  # an existing dataset is not downloaded again
+    (root / "Toy" / "1.png").unlink()
+    with pytest.raises(DarkroomError, match=r"has 2 images instead of 3: remove .*Toy and get it with `darkroom data get toy`"):
         download.get(entry)
-    (tmp_path / "data" / "Toy" / "1.png").write_bytes(b"not an image")
+    (root / "Toy" / "1.png").write_bytes(b"not an image")
     with pytest.raises(DarkroomError, match=r"1\.png"):
         entry.check()
 
 
-def test_a_broken_connection_is_retried(server: Server):
-    server.breaks = 2
-    lines: list[str] = []
+def test_a_connection_that_keeps_breaking(server: Server, root: Path):
+    server.breaks = 99
+    entry = server.entry(tar_of({**GOOD, "top/set/3.png": os.urandom(90_000)}), images={"": 4})
+    server.content = server.content[:-9]  # never the whole file
+    with pytest.raises(DarkroomError, match="3 times"):
+        download.get(entry)
+    assert kept(root) == ({".downloads", ".downloads/toy.part", ".downloads/toy.part.json"} if server.ranges else set())
+
+
+def test_a_broken_download_is_continued_by_the_next_call(server: Server, root: Path, monkeypatch):
+    monkeypatch.setattr(transfer, "TRIES", 1)
+    server.breaks, lines = 1, []
+    with pytest.raises(DarkroomError, match="could not download"):
+        download.get(server.entry(tar_of(GOOD)))
     assert download.get(server.entry(tar_of(GOOD)), log=lines.append).is_dir()
-    assert server.requests == 3 and len(lines) == 2
+    assert any("continuing a download" in line for line in lines) == server.ranges
+    assert kept(root) == {"Toy"}
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_connection_that_keeps_breaking_leaves_nothing(server: Server, tmp_path: Path, known: bool):
-    server.breaks = 99
-    entry = server.entry(tar_of(GOOD), **({} if known else {"sha256": None}))
-    with pytest.raises(DarkroomError, match="3 times"):
+def test_a_continued_download_with_a_wrong_checksum_starts_over(root: Path, monkeypatch, known: bool):
+    server, lines = Server(ranges=True), []
+    monkeypatch.setattr(transfer, "TRIES", 1)
+    entry = server.entry(tar_of({**GOOD, "top/more": os.urandom(90_000)}), **({} if known else {"sha256": None}))
+    if not known:
+        checksums.record(entry.url, checksums_of(server.content))
+    server.breaks = 1
+    with pytest.raises(DarkroomError, match="could not download"):
         download.get(entry)
-    assert leftovers(tmp_path) == set() and not list((tmp_path / "data" / ".downloads").iterdir())
-    server.breaks = 0
-    assert download.get(entry).is_dir()
+    part = root / ".downloads" / "toy.part"
+    part.write_bytes(b"x" + part.read_bytes()[1:])  # a damaged disk
+    assert download.get(entry, log=lines.append).is_dir()
+    assert "the continued download has a wrong checksum: starting over" in lines
+    server.close()
 
 
-def test_a_wrong_checksum_keeps_nothing(server: Server, tmp_path: Path):
-    with pytest.raises(DarkroomError, match="SHA-256"):
+def checksums_of(content: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_wrong_checksum_keeps_nothing(server: Server, root: Path):
+    with pytest.raises(DarkroomError, match=r"does not have the SHA-256 0{64}, but [0-9a-f]{64}; nothing was kept"):
         download.get(server.entry(tar_of(GOOD), sha256="0" * 64))
-    assert leftovers(tmp_path) == set() and not list((tmp_path / "data" / ".downloads").iterdir())
+    assert kept(root) == set()
 
 
-def test_a_missing_file_and_a_dead_server(server: Server):
-    server.status = 404
-    with pytest.raises(DarkroomError, match="404"):
-        download.get(server.entry(b"x"))
-    with pytest.raises(DarkroomError, match="3 times"):
-        download.get(server.entry(b"x", url="http://127.0.0.1:1/x.tgz"))
+def test_without_a_checksum_the_first_download_is_trusted_and_later_ones_compared(server: Server, root: Path):
+    content, lines = tar_of(GOOD), list[str]()
+    entry = server.entry(content, sha256=None)
+    download.get(entry, log=lines.append)
+    assert f"states no checksum: the SHA-256 of this download is recorded in {root}/checksums.json" in lines[-1]
+    recorded = json.loads((root / "checksums.json").read_text())
+    assert recorded[entry.url]["sha256"] == checksums_of(content) and kept(root) == {"Toy", "checksums.json"}
+    for path in (root / "Toy").iterdir():
+        path.unlink()
+    (root / "Toy").rmdir()
+    download.get(entry, log=lines.append)
+    assert "the same content as at its first download on 20" in lines[-1]
+    for path in (root / "Toy").iterdir():
+        path.unlink()
+    (root / "Toy").rmdir()
+    other = server.entry(tar_of({name: image() for name in GOOD}), sha256=None)
+    with pytest.raises(DarkroomError, match=r"has other content than at its first download on 20.*remove its line from .*json"):
+        download.get(other)
+    assert kept(root) == {"checksums.json"} and json.loads((root / "checksums.json").read_text()) == recorded
 
 
-def link(name: str, target: str, kind: bytes) -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as archive:
-        info = tarfile.TarInfo(name)
-        info.type, info.linkname = kind, target
-        archive.addfile(info)
-        inner = tarfile.TarInfo(f"{name}/x.png")
-        inner.size = 1
-        archive.addfile(inner, io.BytesIO(b"x"))
-    return content.getvalue()
+def test_a_first_download_that_is_of_no_use_is_not_recorded(server: Server, root: Path):
+    with pytest.raises(DarkroomError, match="is not Toy as expected: .* has 3 images instead of 2; nothing was kept"):
+        download.get(server.entry(tar_of(GOOD), sha256=None, images={"": 2}))
+    assert kept(root) == set()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"URL": 3}', '{"URL": {"sha256": 3}}'])
+def test_a_damaged_file_of_checksums_is_one_line(root: Path, content: str):
+    server = Server()
+    entry = server.entry(tar_of(GOOD), sha256=None)
+    root.mkdir()
+    (root / "checksums.json").write_text(content.replace("URL", entry.url))
+    with pytest.raises(DarkroomError, match=r"checksums\.json is damaged"):
+        download.get(entry)
+    assert kept(root) == {"checksums.json"}
+    server.close()
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "changes", "words"),
     [
-        tar_of({"../evil.png": b"x"}),
-        tar_of({"top/set/../../../evil.png": b"x"}),
-        zip_of({"../evil.png": b"x"}),
-        zip_of({"/evil.png": b"x"}),
-        link("top", "../../..", tarfile.SYMTYPE),
-        link("top", "/etc", tarfile.SYMTYPE),
+        (tar_of(GOOD), dict(images={"": 2}), "has 3 images instead of 2; nothing was kept"),
+        (tar_of(GOOD), dict(inside="top/other"), "has no folder top/other; nothing was kept"),
+        (tar_of({**GOOD, "top/set/1.png": b"broken"}), {}, r"1\.png cannot be read"),
+        (tar_of(GOOD), dict(most_files=2), "is refused: it has more than 2 members"),
+        (tar_of({**GOOD, "x": bytes(1_000_000)}), dict(unpacked_megabytes=1), "is refused: it would unpack to more than 1 MB"),
+        (
+            gzip.compress(os.urandom(2_000_000)),
+            dict(unpacked_megabytes=1),
+            "has more than 1 MB, which is refused; nothing was kept",
+        ),
+        (encrypted(), {}, "is encrypted"),
+        (tar_of({"../evil.png": b"x"}), {}, "is refused"),
+        (b"not an archive", {}, "the archive from http.* is not a complete archive"),
+        (tar_of(GOOD)[:2000], {}, "is not a complete archive"),
     ],
 )
-def test_a_hostile_archive_is_refused(server: Server, tmp_path: Path, content: bytes):
-    with pytest.raises(DarkroomError, match=r"refused|no folder|cannot unpack"):
-        download.get(server.entry(content, ".tar"))
-    assert leftovers(tmp_path) == set()
-    assert not list(tmp_path.rglob("evil.png"))
+def test_an_archive_that_is_of_no_use_leaves_nothing(root: Path, content: bytes, changes: dict, words: str):
+    server = Server()
+    with pytest.raises(DarkroomError, match=words) as caught:
+        download.get(server.entry(content, **changes))
+    assert kept(root) == set() and "\n" not in str(caught.value)
+    server.close()
 
 
-@pytest.mark.parametrize("content", [b"not an archive", tar_of(GOOD)[:2000], zip_of(GOOD)[:2000]])
-def test_a_broken_archive_is_one_line(server: Server, tmp_path: Path, content: bytes):
-    with pytest.raises(DarkroomError, match="not a complete archive|no folder|cannot unpack"):
-        download.get(server.entry(content))
-    assert leftovers(tmp_path) == set()
+def test_what_killed_processes_left_is_removed(server: Server, root: Path):
+    for folder in (".unpacking-toy", ".unpacking-x8d_f3", ".unpacking-set12"):
+        (root / folder / "top").mkdir(parents=True)
+        (root / folder / "top" / "1.png").write_bytes(b"x")
+    (root / ".downloads").mkdir()
+    left = [
+        "tmpx7f2",
+        "toy.tgz",
+        "toy.part",
+        "toy.lock",
+        "set5.part",
+        "set12.part",
+        "set12.part.json",
+        "kodak24.lock",
+        "gone.part.json",
+    ]
+    for name in left:
+        (root / ".downloads" / name).write_bytes(b"x")
+    download.get(server.entry(tar_of(GOOD)))
+    assert "set12" in CATALOGUE  # its download can be continued
+    assert kept(root) == {"Toy", ".downloads", ".downloads/set12.part", ".downloads/set12.part.json"}
 
 
-def test_an_incomplete_dataset_is_not_kept(server: Server, tmp_path: Path):
-    with pytest.raises(DarkroomError, match="instead of 2"):
-        download.get(server.entry(tar_of(GOOD), images={"": 2}))
-    assert leftovers(tmp_path) == set()
+def test_what_another_process_is_downloading_is_left_alone(server: Server, root: Path):
+    (root / ".unpacking-set5").mkdir(parents=True)
+    (root / ".downloads").mkdir()
+    (root / ".downloads" / "set5.part").write_bytes(b"x")
+    with (root / ".downloads" / "set5.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        download.get(server.entry(tar_of(GOOD)))
+    assert kept(root) == {"Toy", ".unpacking-set5", ".downloads", ".downloads/set5.part", ".downloads/set5.lock"}
+    with (root / ".downloads" / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DarkroomError, match="another process is downloading Toy to .*: wait for it"):
+            download.get(server.entry(tar_of(GOOD), name="tiny", folder="Tiny"))
+
+
+def test_kill_and_continue(root: Path):
+    server = Server(ranges=True)
+    entry = server.entry(tar_of({**GOOD, "top/more": os.urandom(400_000)}), sha256=None)
+    server.breaks, server.hold = 1, 30.0
+    child = os.fork()
+    if child == 0:
+        try:
+            download.get(entry)
+        finally:
+            os._exit(1)
+    part = root / ".downloads" / "toy.part"
+    while not part.exists() or part.stat().st_size < 100_000:
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert kept(root) >= {".downloads/toy.part", ".downloads/toy.part.json", ".downloads/toy.lock"}
+    server.hold, lines = 0.0, []
+    assert download.get(entry, log=lines.append).is_dir()
+    assert "continuing a download" in lines[0] and kept(root) == {"Toy", "checksums.json"}
+    server.close()
+
+
+def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("DARKROOM_DATA", str(tmp_path / "file" / "below"))
+    server = Server()
+    with pytest.raises(DarkroomError, match=r"cannot write Toy to .*below: Not a directory; another folder .* DARKROOM_DATA"):
+        download.get(server.entry(tar_of(GOOD)))
+    server.close()
+
+
+def test_the_catalogue_is_listed_without_torch():
+    code = "import sys, darkroom.data.catalogue; assert not {'torch', 'PIL', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_entry_has_limits_that_hold_it():
+    for entry in CATALOGUE.values():
+        assert entry.largest_bytes > 2e6 * (entry.megabytes or 50) and entry.most_files > sum(entry.images.values())

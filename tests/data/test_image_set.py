@@ -1,4 +1,6 @@
+import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.data import image_set
 from darkroom.data.bsds500 import BSD68, bsds500
 from darkroom.data.embedded import HELD_OUT, TRAINING, embedded
-from darkroom.data.image_set import ImageSet, files_below
+from darkroom.data.image_set import ImageSet, files_below, skipped_below
 from darkroom.data.named_sets import evaluation_images, training_images
 
 
@@ -129,3 +131,30 @@ def test_as_a_dataset_the_image_is_input_and_target(photos: Path):
 
 def test_bsds432_and_bsd68_share_no_pixels(real_data: Path):
     assert not set(bsds500("432").digests().values()) & set(bsds500("68").digests().values())
+
+
+def test_a_folder_whose_name_is_not_utf_8(photos: Path):
+    folder = photos.with_name(os.fsdecode(b"caf\xe9"))
+    photos.rename(folder)
+    (folder / "p0.png").rename(folder / os.fsdecode(b"\xff.png"))
+    found = training_images(str(folder))
+    assert found.name == r"caf\xe9" and found.names == ["p1", "p2", "p3", r"\xff"]  # valid text, for records and tables
+    assert found.files[r"\xff"] == folder / os.fsdecode(b"\xff.png")
+    assert len(found.hold().digests()) == 4 and found.size(3) == (56, 48)
+    assert found.describe().dataset == found.name
+    archive = folder.with_name(os.fsdecode(b"\xe9.zip"))
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.write(folder / "p1.png", "a.png")
+    assert training_images(str(archive)).names == ["a"]
+    (folder / "p1.png").write_bytes(b"broken")
+    with pytest.raises(DarkroomError, match=r"p1\.png cannot be read") as caught:
+        training_images(str(folder)).hold()
+    assert str(folder) in str(caught.value)
+
+
+def test_what_is_no_image_is_listed(photos: Path):
+    (photos / "raw").mkdir()
+    for name in ("raw/1.cr2", "notes.txt", ".hidden", "phone.heic", "b.AVIF"):
+        (photos / name).write_bytes(b"")
+    assert [path.relative_to(photos).as_posix() for path in skipped_below(photos)] == ["notes.txt", "raw/1.cr2"]
+    assert {"phone", "b", "p0"} <= set(files_below(photos))  # they can be read, or are one line that says what is missing

@@ -1,3 +1,5 @@
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +85,46 @@ def test_the_kernels_of_levin(real_data: Path):
     assert {name: tuple(k.shape) for name, k in found.items()} == {
         "k1": (19, 19), "k2": (17, 17), "k3": (15, 15), "k4": (27, 27), "k5": (13, 13), "k6": (21, 21), "k7": (23, 23), "k8": (23, 23)
     }  # fmt: skip
+
+
+def npz_of(members: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def npy_that_declares(shape: tuple[int, ...], data: bytes = b"", *, by_columns: bool = False) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": "<f8", "fortran_order": by_columns, "shape": shape})
+    return content.getvalue() + data
+
+
+def test_a_bomb_is_one_line_before_memory_is_taken(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(kernels, "LARGEST", 1_000_000)
+    for name, content, words in [
+        ("a.npz", npz_of({"k.npy": bytes(3_000_000)}), "it would unpack to 3 MB; kernels have at most 1"),
+        ("b.npz", npz_of({f"{number}.npy": bytes(30_000) for number in range(40)}), "it would unpack to 1 MB"),
+        (
+            "c.npz",
+            npz_of({"k.npy": npy_that_declares((10**5, 10**5))}),
+            "0 bytes are no float64 array of shape .100000, 100000",
+        ),
+        ("d.npy", npy_that_declares((10**9, 9), bytes(80)), "80 bytes are no float64 array"),
+        ("e.npy", npy_that_declares((-3, -3), bytes(72)), "cannot be read"),
+        ("f.npy", bytes(1_000_001), "has 1 MB; a file of kernels has at most 1"),
+        ("g.txt", b"1 " * 600_000, "has 1 MB; a file of kernels has at most 1"),
+        ("h.npz", npz_of({"k.npy": npy_that_declares((3, 3), bytes(72))})[:-30], "cannot be read"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DarkroomError, match=words) as caught:
+            read_kernel(str(tmp_path / name))
+        assert "\n" not in str(caught.value) and name in str(caught.value)
+
+
+def test_arrays_by_columns_and_compressed(tmp_path: Path):
+    np.savez_compressed(tmp_path / "a.npz", k=TABLE)
+    np.save(tmp_path / "b.npy", np.asfortranarray(TABLE))
+    for name in ("a.npz", "b.npy"):
+        torch.testing.assert_close(read_kernel(str(tmp_path / name)), torch.from_numpy(TABLE / TABLE.sum()).float())

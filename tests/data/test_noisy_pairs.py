@@ -1,3 +1,5 @@
+import resource
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,36 @@ def test_a_file_of_anything_else_is_one_line(tmp_path: Path, photos: Path):
             read(tmp_path / path)
     with pytest.raises(DarkroomError, match="--count 0"):
         noisy_pairs(named(str(photos)), Gaussian(1.0), count=0, size=4)
+
+
+def test_a_bomb_is_one_line(tmp_path: Path):
+    small = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    torch.save((small.expand(10**6, 3, 4, 4),) * 2, tmp_path / "expanded.pkl")
+    with pytest.raises(DarkroomError, match=r"holds torch.uint8 \(1000000, 3, 4, 4\).*more than its \d+ bytes"):
+        read(tmp_path / "expanded.pkl")
+    torch.save((torch.zeros(50_000, 3, 4, 4, dtype=torch.uint8),) * 2, tmp_path / "x.pkl")
+    with (
+        zipfile.ZipFile(tmp_path / "x.pkl") as plain,
+        zipfile.ZipFile(tmp_path / "deflated.pkl", "w", zipfile.ZIP_DEFLATED) as deflated,
+    ):
+        for name in plain.namelist():
+            deflated.writestr(name, plain.read(name))
+    with pytest.raises(DarkroomError, match=r"deflated.pkl of .* would unpack to 2\.4 MB, which is refused"):
+        read(tmp_path / "deflated.pkl")
+
+
+def test_a_full_disk_leaves_the_old_pairs(tmp_path: Path):
+    pairs = tuple(torch.randint(0, 256, (300, 3, 8, 8), dtype=torch.uint8) for _ in range(2))
+    write(tmp_path / "pairs.pkl", pairs)
+    old = (tmp_path / "pairs.pkl").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for part in range(8):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(old) * part // 8, hard))
+        try:
+            with pytest.raises(
+                DarkroomError, match=r"cannot write .*pairs\.pkl: the file is larger than allowed here; the old"
+            ):
+                write(tmp_path / "pairs.pkl", pairs)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (tmp_path / "pairs.pkl").read_bytes() == old and len(list(tmp_path.iterdir())) == 1

@@ -103,7 +103,7 @@ def test_an_image_of_too_many_pixels_is_one_line(tmp_path: Path):
     header = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
     archive = with_members(tmp_path / "x.zip", "huge.png", content=content)
-    with pytest.raises(DarkroomError, match=r"x\.zip/huge\.png cannot be read: .*pixels") as caught:
+    with pytest.raises(DarkroomError, match=r"x\.zip/huge\.png: it declares 30000x30000 pixels, more than") as caught:
         ImageSet.from_path(archive).hold()
     assert "\n" not in str(caught.value)
 

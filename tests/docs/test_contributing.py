@@ -39,9 +39,9 @@ def test_an_outside_recipe_is_trained_evaluated_reported_and_applied(folder: Pat
     assert len(record.evaluations[0].overlap or []) == 9  # it is evaluated on what it was trained on, and that is found
     again = darkroom(folder, "train", "my_recipe.py", "laptop")
     assert again.returncode == 0, again.stderr
-    other = darkroom(folder, "train", "my_recipe.py", "laptop", "--gamma", "3")
+    other = darkroom(folder, "train", "my_recipe.py", "laptop", "--exponent", "3")
     assert other.returncode == 2
-    assert "gamma=2.2 (now 3.0)" in other.stderr.splitlines()[-1]
+    assert "exponent=2.2 (now 3.0)" in other.stderr.splitlines()[-1]
     report = darkroom(folder, "report", "runs/my_recipe/laptop")
     assert report.returncode == 0, report.stderr
     assert "Gamma correction" in run.report.read_text()
@@ -58,5 +58,5 @@ def test_an_outside_recipe_is_trained_evaluated_reported_and_applied(folder: Pat
 def test_help_of_an_outside_recipe_has_its_options(folder: Path):
     shown = darkroom(folder, "train", "my_recipe.py", "laptop", "--help")
     assert shown.returncode == 0, shown.stderr
-    for words in ("--gamma", "Of the correction.", "--lr", "Gamma correction"):
+    for words in ("--exponent", "Of the degradation.", "--lr", "Gamma correction"):
         assert words in shown.stdout

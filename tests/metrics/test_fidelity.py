@@ -8,9 +8,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
 
 from darkroom.core.errors import DarkroomError
-from darkroom.metrics.fidelity import l1, luma, psnr, psnr_within, psnr_y, ssim, ssim_within, ssim_y
+from darkroom.metrics.fidelity import (
+    l1,
+    luma,
+    luma_uint8,
+    psnr,
+    psnr_within,
+    psnr_y,
+    psnr_y_uint8,
+    ssim,
+    ssim_within,
+    ssim_y,
+    ssim_y_uint8,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +65,49 @@ def test_predictions_are_clipped_and_rounded():
     assert ssim(clean, clean).item() == pytest.approx(1)
 
 
-def test_luma_is_scikit_images_rounded(images):
+def test_luma_is_scikit_images(images):
     clean, _ = images
-    expected = skimage.color.rgb2ycbcr(clean)[..., 0].round()
-    ours = luma(tensor(clean))[0, 0].numpy() * 255
-    assert np.abs(ours - expected).max() <= 1.001 and np.mean(np.abs(ours - expected) > 0.01) < 1e-3
+    expected = skimage.color.rgb2ycbcr(clean)[..., 0]
+    np.testing.assert_allclose(255 * luma(tensor(clean))[0, 0].numpy(), expected, atol=1e-10)
+    # scikit-image adds in another order, so a half may be rounded to the other side.
+    distance = np.abs(255 * luma_uint8(tensor(clean))[0, 0].numpy() - np.floor(expected + 0.5))
+    assert np.mean(distance > 1e-9) < 1e-3 and distance.max() < 1 + 1e-9
+
+
+def test_luma_rounds_the_image_but_not_itself():
+    image = torch.tensor([100.4, 50.4, 200.4]).view(1, 3, 1, 1) / 255
+    y = 16 + (65.481 * 100 + 128.553 * 50 + 24.966 * 200) / 255  # 86.47
+    assert 255 * luma(image).item() == pytest.approx(y, abs=1e-10)
+    assert 255 * luma_uint8(image).item() == pytest.approx(86, abs=1e-10)
+    grey = torch.tensor([100.4]).view(1, 1, 1, 1) / 255
+    assert 255 * luma(grey).item() == pytest.approx(100) and 255 * luma_uint8(grey).item() == pytest.approx(100)
 
 
 @pytest.mark.parametrize("border", [2, 4])
-def test_psnr_and_ssim_on_luma_are_scikit_images_within_the_border(images, border: int):
-    clean, noisy = images
-    y_clean, y_noisy = (
-        skimage.color.rgb2ycbcr(x)[..., 0].round().astype(np.uint8)[border:-border, border:-border] for x in (clean, noisy)
-    )
-    assert psnr_y(border)(tensor(noisy), tensor(clean)).item() == pytest.approx(
-        peak_signal_noise_ratio(y_clean, y_noisy), abs=2e-3
-    )
+@pytest.mark.parametrize("rounded", [False, True])
+def test_psnr_and_ssim_on_luma_are_those_of_other_libraries(images, border: int, rounded: bool):
+    y_clean, y_noisy = (skimage.color.rgb2ycbcr(x)[..., 0][border:-border, border:-border] for x in images)
+    if rounded:  # MATLAB's uint8
+        y_clean, y_noisy = (np.floor(y + 0.5) for y in (y_clean, y_noisy))
+    of_psnr, of_ssim = (psnr_y_uint8, ssim_y_uint8) if rounded else (psnr_y, ssim_y)
+    clean, noisy = (tensor(x) for x in images)
+    measured = of_psnr(border)(noisy, clean).item()
+    assert measured == pytest.approx(peak_signal_noise_ratio(y_clean, y_noisy, data_range=255), abs=1e-4)
+    by_torchmetrics = torchmetrics_psnr(torch.from_numpy(y_noisy), torch.from_numpy(y_clean), data_range=255.0)
+    assert measured == pytest.approx(by_torchmetrics.item(), abs=1e-4)
     reference = structural_similarity(
         y_clean, y_noisy, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
     )
-    assert ssim_y(border)(tensor(noisy), tensor(clean)).item() == pytest.approx(reference, abs=2e-4)
-    assert psnr_y(2).name != psnr_y(4).name
+    assert of_ssim(border)(noisy, clean).item() == pytest.approx(reference, abs=1e-6)
+
+
+def test_rounding_luma_lowers_psnr_and_has_a_name_of_its_own(images):
+    clean = tensor(images[0])
+    near = clean + 3 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    assert psnr_y(2)(near, clean).item() > psnr_y_uint8(2)(near, clean).item() + 0.05
+    made = [protocol(border) for protocol in (psnr_y, psnr_y_uint8, ssim_y, ssim_y_uint8) for border in (2, 4)]
+    assert len({metric.name for metric in made}) == len({metric.definition for metric in made}) == 8
+    assert len({metric.title for metric in made}) == 4
 
 
 def test_l1_is_the_mean_absolute_error_without_clipping(images):
@@ -101,14 +136,14 @@ def test_the_cropped_metrics_are_the_plain_ones_of_the_inside(images):
     torch.testing.assert_close(ssim_within(7)(noisy, clean), ssim(noisy[inside], clean[inside]))
 
 
-@pytest.mark.parametrize("metric", [psnr, psnr_y(2), psnr_within(2)])
+@pytest.mark.parametrize("metric", [psnr, psnr_y(2), psnr_y_uint8(2), psnr_within(2)])
 def test_decibels_have_two_digits_and_an_absolute_tolerance(metric):
     record = metric.describe()
     assert (record.digits, record.tolerance, record.relative_tolerance) == (2, 0.1, 0.0)
     assert record.heading.endswith("(dB)") and record.higher_is_better
 
 
-@pytest.mark.parametrize("metric", [l1, ssim, ssim_y(2), ssim_within(2)])
+@pytest.mark.parametrize("metric", [l1, ssim, ssim_y(2), ssim_y_uint8(2), ssim_within(2)])
 def test_other_metrics_have_four_digits_and_a_relative_tolerance(metric):
     record = metric.describe()
     assert (record.digits, record.tolerance, record.relative_tolerance, record.unit) == (4, 0.0, 0.03, "")

@@ -15,6 +15,8 @@ def test_the_papers_networks_have_their_number_of_parameters():
     assert sum(p.numel() for p in DnCNN(1).parameters()) == 640 + 15 * 36_864 + 577 + 15 * 128
     # The blind colour network with folded batch normalisation: every convolution has a bias.
     assert sum(p.numel() for p in DnCNN(3, depth=20, batch_norm=False).parameters()) == 1_792 + 18 * 36_928 + 1_731
+    with pytest.raises(DarkroomError, match="7 convolutions have as many dilations, given 2"):
+        DnCNN(1, depth=7, dilations=(1, 2))
 
 
 @given(

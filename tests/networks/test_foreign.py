@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.engine.restorer import Restorer
 from darkroom.networks import foreign
+from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.rrdbnet import RRDBNet
 from darkroom.networks.safmn import SAFMN
 
@@ -85,7 +87,8 @@ def test_tiles_begin_on_windows(tmp_path: Path):
 def test_the_list_of_readable_networks_is_spandrels_and_this_librarys():
     theirs = {item.architecture.name for item in spandrel.MAIN_REGISTRY.architectures()}
     assert theirs >= foreign.NOT_RESTORATION  # a name that spandrel has changed would be listed as readable
-    assert set(foreign.readable()) == (theirs - foreign.NOT_RESTORATION) | {"DnCNN", "SAFMN", "SwinIR"}
+    own = {"DnCNN", "FDnCNN", "FFDNet", "IMDN", "IRCNN", "RFDN", "SAFMN", "SwinIR"}
+    assert set(foreign.readable()) == (theirs - foreign.NOT_RESTORATION) | own
 
 
 class Bomb:
@@ -114,6 +117,66 @@ def test_the_refusal_names_what_can_be_read(tmp_path: Path):
     with pytest.raises(DarkroomError) as caught:
         foreign.read(tmp_path / "x.pth")
     assert f"({', '.join(foreign.readable())})" in str(caught.value)
+
+
+@pytest.mark.parametrize("wrapper", [(), ("state_dict",), ("model_ema",), ("checkpoint", "model_state_dict"), ("generator",)])
+@pytest.mark.parametrize("prefix", ["", "model.", "net.", "module.model.", "model.net.", "module.generator."])
+@pytest.mark.parametrize("architecture", ["SAFMN", "DnCNN", "NAFNet"])
+def test_wrapped_checkpoints_are_read(tmp_path: Path, wrapper: tuple[str, ...], prefix: str, architecture: str):
+    networks = {"SAFMN": SAFMN(2, 12, 1), "DnCNN": DnCNN(3, 8, 3, batch_norm=False).initialise(generator(0))}
+    state = networks[architecture].state_dict() if architecture in networks else state_of(architecture)
+    content: dict = {prefix + name: tensor for name, tensor in state.items()}
+    if prefix:  # Lightning also saves the tensors of losses and metrics
+        content |= {"loss.vgg.0.weight": torch.zeros(3), "psnr.total": torch.zeros(())}
+    for name in reversed(wrapper):
+        content = {name: content, "epoch": 3, "optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": []}}
+    torch.save(content, tmp_path / "w.pth")
+    network = foreign.read(tmp_path / "w.pth")
+    assert getattr(network, "name", type(network).__name__) == architecture
+    ours = network.descriptor.model.state_dict() if architecture == "NAFNet" else network.state_dict()
+    assert all(torch.equal(ours[name], tensor) for name, tensor in state.items())
+
+
+def test_averaged_weights_are_taken_first(tmp_path: Path):
+    states = [DnCNN(1, 8, 3, batch_norm=False).initialise(generator(seed)).state_dict() for seed in range(2)]
+    last, averaged = ({name.replace("layers", "model"): tensor for name, tensor in state.items()} for state in states)
+    torch.save({"model": last, "model_ema": averaged}, tmp_path / "w.pth")
+    torch.save(
+        {f"net.{k}": v for k, v in last.items()} | {f"ema_model.{k}": v for k, v in averaged.items()}, tmp_path / "v.pth"
+    )
+    for file in ("w.pth", "v.pth"):
+        assert torch.equal(foreign.read(tmp_path / file).state_dict()["layers.0.weight"], averaged["model.0.weight"])
+
+
+def test_safetensors_are_recognised_by_their_content(tmp_path: Path):
+    safetensors.torch.save_file(SAFMN(2, 12, 1).state_dict(), tmp_path / "safmn.pth")
+    assert isinstance(foreign.read(tmp_path / "safmn.pth"), SAFMN)
+
+
+@pytest.mark.parametrize(("name", "tensors"), foreign.NOT_READ.items())
+def test_a_known_network_that_cannot_be_read_is_named(tmp_path: Path, name: str, tensors: set[str]):
+    torch.save({f"module.{tensor}": torch.zeros(4, 4, 3, 3) for tensor in tensors}, tmp_path / "x.pth")
+    with pytest.raises(DarkroomError, match=f"holds {name}, which cannot be read; networks that can are .*FFDNet") as caught:
+        foreign.read(tmp_path / "x.pth")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"feats.1000000000.ccm.ccm.0.weight": torch.zeros(2)},
+        {"feats.x.ccm.ccm.0.weight": torch.zeros(2)},
+        {"to_feat.weight": torch.zeros(())},
+        {"to_feat.weight": torch.zeros(0, 3, 3, 3)},
+        {"to_img.0.weight": torch.zeros(10_000_000, 0, 3, 3)},
+    ],
+)
+def test_tensors_that_contradict_each_other_are_one_line_and_build_nothing_large(tmp_path: Path, changes: dict):
+    torch.save({**SAFMN(2, 12, 1).state_dict(), **changes}, tmp_path / "x.pth")
+    begun = time.perf_counter()
+    with pytest.raises(DarkroomError) as caught:
+        foreign.read(tmp_path / "x.pth")
+    assert "\n" not in str(caught.value) and time.perf_counter() - begun < 30
 
 
 def test_a_network_for_inpainting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

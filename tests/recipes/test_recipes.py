@@ -13,7 +13,7 @@ from darkroom.core.method import Example
 from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
 from darkroom.engine.prepare import open_data, prepare
-from darkroom.recipes import lookup
+from darkroom.recipes import lookup, trained
 from darkroom.recipes.settings import arguments, defaults
 from tests.engine.toys import fabric
 
@@ -90,8 +90,8 @@ def test_weights_become_a_network_again(tmp_path: Path):
     torch.nn.init.normal_(run.network.layers[-1].weight)
     header = lookup.header("dncnn", "laptop_photo", settings, run)
     weights.save(tmp_path / "w.safetensors", run.method.state_dict(), json.loads(json.dumps(header)))
-    assert lookup.kind_of(tmp_path / "w.safetensors") == "restoration"
-    again = lookup.network(tmp_path / "w.safetensors")
+    assert trained.kind_of(tmp_path / "w.safetensors") == "restoration"
+    again = trained.network(tmp_path / "w.safetensors")
     x = torch.rand(1, 3, 9, 9)
     assert torch.equal(again(x), run.method.eval().predict(Example(x, x)))
 
@@ -102,20 +102,20 @@ def test_mistakes_are_one_line(tmp_path: Path):
         (lambda: lookup.find("lookup"), "no recipe 'lookup'"),
         (lambda: lookup.row("dncnn", "s26"), "no row 's26'; there are s15"),
         (lambda: lookup.build("dncnn", {"colour": 1}), "no setting colour"),
-        (lambda: lookup.network(tmp_path / "nothing.pth"), "no weights file"),
-        (lambda: lookup.network(tmp_path), "not a run.s folder"),
+        (lambda: trained.network(tmp_path / "nothing.pth"), "no weights file"),
+        (lambda: trained.network(tmp_path), "not a run.s folder"),
     ]:
         with pytest.raises(DarkroomError, match=words):
             call()
     weights.save(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, {"recipe": "dncnn", "settings": {}})
     with pytest.raises(DarkroomError, match="does not fit its own recipe"):
-        lookup.network(tmp_path / "w.safetensors")
+        trained.network(tmp_path / "w.safetensors")
     weights.save(tmp_path / "v.safetensors", {"x": torch.zeros(1)}, {"recipe": "os.system", "settings": {}})
     with pytest.raises(DarkroomError, match="trained by the recipe os.system, which is not part of Darkroom: add --recipe"):
-        lookup.network(tmp_path / "v.safetensors")
+        trained.network(tmp_path / "v.safetensors")
     weights.save(tmp_path / "s.safetensors", {"x": torch.zeros(1)}, {"recipe": "dvgo", "kind": "scene", "settings": {}})
     with pytest.raises(DarkroomError, match="holds a scene, not a network that restores images"):
-        lookup.network(tmp_path / "s.safetensors")
+        trained.network(tmp_path / "s.safetensors")
 
 
 def test_the_loss_follows_the_noise_of_the_targets():
@@ -198,8 +198,8 @@ def test_a_recipe_outside_the_package(tmp_path: Path):
     weights.save(tmp_path / "w.safetensors", run.method.state_dict(), header)
     lookup._OUTSIDE.clear()
     with pytest.raises(DarkroomError, match=r"add --recipe outside_recipe_of_a_test\.py"):
-        lookup.network(tmp_path / "w.safetensors")
-    assert lookup.network(tmp_path / "w.safetensors", str(file)).halo == 3
+        trained.network(tmp_path / "w.safetensors")
+    assert trained.network(tmp_path / "w.safetensors", str(file)).halo == 3
     (tmp_path / "dncnn.py").write_text(OUTSIDE)
     with pytest.raises(DarkroomError, match="rename it"):
         lookup.find(str(tmp_path / "dncnn.py"))

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from darkroom.core.record import DataRecord
+from darkroom.core.record import DataRecord, ValidationRecord
 from darkroom.report.checklist import checklist
 from darkroom.report.collect import rows_below
 from tests.report.runs import denoising_run, evaluation, result, run_record, write_run
@@ -61,3 +61,14 @@ def test_the_recipes_words_on_its_data_are_quoted(tmp_path: Path):
     found = answers(tmp_path)
     assert found["Split"] == ["Every tenth image."] and found["Remark on the data"] == ["Saved as JPEG.", "Grey."]
     assert "Degradation in training" not in found and "1 image;" in found["Training data"][0]
+
+
+def test_validation_on_test_images_is_stated(tmp_path: Path):
+    validation = ValidationRecord(
+        "bsd68", 8, "PSNR", "curves and best.safetensors; not for final weights", {"bsd68": 8, "set12": 0}
+    )
+    write_run(tmp_path, run_record(validation=validation), [result("ours", "psnr", 29.0)])
+    (answer,) = answers(tmp_path)["Validation during training"]
+    assert answer == (
+        "bsd68, 8 images, by PSNR; 8 of them in the test set bsd68. Used for curves and best.safetensors; not for final weights."
+    )

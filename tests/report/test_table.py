@@ -1,6 +1,8 @@
 import dataclasses
+import math
 from pathlib import Path
 
+from darkroom.core.record import ValidationRecord
 from darkroom.report import ledger
 from darkroom.report.collect import Row, rows_below
 from darkroom.report.table import columns_of, comparisons_of, lines_of, tables_of
@@ -111,3 +113,24 @@ def test_the_ledger_has_one_line_for_a_cell(tmp_path: Path):
     assert (entry.measured, entry.published, entry.changed) == ("28.00", "29.23", "steps=10")
     assert entry.verdict == "short by 1.23 dB (with steps=10)"
     assert entry.date == "2026-01-02" and "Table II" in entry.source and entry.code == "0.1.0 (abc1234)"
+
+
+def test_infinite_numbers_and_nan_are_shown(tmp_path: Path):
+    for seed, value in ((0, math.inf), (1, 29.0)):
+        denoising_run(tmp_path, value=value, seed=seed)
+    write_run(tmp_path / "other", run_record("s15"), [result("ours", "psnr", math.nan), result("ours", "ssim", 0.9)])
+    rows = rows_of(tmp_path)
+    lines = {line.name: line for line in lines_of(rows, columns_of(rows))}
+    assert (lines["dncnn s25"].numbers[0], lines["dncnn s25"].best[0]) == ("inf", True)
+    assert lines["dncnn s15"].numbers == ["nan", "0.9000"] and lines["dncnn s15"].best == [False, True]
+    ours = next(comparison for comparison in comparisons_of(rows) if comparison.method == "dncnn s25")
+    assert (ours.measured, ours.difference, ours.verdict.kind) == ("inf", "+inf", "not comparable")
+    assert (ours.entry.measured, ours.entry.deviation) == ("inf", "")
+
+
+def test_test_images_that_were_used_for_validation_are_stated_once(tmp_path: Path):
+    for row in ("s15", "s25"):
+        validation = ValidationRecord("bsd68", 8, "PSNR", "curves", {"bsd68": 8, "set12": 0})
+        write_run(tmp_path, run_record(row, validation=validation), [result("ours", "psnr", 29.0)])
+    (table,) = tables_of(rows_of(tmp_path))
+    assert table.remarks == ["8 of these images were used for validation during training, which did not choose the weights"]

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -46,3 +47,9 @@ def test_an_obstacle_makes_any_number_not_comparable():
     assert found.kind == "not comparable"
     assert found.words == "not comparable: quantised=True changes the protocol; another reason"
     assert found.difference == pytest.approx(5.77)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_an_infinite_value_is_not_comparable(value: float):
+    found = verdict(value, changed="steps=10")
+    assert (found.kind, found.words) == ("not comparable", f"not comparable: the measured value is {value}")

@@ -21,6 +21,28 @@ def test_every_classical_denoiser_denoises(name: str, grey: bool):
     assert gain == 0 if name == "noisy input" else gain > 3
 
 
+@pytest.mark.parametrize("name", list(classical.available()))
+def test_an_image_without_noise_is_returned(name: str):
+    for clean in (torch.zeros(1, 24, 20), torch.zeros(3, 24, 20), torch.rand(3, 24, 20)):
+        assert torch.equal(classical.available()[name](clean, 0.0), clean)
+
+
+@pytest.mark.skipif("BM3D" not in classical.available(), reason="the package bm3d is not installed")
+def test_bm3d_runs_in_one_thread_so_that_it_can_be_repeated():
+    import bm3d
+
+    clean = to_float(embedded("heldout", grey=True)[0][:, 100:148, 200:250])
+    noisy, level = Gaussian(25.0)(clean, torch.Generator().manual_seed(0))
+
+    def threads(number: int) -> torch.Tensor:
+        profile = bm3d.BM3DProfile()
+        profile.num_threads = number
+        return torch.from_numpy(bm3d.bm3d(noisy[0].double().numpy(), level.item(), profile)).float()[None]
+
+    ours = classical.bm3d(noisy, level.item())
+    assert torch.equal(ours, threads(1)) and not torch.equal(ours, threads(3))
+
+
 def test_baselines_denoise_every_image_of_a_batch_at_the_given_level():
     noisy = torch.rand(2, 3, 24, 20)
     baselines = classical.baselines(25.0)

@@ -43,7 +43,12 @@ class TwoLayers(RestorationNetwork):
 
 
 ROWS = {"laptop": dict(), "wide": dict(width=8)}
-PUBLISHED = {"laptop": [Published("psnr", "photos", 25.0, "a paper", {"sigma": 25.0})]}
+PUBLISHED = {
+    "laptop": [
+        Published("psnr", "photos", 25.0, "a paper", {"sigma": 25.0}),
+        Published("psnr", "photos", 26.5, "a paper", {"sigma": 25.0}, method="Others"),
+    ]
+}
 
 
 def recipe(

@@ -81,5 +81,5 @@ def test_what_cannot_be_compared_is_refused(trained, foreign, tmp_path):
     with pytest.raises(DarkroomError, match="no weights at nowhere"):
         evaluate("nowhere.pth")
     with pytest.raises(DarkroomError, match=r"add --recipe"):
-        module.lookup._OUTSIDE.clear()
+        module.trained.lookup._OUTSIDE.clear()
         evaluate(trained.folder.path, str(trained.photos))

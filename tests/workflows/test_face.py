@@ -22,7 +22,14 @@ def test_importing_the_package_imports_no_heavy_library():
 
 def test_the_command_line_starts_without_torch():
     run = "import sys; from darkroom.cli.main import main; sys.argv = ['darkroom', *{words}]\nimport contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit): main()"
-    for words in (["--help"], ["apply", "--help"], ["evaluate", "--help"], ["data", "get", "--help"], ["demo", "--help"]):
+    for words in (
+        ["--help"],
+        ["apply", "--help"],
+        ["evaluate", "--help"],
+        ["data", "get", "--help"],
+        ["data", "list"],
+        ["demo", "--help"],
+    ):
         assert imported(run.replace("{words}", repr(words))) == [], words
 
 

@@ -26,7 +26,7 @@ def test_a_recipe_of_ones_own_trains_like_a_built_in(trained):
     )
     assert record.settings["width"] == 4 and record.settings["train_set"] == str(trained.photos)
     assert set(record.changed) == {"train_set", "test_set"}
-    assert [published.value for published in record.published] == [25.0]
+    assert [published.value for published in record.published] == [25.0, 26.5]
     results = folder.read_results()
     assert {result.method for result in results} > {"ours", "noisy input", "total variation"}
     header = weights.read_header(folder.weights())

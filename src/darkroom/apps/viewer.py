@@ -23,7 +23,7 @@ from darkroom.methods.radiance import RadianceMethod
 from darkroom.radiance.cameras import Camera, convert
 from darkroom.radiance.paths import flight, up_of
 from darkroom.radiance.scenes import Scene, read_view
-from darkroom.recipes import lookup
+from darkroom.recipes import trained
 
 MOVING, STILL = 0.12, 3.0
 """Seconds that a rendering may take while the camera moves, and when it does not."""
@@ -104,7 +104,7 @@ class Viewer:
 
     def _load(self) -> None:
         stamp = _stamp(self.run)
-        method, self.step = lookup.scene(self.run, self.recipe)
+        method, self.step = trained.scene(self.run, self.recipe)
         with self._lock:
             self.method, self._stamp = method.to(self.device), stamp
 
@@ -260,7 +260,7 @@ def _stamp(run: Path) -> int:
 def _training_scene(run: Path, recipe: str | None) -> Scene | None:
     """The photographs that a run was trained on, where they still exist."""
     try:
-        return lookup.training_scene(run, recipe)
+        return trained.training_scene(run, recipe)
     except DarkroomError:
         return None
 

@@ -71,14 +71,14 @@ def command(arguments: list[str]) -> None:
     given = parse(Apply, arguments, "apply")
     threads = Threads(given.threads)
     threads.watch()
-    from darkroom.recipes import lookup
+    from darkroom.recipes import trained
 
     is_view = str(given.source) == "flight" or given.source.suffix == ".json"
     if not is_view and not given.source.exists():
         raise DarkroomError(f"no image or folder at {given.source}")
-    path = lookup.weights_path(given.weights)
+    path = trained.weights_path(given.weights)
     threads.begin()
-    if lookup.kind_of(path) == "scene":
+    if trained.kind_of(path) == "scene":
         _render(given, path)
     else:
         _restore(given)
@@ -126,10 +126,10 @@ def _spelled(file: "RestoredFile") -> str:
 def _render(given: Apply, weights: Path) -> None:
     """Render the cameras of a file to images, or a flight to a video."""
     from darkroom.engine.devices import choose_device, device_name
-    from darkroom.recipes import lookup
+    from darkroom.recipes import trained
 
     device = choose_device(given.accelerator)
-    method = lookup.scene(weights, given.recipe)[0].to(device)
+    method = trained.scene(weights, given.recipe)[0].to(device)
     render = _render_flight if str(given.source) == "flight" else _render_views
     print(f"{render(given, method)} on {device_name(device)}")
 

@@ -1,5 +1,6 @@
 """A limit on the memory that may be taken while something is built, for sizes that come from a file."""
 
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +15,15 @@ from darkroom.core.errors import DarkroomError
 _TIMES, _BYTES = 8, 256 << 20
 """Memory that building may take: so many times the file, and so many bytes more."""
 
-_TENSORS = 20_000
-"""Tensors that building may create."""
+_TENSORS, _BYTES_A_TENSOR = 2000, 64
+"""Tensors that may exist at a time: so many, and one more for every so many bytes of the file; its name alone takes as many."""
 
 _FACTORIES = frozenset(
-    (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.randperm, torch.eye)
-    + (torch.arange, torch.linspace, torch.logspace, torch.empty_strided)
-    + (Tensor.new_empty, Tensor.new_zeros, Tensor.new_ones, Tensor.new_full, Tensor.new_empty_strided)
+    (
+        *(torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.randint, torch.randperm, torch.eye),
+        *(torch.arange, torch.linspace, torch.logspace, torch.empty_strided),
+        *(Tensor.new_empty, Tensor.new_zeros, Tensor.new_ones, Tensor.new_full, Tensor.new_empty_strided),
+    )
 )
 """Functions that are given the size of a new tensor; they are tried without memory first, on the meta device."""
 
@@ -30,8 +33,8 @@ def limited_by(path: Path) -> Iterator[None]:
     """Refuse to create tensors that are out of proportion to a file, before their memory is taken.
 
     A network is built of sizes that its file states, and a damaged or malicious file may state any. The tensors that are created
-    inside the block may have 8 times the file's size together, and 256 MiB more: half precision, index tables, initialisation by
-    a decomposition.
+    inside the block may take 8 times the file's size at any time, and 256 MiB more: weights may be stored in half precision or
+    less, and there are index tables and temporary tensors. Their number is limited likewise.
 
     Args:
         path: the file, or a folder: then nothing is limited.
@@ -54,12 +57,13 @@ def limited_by(path: Path) -> Iterator[None]:
 
 
 class _Limit(TorchFunctionMode):
-    """Sums the memory of all tensors that are created inside it, and refuses what exceeds a limit."""
+    """Sums the memory of the tensors that are created inside it and still exist, and refuses what exceeds a limit."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path, self.size = path, path.stat().st_size
-        self.bytes = self.tensors = 0
+        self.bytes = 0
+        self.alive: set[int] = set()
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -67,20 +71,26 @@ class _Limit(TorchFunctionMode):
             without_memory = {name: value for name, value in kwargs.items() if name not in ("generator", "pin_memory", "out")}
             self._require(function(*args, **{**without_memory, "device": "meta"}).nbytes)
         output = function(*args, **kwargs)
-        before = {tensor.untyped_storage()._cdata for tensor in _tensors((*args, *kwargs.values()))}
         for tensor in _tensors((output,)):
-            if tensor.untyped_storage()._cdata not in before:
-                self.bytes += tensor.untyped_storage().nbytes()
-                self.tensors += 1
+            storage = tensor.untyped_storage()
+            key, size = storage._cdata, storage.nbytes()
+            if key not in self.alive:
+                self.alive.add(key)
+                self.bytes += size
+                weakref.finalize(storage, self._freed, key, size)
         self._require(0)
         return output
+
+    def _freed(self, key: int, size: int) -> None:
+        self.alive.discard(key)
+        self.bytes -= size
 
     def _require(self, more: int) -> None:
         exceeded = ""
         if self.bytes + more > _TIMES * self.size + _BYTES:
             exceeded = f"{(self.bytes + more) / 1e6:,.0f} MB"
-        elif self.tensors > _TENSORS:
-            exceeded = f"{_TENSORS:,} tensors"
+        elif len(self.alive) > _TENSORS + self.size // _BYTES_A_TENSOR:
+            exceeded = f"{len(self.alive) - 1:,} tensors"
         if exceeded:
             raise DarkroomError(
                 f"{self.path} of {self.size / 1e3:,.0f} kB describes a network of more than {exceeded}: it is damaged, or not what "

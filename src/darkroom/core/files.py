@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -48,10 +49,11 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        if error.filename is not None and Path(error.filename) not in (temporary, path, *path.parents):
+    except (OSError, RuntimeError) as error:
+        cause = _of_the_file(error)
+        if cause is None or (cause.filename is not None and Path(cause.filename) not in (temporary, path, *path.parents)):
             raise
-        reason = no_room(error) or error.strerror or str(error)
+        reason = no_room(cause) or cause.strerror or str(cause)
         raise DarkroomError(f"cannot write {path}: {reason}; the old content is untouched") from error
     finally:
         with suppress(OSError):
@@ -73,9 +75,27 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON of dictionaries, lists, strings and numbers; infinity and nan, which JSON does not have, as strings that `float` reads.
+
+    Example:
+        >>> json_text({"psnr": [30.5, float("inf")]})
+        '{"psnr": [30.5, "inf"]}'
+    """
+    return json.dumps(_spelled(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _spelled(item) for key, item in value.items()}
+    return [_spelled(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write `value` to `path` as indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write `value` to `path` as indented JSON, atomically; see `json_text`."""
+    write_text(path, json_text(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -121,8 +141,15 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def write_json_lines(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write one JSON object a line, atomically."""
-    write_text(path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+    """Write one JSON object a line, atomically; see `json_text`."""
+    write_text(path, "".join(json_text(record) + "\n" for record in records))
+
+
+def _of_the_file(error: BaseException | None) -> OSError | None:
+    """The error of the file system: `torch.save` hides it behind a `RuntimeError`."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def _object(content: bytes) -> dict[str, Any]:

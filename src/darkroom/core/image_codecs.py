@@ -4,7 +4,7 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError, features
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.extras import install
 from darkroom.core.image_limits import require_pixels
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
@@ -22,7 +23,7 @@ _FEW = 16  # pages; among more than that, thumbnails are not looked for
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-_limit = threading.Lock()
+_limit = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ def opened(source: Source) -> Iterator[Image.Image]:
     """
     _ignore_warnings()
     try:
-        with _open(source) as image:
+        with _binary(source) as file, _identified(file) as image:
             require_pixels(*image.size, size_in_bytes(source))
-            yield image
+            with _allowed(image.width * image.height):
+                yield image
     except DarkroomError as error:
         if str(source) in str(error):
             raise
@@ -96,35 +98,57 @@ def size_in_bytes(source: Source) -> int:
     return len(source.content) if isinstance(source, Encoded) else source.stat().st_size
 
 
-def _open(source: Source) -> Image.Image:
-    if isinstance(source, Path) and not source.is_file():
+@contextmanager
+def _binary(source: Source) -> Iterator[io.BufferedIOBase]:
+    """The file as Pillow should read it: by its path, it would be mapped to memory, which garbles TIFFs that EXIF turns."""
+    if isinstance(source, Encoded):
+        yield io.BytesIO(source.content)
+    elif source.is_file():
+        with source.open("rb") as file:
+            yield file
+    else:
         raise DarkroomError(f"{source} is not a file" if source.exists() else f"no image at {source}")
-    kind = _media_kind(source)
+
+
+def _identified(file: io.BufferedIOBase) -> Image.Image:
+    head = file.read(64)
+    file.seek(0)
+    kind = _media_kind(head)
     if kind == "HEIF":
-        return _open_heif(source)
+        return _open_heif(file)
     if kind == "AVIF" and not features.check("avif"):
-        raise DarkroomError("AVIF needs Pillow 11.3 or newer: pip install --upgrade pillow")
-    with _limit:  # Pillow's own limit is a global variable, and lower than ours
+        raise DarkroomError("AVIF needs Pillow 11.3 or newer: run `pip install --upgrade pillow`")
+    with _without_limit():
+        return Image.open(file, formats=["AVIF"] if kind == "AVIF" else FORMATS)  # type: ignore[arg-type]
+
+
+def _open_heif(file: io.BufferedIOBase) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise DarkroomError(f"HEIC needs pillow-heif: {install('heif')}, or save the image as JPEG or PNG") from error
+    return HeifImageFile(file)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Without Pillow's own limit on pixels: it is a global variable, and lower than ours."""
+    with _limit:
         usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(file_of(source), formats=["AVIF"] if kind == "AVIF" else FORMATS)
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = usual
 
 
-def _open_heif(source: Source) -> Image.Image:
-    try:
-        from pillow_heif import HeifImageFile
-    except ImportError as error:
-        raise DarkroomError(
-            "HEIC needs the package pillow-heif: pip install '.[heif]' in a clone of Darkroom, or save the image as JPEG or PNG"
-        ) from error
-    return HeifImageFile(file_of(source))  # type: ignore[no-any-return]
+def _allowed(pixels: int) -> AbstractContextManager[None]:
+    """Decoding is limited by Pillow too; where that would refuse the image, one thread decodes at a time."""
+    limit = Image.MAX_IMAGE_PIXELS
+    return nullcontext() if limit is None or pixels <= 2 * limit else _without_limit()
 
 
-def _media_kind(source: Source) -> str | None:
+def _media_kind(head: bytes) -> str | None:
     """AVIF or HEIF by the brands in the first box of the file, whatever its name ends with; None for other files."""
-    head = _head(source)
     if head[4:8] != b"ftyp":
         return None
     box = head[: int.from_bytes(head[:4], "big")]
@@ -134,15 +158,10 @@ def _media_kind(source: Source) -> str | None:
     return "HEIF" if brands & _HEIF_BRANDS else None
 
 
-def _head(source: Source) -> bytes:
-    if isinstance(source, Encoded):
-        return source.content[:64]
-    with source.open("rb") as file:
-        return file.read(64)
-
-
 def _unidentified(source: Source) -> str:
-    if _head(source)[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    with _binary(source) as file:
+        tiff = file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    if tiff:
         return "a broken TIFF, or one of an unusual kind; TIFFs with grey or RGB pixels of 8 or 16 bits can be read"
     return "not an image, or a broken one"
 

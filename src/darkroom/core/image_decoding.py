@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.extras import install
 from darkroom.core.image_codecs import Source, content_of, file_of
 from darkroom.core.image_metadata import to_srgb
 
@@ -147,10 +148,8 @@ def _pixels(page: Any) -> np.ndarray:
         if "imagecodecs" not in str(error):
             raise
         how = getattr(page.compression, "name", page.compression)
-        raise DarkroomError(
-            f"a TIFF of 16 bits compressed by {how} needs the package imagecodecs: pip install '.[tiff]' in a clone of Darkroom, "
-            "or save it without compression or with ZIP"
-        ) from error
+        needs = f"a TIFF of 16 bits compressed by {how} needs imagecodecs"
+        raise DarkroomError(f"{needs}: {install('tiff')}, or save it with ZIP or without compression") from error
 
 
 def _of_16_bits(array: np.ndarray, largest: int) -> np.ndarray:

@@ -90,6 +90,13 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
+def size_as_stored(image: Image.Image) -> tuple[int, int]:
+    """Width and height before EXIF turns the image; Pillow states those of a TIFF as turned."""
+    if image.format == "TIFF":
+        return image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
+    return image.size
+
+
 def may_have_exif(image: Image.Image) -> bool:
     """Whether `getexif` should be called. It would decode the pixels of a PNG without EXIF; its chunks are listed instead."""
     if (

@@ -14,7 +14,7 @@ from darkroom.core.image_codecs import Source, count_frames, opened
 from darkroom.core.image_decoding import decode
 from darkroom.core.image_encoding import encode
 from darkroom.core.image_formats import HOLDS_16_BITS, HOLDS_TRANSPARENCY, READABLE, WRITABLE
-from darkroom.core.image_metadata import orientation, read_metadata, upright
+from darkroom.core.image_metadata import orientation, read_metadata, size_as_stored, upright
 
 __all__ = [
     "READABLE",
@@ -155,7 +155,7 @@ def size(source: Source) -> tuple[int, int]:
         DarkroomError: the file is missing, broken, or of a kind that cannot be read.
     """
     with opened(source) as image:
-        width, height = image.size
+        width, height = size_as_stored(image)
         return (height, width) if orientation(image) > 4 else (width, height)
 
 

@@ -18,6 +18,16 @@ def cache_root() -> Path:
     return Path.home() / ".cache" / "darkroom" / "made"
 
 
+def printable(name: str) -> str:
+    """A file's name as valid text, for tables, records and messages: bytes that are not UTF-8 are written as numbers.
+
+    Example:
+        >>> printable(os.fsdecode(b"caf\\xe9.png"))
+        'caf\\\\xe9.png'
+    """
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+
+
 _DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 

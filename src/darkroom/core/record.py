@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.files import json_text
 
 SCHEMA = 2
 """Version of the records below; a change of meaning counts it up."""
@@ -90,6 +91,24 @@ class EvaluationRecord:
 
 
 @dataclass(frozen=True)
+class ValidationRecord:
+    """The evaluation during training.
+
+    Args:
+        dataset, count: name and number of its images.
+        metric: title of the metric that chooses the best weights so far.
+        use: what its scores are used for, in words.
+        shared: number of its images that are test images too, by test set; test sets that cannot be compared are left out.
+    """
+
+    dataset: str
+    count: int
+    metric: str
+    use: str
+    shared: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Published:
     """A number as printed in a paper.
 
@@ -147,6 +166,7 @@ class RunRecord:
         training: the training data.
         evaluations: in the order of the table.
         versions: of Darkroom and the libraries that change numbers.
+        validation: the evaluation during training.
         schema: version of this record.
     """
 
@@ -171,6 +191,7 @@ class RunRecord:
     training: DataRecord
     evaluations: list[EvaluationRecord]
     versions: dict[str, str]
+    validation: ValidationRecord | None = None
     schema: int = SCHEMA
 
 
@@ -218,8 +239,13 @@ def spell(variant: Mapping[str, float | str]) -> list[str]:
 
 
 def to_json(record: Any) -> dict[str, Any]:
-    """A record as JSON's types; tuples become lists."""
-    return json.loads(json.dumps(dataclasses.asdict(record)))  # type: ignore[no-any-return]
+    """A record as JSON's types: tuples become lists; infinity and nan become strings.
+
+    Example:
+        >>> to_json(Published("psnr", "set5", float("inf"), "a paper"))["value"]
+        'inf'
+    """
+    return json.loads(json_text(dataclasses.asdict(record)))  # type: ignore[no-any-return]
 
 
 def from_json(kind: type[R], value: Any, file: Path) -> R:
@@ -243,7 +269,7 @@ def _parsed(kind: Any, value: Any, file: Path, place: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _record(kind, value, file, place)
     if origin in (typing.Union, types.UnionType):
-        for choice in arguments:
+        for choice in sorted(arguments, key=lambda choice: choice is not type(value)):  # "inf" may be a word
             try:
                 return _parsed(choice, value, file, place)
             except DarkroomError:
@@ -254,7 +280,7 @@ def _parsed(kind: Any, value: Any, file: Path, place: str) -> Any:
         return {key: _parsed(arguments[1], item, file, f"{place}[{key!r}]") for key, item in value.items()}
     elif kind is type(None) and value is None:
         return None
-    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+    elif kind is float and (isinstance(value, int | float) or value in ("inf", "-inf", "nan")) and not isinstance(value, bool):
         return float(value)
     elif kind in (int, str, bool) and type(value) is kind:
         return value

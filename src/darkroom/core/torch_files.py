@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -88,6 +89,8 @@ def require_intact(path: Path) -> None:
                 size = _megabytes(path.stat().st_size)
                 raise DarkroomError(f"{path} of {size} would unpack to {_megabytes(unpacked)}, which is refused")
             damaged = archive.testzip()
+    except FileNotFoundError:
+        raise
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError, RuntimeError) as error:
         raise DarkroomError(f"{path} is damaged ({_first_line(error)})") from error
     if damaged is not None:
@@ -114,7 +117,9 @@ def _require_of_torch(path: Path) -> None:
 
 def _unpickled(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # broken files raise every kind of exception
         if "TorchScript" in str(error):
             raise DarkroomError(f"{path} is a TorchScript program, not weights: save the state_dict() of its module") from error
@@ -144,7 +149,9 @@ def _unwrapped(path: Path, content: Any) -> dict[str, Tensor]:
         return state
     if len(inner := _inner(content)) > 1:
         shown = ", ".join(list(inner)[:4]) + (", …" if len(inner) > 4 else "")
-        raise DarkroomError(f"{path} holds the tensors of {len(inner)} networks ({shown}): save one of them as a file of its own")
+        raise DarkroomError(
+            f"{path} holds the tensors of {len(inner)} networks ({shown}): save one of them as a file of its own"
+        )
     raise DarkroomError(f"{path} holds no tensors")
 
 

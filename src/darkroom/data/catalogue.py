@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import read_uint8
 from darkroom.core.paths import data_root
-from darkroom.data.image_set import files_below
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,8 @@ class Entry:
         folder: its place below the data root.
         inside: the folder in the archive whose content is put there.
         images: number of images in each subfolder ("" for the folder itself).
+        unpacked_megabytes: limit on the size of the archive and of its content.
+        most_files: limit on the number of files in the archive.
     """
 
     name: str
@@ -36,6 +36,8 @@ class Entry:
     folder: str
     inside: str
     images: dict[str, int]
+    unpacked_megabytes: int = 1000
+    most_files: int = 20_000
 
     @property
     def minutes(self) -> float | None:
@@ -46,20 +48,39 @@ class Entry:
         """The dataset's folder, whether it exists or not."""
         return data_root() / self.folder
 
+    @property
+    def largest_bytes(self) -> int:
+        """The limit on the size of the archive and of its content."""
+        return self.unpacked_megabytes * 1_000_000
+
     def check(self) -> int:
         """Decode every image, and return their number.
 
         Raises:
-            DarkroomError: the dataset is missing, incomplete, or has a broken image.
+            DarkroomError: the dataset is missing, incomplete, or has a broken image; the line says how to get it.
         """
         remedy = f"get it with `darkroom data get {self.name}`"
         if not self.path().is_dir():
             raise DarkroomError(f"{self.title} is not at {self.path()}: {remedy}")
+        try:
+            return self.decode(self.path())
+        except DarkroomError as error:
+            raise DarkroomError(f"{error}: remove {self.path()} and {remedy}") from error
+
+    def decode(self, folder: Path) -> int:
+        """Decode every image of the dataset in any folder, and return their number.
+
+        Raises:
+            DarkroomError: images are missing or broken.
+        """
+        from darkroom.core.images import read_uint8
+        from darkroom.data.image_set import files_below
+
         for subfolder, count in self.images.items():
-            folder = self.path() / subfolder
-            found = files_below(folder) if folder.is_dir() else {}
+            part = folder / subfolder
+            found = files_below(part) if part.is_dir() else {}
             if len(found) != count:
-                raise DarkroomError(f"{folder} has {len(found)} images instead of {count}: remove {self.path()} and {remedy}")
+                raise DarkroomError(f"{part} has {len(found)} images instead of {count}")
             for path in found.values():
                 read_uint8(path)
         return sum(self.images.values())
@@ -83,6 +104,8 @@ CATALOGUE = {
             folder="BSDS500",
             inside="BSR/BSDS500",
             images={"data/images/train": 200, "data/images/val": 100, "data/images/test": 200},
+            unpacked_megabytes=400,
+            most_files=10_000,
         ),
         *(
             Entry(

@@ -1,117 +1,190 @@
 """Download a dataset of the catalogue: verified, complete or not at all, and never outside its folder."""
 
+import fcntl
+import os
 import shutil
-import tarfile
-import tempfile
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import IO
 
 from darkroom.core.errors import DarkroomError
+from darkroom.core.files import no_room
 from darkroom.core.paths import data_root
-from darkroom.data.catalogue import Entry
+from darkroom.data import checksums
+from darkroom.data.archives import Limit, unpack
+from darkroom.data.catalogue import CATALOGUE, Entry
+from darkroom.data.transfer import ProgressBar, Transfer
 
-TRIES = 3
+__all__ = ["ProgressBar", "get"]
 
+Log = Callable[[str], None]
 
-@runtime_checkable
-class ProgressBar(Protocol):
-    """The interface of a progress bar that pooch requires."""
-
-    total: int
-
-    def update(self, amount: int) -> None: ...
-    def reset(self) -> None: ...
-    def close(self) -> None: ...
+_UNPACKING = ".unpacking-"
 
 
-def get(entry: Entry, *, progress: ProgressBar | None = None, log: Callable[[str], None] = lambda line: None) -> Path:
+def get(entry: Entry, *, progress: ProgressBar | None = None, log: Log = lambda line: None) -> Path:
     """Download, verify and unpack a dataset; return its folder. An existing dataset is only checked.
 
-    An interrupted download leaves nothing behind; a complete archive is kept until it has been unpacked, and then removed.
+    An interrupted download is continued by the next call where the server allows that; everything else that an interruption left
+    is removed by it. The archive is compared with the SHA-256 of the catalogue, or, where its publisher states none, with that of
+    the first download on this machine (`checksums.recorded_in`).
 
     Args:
         entry: the dataset.
         progress: shows the download.
-        log: is given a line when a broken connection is retried.
+        log: is given a line when a broken connection is retried, a download is continued, or a checksum is recorded.
 
     Raises:
-        DarkroomError: the server does not respond, the connection breaks three times, the checksum is wrong, a member of the
-            archive points outside its folder, or images are missing.
+        DarkroomError: another process is downloading it; the server does not respond, the connection breaks three times, or the
+            checksum is wrong; the archive is encrypted, too large, or has a member that points outside its folder; images are
+            missing; or the disk is full.
     """
-    if entry.path().exists():
-        entry.check()
-        return entry.path()
-    archive = _fetch(entry, progress, log)
-    entry.path().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=data_root()) as temporary:
-        unpack(archive, Path(temporary))
-        content = Path(temporary) / entry.inside
-        if not content.is_dir():
-            archive.unlink()
-            raise DarkroomError(f"the archive from {entry.url} has no folder {entry.inside}; nothing was kept")
-        content.rename(entry.path())
-    try:
-        entry.check()
-    except DarkroomError:
-        shutil.rmtree(entry.path())
-        archive.unlink()
-        raise
-    archive.unlink()
+    if not entry.path().exists():
+        with _errors(entry), _locked(entry):
+            _remove_leftovers(entry)
+            if not entry.path().exists():  # another process may have been faster
+                return _get(entry, progress, log)
+    entry.check()
     return entry.path()
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar or zip archive below `folder`; if any member points elsewhere, nothing is unpacked.
+def _get(entry: Entry, progress: ProgressBar | None, log: Log) -> Path:
+    first = checksums.first_download(entry.url)
+    transfer = Transfer(entry.url, _store() / f"{entry.name}.part", entry.largest_bytes, progress, log)
+    transfer.run()
+    digest = checksums.sha256(transfer.path)
+    if transfer.resumed and digest != (entry.sha256 or (first[0] if first else digest)):
+        log("the continued download has a wrong checksum: starting over")
+        transfer.remove()
+        transfer.run()
+        digest = checksums.sha256(transfer.path)
+    try:
+        _verify(entry, digest, first, log)
+        _install(entry, transfer.path)
+    finally:
+        transfer.remove()
+    if entry.sha256 is None and first is None:
+        checksums.record(entry.url, digest)
+    return entry.path()
+
+
+def _verify(entry: Entry, digest: str, first: tuple[str, str] | None, log: Log) -> None:
+    """Compare an archive with its checksum, or with the first download's, or say that there is neither.
 
     Raises:
-        DarkroomError: a member points outside or is a device, or the archive is broken.
+        DarkroomError: it differs.
     """
+    if entry.sha256 is not None:
+        if digest != entry.sha256:
+            raise DarkroomError(f"{entry.url} does not have the SHA-256 {entry.sha256}, but {digest}; nothing was kept")
+    elif first is None:
+        log(
+            f"the publisher of {entry.title} states no checksum: the SHA-256 of this download is recorded in "
+            f"{checksums.recorded_in()}, and later ones are compared with it"
+        )
+    elif first[0] != digest:
+        raise DarkroomError(
+            f"{entry.url} has other content than at its first download on {first[1]}: SHA-256 {digest}, not {first[0]}; nothing "
+            f"was kept. If its publisher has changed it, remove its line from {checksums.recorded_in()}"
+        )
+    else:
+        log(f"the same content as at its first download on {first[1]} (SHA-256)")
+
+
+def _install(entry: Entry, archive: Path) -> None:
+    """Unpack, check, and only then put the dataset in its place."""
+    folder = data_root() / f"{_UNPACKING}{entry.name}"
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                for name in opened.namelist():
-                    if not (folder / name).resolve().is_relative_to(folder.resolve()) or "\\" in name:
-                        raise DarkroomError(f"{archive} is refused: its member {name!r} would be written outside its folder")
-                opened.extractall(folder)
-        else:
-            with tarfile.open(archive) as opened:
-                opened.extractall(folder, filter="data")
-    except tarfile.FilterError as error:
-        raise DarkroomError(f"{archive} is refused: {error}") from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise DarkroomError(f"{archive} is not a complete archive ({error}); remove it and download it again") from error
-    except OSError as error:
-        raise DarkroomError(f"cannot unpack {archive}: {error}") from error
-
-
-def _fetch(entry: Entry, progress: ProgressBar | None, log: Callable[[str], None]) -> Path:
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel("WARNING")
-    known = f"sha256:{entry.sha256}" if entry.sha256 else None
-    name = f"{entry.name}{''.join(Path(entry.url).suffixes[-2:])}"
-    for attempt in range(1, TRIES + 1):
+        folder.mkdir()
+        unpack(archive, folder, entry.inside, Limit(entry.largest_bytes, entry.most_files), f"the archive from {entry.url}")
+        content = folder / entry.inside
+        if not content.is_dir():
+            raise DarkroomError(f"the archive from {entry.url} has no folder {entry.inside}; nothing was kept")
         try:
-            fetched = pooch.retrieve(
-                entry.url,
-                known_hash=known,
-                fname=name,
-                path=data_root() / ".downloads",
-                downloader=pooch.HTTPDownloader(progressbar=progress if progress is not None else False, timeout=60),
-            )
-            return Path(fetched)
-        except ValueError as error:  # how pooch reports a wrong checksum
-            raise DarkroomError(f"{entry.url} does not have the SHA-256 {entry.sha256}; nothing was kept") from error
-        except requests.exceptions.HTTPError as error:
-            raise DarkroomError(f"{entry.url} responded: {error}") from error
-        except (requests.exceptions.RequestException, OSError) as error:
-            if attempt == TRIES:
-                reason = "the connection failed" if isinstance(error, requests.exceptions.RequestException) else str(error)
-                raise DarkroomError(f"could not download {entry.url}: {reason}, {TRIES} times; try again later") from error
-            log(f"the connection broke; trying again ({attempt + 1} of {TRIES})")
-            if progress is not None:
-                progress.reset()
-    raise AssertionError("unreachable")
+            entry.decode(content)
+        except DarkroomError as error:
+            raise DarkroomError(
+                f"the archive from {entry.url} is not {entry.title} as expected: {error}; nothing was kept"
+            ) from error
+        entry.path().parent.mkdir(parents=True, exist_ok=True)
+        content.rename(entry.path())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers(entry: Entry) -> None:
+    """Remove what killed processes have left, but not what can be continued or is being downloaded."""
+    for folder in data_root().glob(f"{_UNPACKING}*"):
+        if not _in_use(folder.name.removeprefix(_UNPACKING), entry):
+            shutil.rmtree(folder, ignore_errors=True)
+    for file in _store().iterdir():
+        name = file.name.split(".")[0]
+        part, note = f"{name}.part", f"{name}.part.json"
+        continued = name in (*CATALOGUE, entry.name) and file.name in (part, note) and (_store() / note).exists()
+        if not continued and not _in_use(name, entry) and file.name != f"{entry.name}.lock":
+            file.unlink(missing_ok=True)
+
+
+def _in_use(name: str, entry: Entry) -> bool:
+    """Whether another process is downloading the dataset of that name."""
+    lock = _store() / f"{name}.lock"
+    if name == entry.name or not lock.exists():
+        return False
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextmanager
+def _locked(entry: Entry) -> Iterator[None]:
+    """Keep other processes from downloading the same dataset.
+
+    Raises:
+        DarkroomError: another process is downloading it.
+    """
+    path = _store() / f"{entry.name}.lock"
+    with _acquired(path, entry):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not empty
+                path.parent.rmdir()
+
+
+def _acquired(path: Path, entry: Entry) -> IO[str]:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("a")
+        except FileNotFoundError:  # another process has just removed the empty folder
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise DarkroomError(f"another process is downloading {entry.title} to {data_root()}: wait for it") from None
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+        file.close()  # the process that had locked it has removed it
+
+
+@contextmanager
+def _errors(entry: Entry) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = no_room(error) or error.strerror or error
+        raise DarkroomError(
+            f"cannot write {entry.title} to {data_root()}: {reason}; another folder can be named by DARKROOM_DATA"
+        ) from error
+
+
+def _store() -> Path:
+    """The folder of downloads that are not yet complete."""
+    return data_root() / ".downloads"

@@ -14,6 +14,7 @@ from darkroom.core.dataset import Dataset, digest
 from darkroom.core.errors import DarkroomError
 from darkroom.core.image_codecs import Source
 from darkroom.core.method import Example
+from darkroom.core.paths import printable
 from darkroom.data.zipped_images import ZippedImage, zipped_images
 
 HELD_BYTES = 4 << 30
@@ -160,7 +161,7 @@ class ImageSet(Dataset):
 
 def name_of(path: Path) -> str:
     """A folder's name, or a zip file's without ending: how a dataset is called unless it is given a name."""
-    return path.stem if path.suffix.lower() == ".zip" else path.name
+    return printable(path.stem if path.suffix.lower() == ".zip" else path.name)
 
 
 def image_files(path: Path) -> dict[str, File]:
@@ -182,19 +183,37 @@ def files_below(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise DarkroomError(f"no folder at {folder}")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in images.READABLE and path.is_file() and not path.name.startswith(".")
-    )
+    found = [path for path in _visible_files(folder) if _is_image(path)]
     if not found:
         raise DarkroomError(f"no images in {folder} (looked for {', '.join(sorted(images.READABLE))})")
     return _without_endings((path.relative_to(folder), path) for path in found)
 
 
+def skipped_below(folder: Path) -> list[Path]:
+    """What `files_below` leaves out, sorted: every file whose ending is not that of an image, hidden ones excepted.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("a.png", "b.cr2", ".hidden"):
+        ...         (Path(folder) / name).touch()
+        ...     [path.name for path in skipped_below(Path(folder))]
+        ['b.cr2']
+    """
+    return [path for path in _visible_files(folder) if not _is_image(path)]
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in images.READABLE
+
+
 def _without_endings(files: Iterable[tuple[PurePath, F]]) -> dict[str, F]:
-    """Names with their endings only where two would be equal without."""
+    """Printable names, with their endings only where two would be equal without."""
     found = list(files)
-    stems = [path.with_suffix("").as_posix() for path, _ in found]
+    stems = [printable(path.with_suffix("").as_posix()) for path, _ in found]
     unique = len(set(stems)) == len(stems)
-    return {stem if unique else path.as_posix(): file for stem, (path, file) in zip(stems, found, strict=True)}
+    return {stem if unique else printable(path.as_posix()): file for stem, (path, file) in zip(stems, found, strict=True)}

@@ -1,5 +1,8 @@
 """Blur kernels: from files, the published ones by name, and random motion."""
 
+import io
+import math
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,9 @@ from darkroom.core.paths import data_root
 from darkroom.core.randomness import generator
 from darkroom.data.streams import Degradation
 from darkroom.operators.blur import BlurredPair, Boundary, Kernel, normalised
+
+LARGEST = 256_000_000
+"""Bytes of a file of kernels, and of what it unpacks to."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,8 @@ def read_kernels(path: Path) -> dict[str, Kernel]:
     """
     if not path.is_file():
         raise DarkroomError(f"no kernel file at {path}")
+    if path.stat().st_size > LARGEST:
+        raise DarkroomError(f"{path} has {path.stat().st_size / 1e6:.0f} MB; a file of kernels has at most {LARGEST / 1e6:.0f}")
     with about(path):
         try:
             tables = _tables(path)
@@ -140,7 +148,7 @@ def read_kernel(given: str) -> Kernel:
 def _tables(path: Path) -> dict[str, Any]:
     readers: dict[str, Callable[[Path], dict[str, Any]]] = {
         ".npz": _npz,
-        ".npy": lambda file: {"kernel": np.load(file, allow_pickle=False)},
+        ".npy": lambda file: {"kernel": _array(file.read_bytes())},
         ".txt": lambda file: {"kernel": np.loadtxt(file, ndmin=2)},
         ".csv": lambda file: {"kernel": np.loadtxt(file, ndmin=2, delimiter=",")},
     }
@@ -152,6 +160,23 @@ def _tables(path: Path) -> dict[str, Any]:
     raise DarkroomError(f"{ending or 'no ending'!r} is none of {', '.join(readers)} or an image")
 
 
-def _npz(file: Path) -> dict[str, Any]:
-    with np.load(file, allow_pickle=False) as content:
-        return {name: content[name] for name in content.files}
+def _npz(file: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if size > LARGEST:
+            raise DarkroomError(f"it would unpack to {size / 1e6:.0f} MB; kernels have at most {LARGEST / 1e6:.0f}")
+        return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+
+
+def _array(content: bytes) -> np.ndarray:
+    """The array of a `.npy` file, whose header has to agree with its size before memory is taken."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, by_columns, dtype = header(file)
+    held = len(content) - file.tell()
+    if dtype.hasobject:
+        raise DarkroomError("cannot be read as a table of numbers (it holds pickled objects)")
+    if math.prod(shape) * dtype.itemsize != held:
+        raise DarkroomError(f"damaged: {held} bytes are no {dtype} array of shape {shape}")
+    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if by_columns else "C")

@@ -1,5 +1,6 @@
 """Pairs of small noisy images in one file: two uint8 tensors."""
 
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.files import replacing
 from darkroom.core.images import to_float, to_uint8
 from darkroom.core.randomness import generator
+from darkroom.core.torch_files import require_intact
 from darkroom.data.image_set import ImageSet
 from darkroom.data.joint_transforms import crop
 from darkroom.operators.noise import Noise
@@ -62,18 +64,24 @@ def noisy_pairs(
 
 
 def write(path: Path, pairs: tuple[SmallImages, SmallImages]) -> None:
-    """Write pairs atomically, so that `torch.load(path)` gives two tensors."""
-    with replacing(path) as temporary:
-        torch.save(pairs, temporary)
+    """Write pairs atomically, so that `torch.load(path)` gives two tensors.
+
+    Raises:
+        DarkroomError: the disk is full, or the path cannot be written.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save(pairs, file)
 
 
 def read(path: Path) -> tuple[SmallImages, SmallImages]:
     """Read a file of pairs, written by `write` or by `torch.save`; nothing in the file is executed.
 
     Raises:
-        DarkroomError: the file is missing or broken, or does not hold two uint8 tensors `(count, 3, height, width)` of equal
-            shapes.
+        DarkroomError: the file is missing or broken, would unpack to more than twice its size, or does not hold two uint8 tensors
+            `(count, 3, height, width)` of equal shapes.
     """
+    if zipfile.is_zipfile(path):
+        require_intact(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -83,6 +91,10 @@ def read(path: Path) -> tuple[SmallImages, SmallImages]:
     pairs = content if isinstance(content, tuple | list) else (content,)
     found = ", ".join(f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__ for x in pairs)
     fits = len(pairs) == 2 and all(isinstance(x, Tensor) and x.dtype == torch.uint8 and x.ndim == 4 for x in pairs)
+    if any(isinstance(x, Tensor) and x.nbytes > path.stat().st_size for x in pairs):
+        raise DarkroomError(
+            f"{path} holds {found}, more than its {path.stat().st_size} bytes: it is damaged, or not what it says"
+        )
     if not fits or pairs[0].shape != pairs[1].shape or pairs[0].shape[1] != 3:
         raise DarkroomError(f"{path} holds {found}; expected two torch.uint8 (count, 3, height, width) of equal shapes")
     return pairs[0], pairs[1]

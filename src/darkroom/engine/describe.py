@@ -8,7 +8,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from darkroom.core.evaluation import Evaluation
-from darkroom.core.record import EvaluationRecord, Published, RunRecord, Study
+from darkroom.core.record import EvaluationRecord, Published, RunRecord, Study, ValidationRecord
 from darkroom.core.stream import Stream
 from darkroom.core.versions import versions
 from darkroom.engine.devices import device_name
@@ -67,6 +67,7 @@ def describe(run: Run, row: RowDescription, fabric: Fabric, *, command: str, pre
         training=run.stream.describe(),
         evaluations=[_with_overlap(evaluation, run.stream) for evaluation in run.evaluations],
         versions=versions(),
+        validation=_validation(run.validation, run.evaluations),
     )
 
 
@@ -75,3 +76,16 @@ def _with_overlap(evaluation: Evaluation, stream: Stream) -> EvaluationRecord:
     training, test = set(stream.digests().values()), evaluation.digests()
     overlap = [name for name, digest in test.items() if digest in training] if training and test else None
     return replace(evaluation.describe(), overlap=overlap)
+
+
+def _validation(validation: Evaluation, evaluations: Sequence[Evaluation]) -> ValidationRecord:
+    """The record of the validation, with the number of its images whose content is in each test set too."""
+    mine = set(validation.digests().values())
+    tested = {evaluation.name: set(evaluation.digests().values()) for evaluation in evaluations}
+    return ValidationRecord(
+        dataset=validation.name,
+        count=len(validation),
+        metric=validation.metrics[0].title,
+        use="curves, and the choice of best.safetensors; the weights that are evaluated are the last ones, not chosen by it",
+        shared={name: len(mine & test) for name, test in tested.items() if mine and test},
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.files import read_json_lines, write_json, write_json_lines
+from darkroom.core.files import json_text, read_json_lines, write_json, write_json_lines
 from darkroom.core.record import Result, RunRecord, from_json, to_json
 
 
@@ -80,7 +80,7 @@ class RunFolder:
         if self.description.exists():
             record = self.read()
             before = {**record.settings, "precision": record.precision}
-            now = {**json.loads(json.dumps(settings)), "precision": precision}
+            now = {**json.loads(json_text(settings)), "precision": precision}
             changed = [f"{k}={before.get(k)} (now {now.get(k)})" for k in {**before, **now} if before.get(k) != now.get(k)]
             if changed:
                 raise DarkroomError(

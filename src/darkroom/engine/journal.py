@@ -1,11 +1,10 @@
 """What training writes as it goes on: `metrics.jsonl`, TensorBoard events, sample images."""
 
-import json
 from collections.abc import Mapping
 
 from torch import Tensor
 
-from darkroom.core.files import read_json_lines, write_json_lines
+from darkroom.core.files import json_text, read_json_lines, write_json_lines
 from darkroom.core.images import ImageFile, write
 from darkroom.engine.folder import RunFolder
 
@@ -38,7 +37,7 @@ class Journal:
     def scalar(self, step: int, split: str, name: str, value: float) -> None:
         """Write one number."""
         line = {"step": step, "split": split, "name": name, "value": value}
-        self._lines.write(json.dumps(line) + "\n")
+        self._lines.write(json_text(line) + "\n")
         self._lines.flush()
         self._events.add_scalar(f"{split}/{name}", value, step)
 

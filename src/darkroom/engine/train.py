@@ -1,5 +1,6 @@
 """A whole training run in its folder: `fit`, and what is done with its records."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -201,6 +202,7 @@ class _Loop:
             )
         first = evaluation.metrics[0]
         value = outcome.scores[first.name].value * (1 if first.higher_is_better else -1)
+        value = -math.inf if math.isnan(value) else value
         if training.best is None or value > training.best:
             training.best = value
             weights.save(self.folder.best, method.state_dict(), {**self.header, "step": training.step})

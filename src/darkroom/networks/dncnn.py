@@ -1,6 +1,7 @@
 """DnCNN: Beyond a Gaussian Denoiser (Zhang, Zuo, Chen, Meng, Zhang 2017), with its variants FDnCNN and IRCNN."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any, Literal
 
 import torch
@@ -69,11 +70,11 @@ class DnCNN(RestorationNetwork):
             raise DarkroomError(f"DnCNN has at least 2 convolutions, given --depth {depth}")
         if dilations is not None and len(dilations) != depth:
             raise DarkroomError(f"{depth} convolutions have as many dilations, given {len(dilations)}")
-        first, *hidden, last = dilations or (1,) * depth
         self.channels, self.noise_conditional, self.predicts = channels, noise_conditional, predicts
-        self.halo = first + sum(hidden) + last
+        self.halo = sum(dilations) if dilations else depth
+        first, last = (dilations[0], dilations[-1]) if dilations else (1, 1)
         layers: list[nn.Module] = [_convolution(channels + noise_conditional, width, first), nn.ReLU(inplace=True)]
-        for dilation in hidden:
+        for dilation in dilations[1:-1] if dilations else repeat(1, depth - 2):
             layers.append(_convolution(width, width, dilation, bias=bias or not batch_norm))
             if batch_norm:
                 layers.append(BatchNorm2d(width))

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 
 from darkroom.core.network import RestorationNetwork
 from darkroom.networks.convention import by_test_image
+from darkroom.networks.matching import matches
+
+WHOLE_IMAGE = 1 << 20
+"""Halo of a network whose receptive field is the whole image."""
 
 _SLOPE = 0.05
 _REDUCTION = 16
@@ -38,7 +42,7 @@ class IMDN(RestorationNetwork):
 
     def __init__(self, scale: int = 2, width: int = 64, blocks: int = 6, *, value_range: float = 1.0) -> None:
         super().__init__()
-        self.channels, self.scale, self.halo, self.value_range = 3, scale, 1 << 20, value_range
+        self.channels, self.scale, self.halo, self.value_range = 3, scale, WHOLE_IMAGE, value_range
         self.fea_conv = nn.Conv2d(3, width, 3, padding=1)
         self.blocks = [f"IMDB{number}" for number in range(1, blocks + 1)]
         for name in self.blocks:
@@ -71,7 +75,7 @@ class IMDN(RestorationNetwork):
         candidates: dict[str, RestorationNetwork] = {}
         for words, value_range in (("with images in [0, 1]", 1.0), ("with images in [0, 255]", 255.0)):
             network = cls(scale, width, blocks, value_range=value_range)
-            if {name: tensor.shape for name, tensor in network.state_dict().items()} != {name: x.shape for name, x in state.items()}:
+            if not matches(network, state):
                 return None
             network.load_state_dict(state)
             candidates[words] = network

@@ -9,8 +9,15 @@ from torch import Tensor, nn
 
 from darkroom.core.network import RestorationNetwork
 from darkroom.networks.convention import by_test_image
+from darkroom.networks.matching import matches
+
+WHOLE_IMAGE = 1 << 20
+"""Halo of a network whose receptive field is the whole image."""
 
 _SLOPE = 0.05
+
+_SMALLEST = 15
+"""Side of the smallest image whose half, without a border, holds a window of the attention's pooling; others are padded."""
 
 
 class RFDN(RestorationNetwork):
@@ -38,7 +45,7 @@ class RFDN(RestorationNetwork):
 
     def __init__(self, scale: int = 4, width: int = 50, blocks: int = 4, *, value_range: float = 1.0) -> None:
         super().__init__()
-        self.channels, self.scale, self.halo, self.value_range = 3, scale, 1 << 20, value_range
+        self.channels, self.scale, self.halo, self.value_range = 3, scale, WHOLE_IMAGE, value_range
         self.fea_conv = nn.Conv2d(3, width, 3, padding=1)
         self.blocks = [f"B{number}" for number in range(1, blocks + 1)]
         for name in self.blocks:
@@ -72,9 +79,9 @@ class RFDN(RestorationNetwork):
         scale, width = math.isqrt(len(state["upsampler.0.weight"]) // 3), len(state["fea_conv.weight"])
         blocks = sum(name.startswith("B") and name.endswith(".c1_d.weight") for name in state)
         candidates: dict[str, RestorationNetwork] = {}
-        for words, value_range in (("with images in [0, 255]", 255.0), ("with images in [0, 1]", 1.0)):
+        for words, value_range in (("with images in [0, 1]", 1.0), ("with images in [0, 255]", 255.0)):
             network = cls(scale, width, blocks, value_range=value_range)
-            if {name: tensor.shape for name, tensor in network.state_dict().items()} != {name: x.shape for name, x in state.items()}:
+            if not matches(network, state):
                 return None
             network.load_state_dict(state)
             candidates[words] = network
@@ -106,10 +113,6 @@ class Distillation(nn.Module):
             rest = nn.functional.leaky_relu(refine(rest) + rest, _SLOPE)
         kept.append(nn.functional.leaky_relu(self.c4(rest), _SLOPE))
         return self.esa(self.c5(torch.cat(kept, 1)))
-
-
-_SMALLEST = 15
-"""Side of the smallest image whose half, without a border, holds a window of the attention's pooling."""
 
 
 class SpatialAttention(nn.Module):

@@ -153,7 +153,7 @@ def _prepared(photographs: Sequence[Path], work: Path) -> tuple[Path, Path | Non
             over = image.pixels * image.alpha + 1 - image.alpha
             images.write(folder / f"{path.stem}.png", images.ImageFile(over.expand(3, -1, -1)))
             images.write(masks / f"{path.stem}.png.png", images.ImageFile((image.alpha > 0.5).float()))
-        elif images.is_upright(path):
+        elif path.suffix.lower() in images.WRITABLE and images.is_upright(path):  # COLMAP reads no HEIC, for example
             shutil.copyfile(path, folder / path.name)
         else:
             images.write(folder / f"{path.stem}.jpg", image)  # keeps EXIF, which states the focal length

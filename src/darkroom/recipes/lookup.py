@@ -1,4 +1,4 @@
-"""Recipes by the name of their file, or by the path of a file outside the package; and networks by their weights."""
+"""Recipes by the name of their file, or by the path of a file outside the package."""
 
 import importlib
 import importlib.util
@@ -9,26 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor, nn
-
 from darkroom import recipes
-from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Evaluation
-from darkroom.core.method import Method
-from darkroom.core.network import RestorationNetwork
 from darkroom.core.record import Published, Study
-from darkroom.engine import checkpoint
 from darkroom.engine.describe import RowDescription
-from darkroom.engine.folder import RunFolder
 from darkroom.engine.run import Run
-from darkroom.methods.radiance import RadianceMethod
-from darkroom.networks import foreign
-from darkroom.radiance.rays import RayStream
-from darkroom.radiance.scenes import Scene
 from darkroom.recipes.settings import arguments, defaults
 
-_NO_RECIPES = {"lookup", "options", "settings"}
+_NO_RECIPES = {"lookup", "options", "settings", "trained"}
 _OUTSIDE: dict[str, ModuleType] = {}
 """Recipes of files outside the package that were read, by name."""
 
@@ -93,6 +82,11 @@ def _outside(path: Path) -> Recipe:
         raise DarkroomError(f"{path} is not a recipe: it needs ROWS, a dictionary of rows, and a function recipe(...) -> Run")
     _OUTSIDE[path.stem] = module
     return module  # type: ignore[return-value]
+
+
+def known(recipe: str) -> bool:
+    """Whether a recipe can be found by this name: one of the package, or of a file that was read before."""
+    return recipe in names() or recipe in _OUTSIDE
 
 
 def name_of(recipe: str) -> str:
@@ -191,137 +185,3 @@ def _key(evaluation: Evaluation) -> tuple[str, tuple[tuple[str, float | str], ..
 
 def _protocol(evaluation: Evaluation) -> tuple[str, int]:
     return evaluation.protocol(), evaluation.seed
-
-
-def weights_path(weights: str, runs: Path = Path("runs")) -> Path:
-    """A run's folder or a weights file: a path, or RECIPE/ROW among the runs.
-
-    Raises:
-        DarkroomError: there is neither.
-    """
-    for path in (Path(weights), runs / weights):
-        if path.exists():
-            return path
-    recipe, _, row_name = weights.partition("/")
-    trainable = recipe in names() and row_name in find(recipe).ROWS
-    remedy = (
-        f"train it first with `darkroom train {recipe} {row_name}`" if trainable else "give a run's folder or a weights file"
-    )
-    raise DarkroomError(f"no weights at {weights} or {runs / weights}: {remedy}")
-
-
-def kind_of(path: Path) -> str:
-    """What a run's folder or a weights file holds: "restoration", "scene", "generator", "backbone", or "" for other programs' files.
-
-    Raises:
-        DarkroomError: it cannot be read.
-    """
-    if path.is_dir():
-        return RunFolder(path).read().kind
-    return str(weights.read_header(path).get("kind", "")) if path.suffix == ".safetensors" and path.is_file() else ""
-
-
-def load(path: Path, recipe: str | None = None) -> nn.Module:
-    """What a run's folder or a weights file holds: a network, ready to use, or the method of a scene.
-
-    Args:
-        path: a run's folder, a weights file of Darkroom's, or another program's checkpoint of a restoration network.
-        recipe: path of the recipe's file, for weights of a recipe outside the package.
-
-    Raises:
-        DarkroomError: there is nothing, or it cannot be read.
-    """
-    if path.is_dir():
-        path = RunFolder(path).weights()
-    if path.suffix == ".safetensors":
-        state, header = weights.load(path)
-        if "recipe" in header:
-            run = _filled(path, state, header, recipe)
-            return (run.network if run.network is not None else run.method).eval()
-    return foreign.read(path).eval()
-
-
-def trained(path: Path, recipe: str | None = None) -> Run:
-    """The run of a run's folder or a weights file of Darkroom's, with its weights loaded; arguments as for `load`.
-
-    Raises:
-        DarkroomError: there is nothing, or it cannot be read.
-    """
-    path = RunFolder(path).weights() if path.is_dir() else path
-    state, header = weights.load(path)
-    return _filled(path, state, header, recipe)
-
-
-def network(path: Path, recipe: str | None = None) -> RestorationNetwork:
-    """The restoration network of a run's folder, a weights file, or another program's checkpoint; arguments as for `load`.
-
-    Raises:
-        DarkroomError: there is nothing, it cannot be read, or it is not a restoration network.
-    """
-    kind = kind_of(path)
-    if kind not in ("restoration", ""):
-        raise DarkroomError(f"{path} holds a {kind}, not a network that restores images")
-    found = load(path, recipe)
-    if not isinstance(found, RestorationNetwork):
-        raise DarkroomError(f"{path} holds no network that restores images: its recipe trains none")
-    return found
-
-
-def scene(path: Path, recipe: str | None = None) -> tuple[RadianceMethod, int]:
-    """The learned scene of a run's folder (its latest checkpoint) or of a weights file, and the step it is from.
-
-    Raises:
-        DarkroomError: there is nothing yet, it cannot be read, or it holds no scene.
-    """
-    if kind_of(path) != "scene":
-        raise DarkroomError(f"{path} holds no scene; a scene is trained by `darkroom train dvgo` or `darkroom train nerf`")
-    folder = RunFolder(path)
-    if path.is_dir() and folder.last.exists():
-        record, saved = folder.read(), checkpoint.load(folder.last)
-        state, step = saved["method"], saved["step"]
-        header = {"recipe": record.recipe, "settings": record.settings}
-    else:
-        state, header = weights.load(folder.weights() if path.is_dir() else path)
-        step = header.get("step", 0)
-    method = _filled(path, state, header, recipe).method
-    assert isinstance(method, RadianceMethod)
-    return method.eval(), int(step)
-
-
-def training_scene(path: Path, recipe: str | None = None) -> Scene:
-    """The photographs that a scene was trained on.
-
-    Raises:
-        DarkroomError: they are not there.
-    """
-    if path.is_dir():
-        record = RunFolder(path).read()
-        header = {"recipe": record.recipe, "settings": record.settings}
-    else:
-        header = weights.read_header(path)
-    stream = _built(path, header, recipe).stream
-    if not isinstance(stream, RayStream):
-        raise DarkroomError(f"{path} was not trained on a scene")
-    return stream.find()
-
-
-def _built(path: Path, header: Mapping[str, Any], recipe: str | None) -> Run:
-    name, settings = header.get("recipe"), header.get("settings")
-    if not isinstance(name, str) or not isinstance(settings, dict):
-        raise DarkroomError(f"{path} does not say which recipe and settings its weights belong to")
-    if recipe is None and name not in names() and name not in _OUTSIDE:
-        raise DarkroomError(f"{path} was trained by the recipe {name}, which is not part of Darkroom: add --recipe {name}.py")
-    return build(recipe or name, settings)
-
-
-def _filled(path: Path, state: Mapping[str, Tensor], header: Mapping[str, Any], recipe: str | None) -> Run:
-    run = _built(path, header, recipe)
-    _fill(run.method, state, path, str(header["recipe"]))
-    return run
-
-
-def _fill(method: Method, state: Mapping[str, Tensor], path: Path, recipe: str) -> None:
-    try:
-        method.load_state_dict(state)
-    except (RuntimeError, KeyError) as error:
-        raise DarkroomError(f"{path} does not fit its own recipe {recipe}: {str(error).splitlines()[-1].strip()}") from error

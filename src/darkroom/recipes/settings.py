@@ -12,7 +12,7 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
     """Every setting of a recipe with its default value.
 
     Raises:
-        ValueError: two settings have one name, or a parameter has no default.
+        DarkroomError: two settings have one name, or a parameter has no default.
 
     Example:
         >>> defaults(lambda sigma=25.0, seed=0: None)
@@ -21,11 +21,11 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is inspect.Parameter.empty:
-            raise ValueError(f"the recipe's parameter {name!r} has no default value")
+            raise DarkroomError(f"the recipe's parameter {name!r} has no default value: give it one")
         nested = dataclasses.is_dataclass(parameter.default)
         new = _fields(parameter.default) if nested else {name: parameter.default}
         if twice := new.keys() & found.keys():
-            raise ValueError(f"the recipe has two settings of the name {', '.join(sorted(twice))}")
+            raise DarkroomError(f"the recipe has two settings of the name {', '.join(sorted(twice))}: rename one")
         found |= new
     return found
 

@@ -31,7 +31,7 @@ from darkroom.evaluations.paired_images import SeveralDegradations
 from darkroom.methods.plug_and_play import PlugAndPlay
 from darkroom.metrics.fidelity import psnr_within, ssim_within
 from darkroom.operators.blur import Boundary
-from darkroom.recipes import lookup
+from darkroom.recipes import trained
 from darkroom.solvers.classical import total_variation
 from darkroom.solvers.deblur import Solver, baselines, iterates
 from darkroom.solvers.denoiser import Denoiser
@@ -127,7 +127,7 @@ def recipe(
     def denoiser(device: str) -> Denoiser:
         if prior == "total variation":
             return total_variation
-        return as_denoiser(Restorer(lookup.network(lookup.weights_path(prior)), device=torch.device(device)))
+        return as_denoiser(Restorer(trained.network(trained.weights_path(prior)), device=torch.device(device)))
 
     def solve(batch: Example) -> Iterator[Tensor]:
         (kernel,), (sigma,) = batch.condition

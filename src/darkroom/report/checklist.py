@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from darkroom.core.record import DataRecord, EvaluationRecord, MetricRecord, spell
+from darkroom.core.record import DataRecord, EvaluationRecord, MetricRecord, ValidationRecord, spell
 from darkroom.report.collect import Row, TrainedRun, evaluation_title, spell_settings
 
 Item = tuple[str, str]
@@ -21,6 +21,7 @@ def checklist(row: Row) -> list[Item]:
         *_training_data(record.training),
         *(("Evaluation", _evaluation(evaluation)) for evaluation in record.evaluations),
         *(("Training images in the test set", _overlap(evaluation)) for evaluation in record.evaluations),
+        *_validation(record.validation),
         ("Evaluated weights", _each("; ", (_evaluated(run) for run in row.runs))),
         ("Hyper-parameters", spell_settings(row.settings)),
         ("Differences from the recipe's row", spell_settings(row.changed) or "None."),
@@ -56,6 +57,14 @@ def _overlap(evaluation: EvaluationRecord) -> str:
         return f"{evaluation_title(evaluation)}: no test image is among the training images, compared by content."
     names = ", ".join(evaluation.overlap[:SHOWN]) + (", …" if len(evaluation.overlap) > SHOWN else "")
     return f"{evaluation_title(evaluation)}: {len(evaluation.overlap)} of {evaluation.count} test images, compared by content: {names}."
+
+
+def _validation(validation: ValidationRecord | None) -> list[Item]:
+    if validation is None:
+        return []
+    images = f"{validation.dataset}, {_counted(validation.count, 'image')}, by {validation.metric}"
+    tested = [f"{count} of them in the test set {name}" for name, count in validation.shared.items() if count]
+    return [("Validation during training", f"{'; '.join([images, *tested])}. Used for {validation.use}.")]
 
 
 def _evaluated(run: TrainedRun) -> str:

@@ -11,6 +11,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.files import read_json_lines
 from darkroom.core.record import EvaluationRecord, MetricRecord, Published, Result, RunRecord, Variant, spell
 from darkroom.engine.folder import RunFolder, runs_below
+from darkroom.metrics.per_image import deviation, mean
 
 Curve = list[tuple[int, float]]
 """A logged number against the step."""
@@ -36,7 +37,7 @@ class Cell:
 
     Args:
         value: mean over seeds of the mean over examples.
-        deviation: standard deviation over seeds, or None for one seed.
+        deviation: standard deviation over seeds; None for one seed, and where a value is infinite or nan.
         count: number of examples.
         seconds: median time of one prediction.
         device: what it was measured on.
@@ -171,6 +172,11 @@ class Row:
         evaluations = [run.evaluation(column.dataset, dict(column.variant)) for run in self.runs]
         return sorted({name for evaluation in evaluations if evaluation is not None for name in evaluation.overlap or ()})
 
+    def validated(self, dataset: str) -> int:
+        """Number of a test set's images that were used for validation during training, as far as is recorded."""
+        validations = [run.record.validation for run in self.runs]
+        return max(validation.shared.get(dataset, 0) if validation is not None else 0 for validation in validations)
+
     def curve(self, split: str, name: str) -> Curve:
         """A logged number against the step, of the first seed."""
         return self.runs[0].curves.get((split, name), [])
@@ -270,8 +276,8 @@ def _undescribed(run: TrainedRun) -> list[str]:
 def _cell(results: list[Result]) -> Cell:
     values = [result.value for result in results]
     return Cell(
-        value=statistics.fmean(values),
-        deviation=statistics.stdev(values) if len(values) > 1 else None,
+        value=mean(values),
+        deviation=deviation(values) if len(values) > 1 else None,
         count=results[0].count,
         seconds=statistics.median(result.seconds for result in results),
         device=results[0].device,

@@ -1,6 +1,7 @@
 """Tables of results: own rows, baselines and published numbers, column by column."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,7 +41,7 @@ class Table:
         metrics: headings of the columns.
         lines: the rows of the table.
         protocols: how the numbers were measured: a sentence for every head, by its mark; one with the mark "" is for all.
-        remarks: rows whose training data contains test images.
+        remarks: rows whose training data contains test images, and test images that were used for validation.
     """
 
     dataset: str
@@ -114,6 +115,11 @@ def _remarks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
         for column, cell in row.cells.get("ours", {}).items():
             if column in columns and (overlap := row.overlap(column)):
                 found[f"{row.title}: {_overlap(overlap, cell.count)}; its numbers are not in bold"] = None
+        if columns and (validated := row.validated(columns[0].dataset)):
+            were = "was" if validated == 1 else "were"
+            found[
+                f"{validated} of these images {were} used for validation during training, which did not choose the weights"
+            ] = None
     return list(found)
 
 
@@ -139,6 +145,7 @@ def lines_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[Line]:
     best = {}
     for column in columns:
         values = [line.values[column] for line in lines.values() if column in line.values]
+        values = [value for value in values if not math.isnan(value)]
         if values:
             best[column] = (max if metrics_of(rows)[column.metric].higher_is_better else min)(values)
     kinds = ("published", "baseline", "ours")
@@ -147,7 +154,7 @@ def lines_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[Line]:
             name=name,
             kind=line.kind,
             numbers=[line.texts.get(column, "") for column in columns],
-            best=[column in line.values and line.values[column] == best[column] for column in columns],
+            best=[column in best and line.values.get(column) == best[column] for column in columns],
             seconds=line.seconds,
         )
         for name, line in sorted(lines.items(), key=lambda item: kinds.index(item[1].kind))

@@ -1,5 +1,6 @@
 """Whether a measured number reproduces a published one."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ def compare(
     """Compare a measured number with a published one.
 
     With s the shortfall (published minus measured, or the reverse where lower is better), a number is reproduced if
-    s <= max(tolerance, relative_tolerance · |published|).
+    s <= max(tolerance, relative_tolerance · |published|). An infinite value, or nan, is not comparable.
 
     Args:
         measured: in the metric's unit.
@@ -44,6 +45,8 @@ def compare(
         'short by 1.23 dB (with steps=10)'
     """
     difference = measured - published
+    if not math.isfinite(measured):
+        obstacles = [*obstacles, f"the measured value is {measured}"]
     if obstacles:
         return Verdict("not comparable", f"not comparable: {'; '.join(obstacles)}", difference)
     remark = f" (with {changed})" if changed else ""

@@ -1,6 +1,6 @@
 """Classical denoisers as baselines: `(noisy, sigma) -> clean`, implemented by scikit-image and bm3d.
 
-Images are `(channel, height, width)` in [0, 1]; σ is the true noise level in the image's units.
+Images are `(channel, height, width)` in [0, 1]; σ is the true noise level in the image's units. At σ = 0 the image itself is returned.
 """
 
 import importlib.util
@@ -32,6 +32,8 @@ def total_variation(noisy: Float[Tensor, "channel height width"], sigma: float) 
     """
     from skimage.restoration import denoise_tv_chambolle
 
+    if not sigma:
+        return noisy
     weight = TV_WEIGHT_PER_SIGMA * sigma
     return _like(noisy, denoise_tv_chambolle(_array(noisy), weight=weight, max_num_iter=200, channel_axis=-1))
 
@@ -52,18 +54,30 @@ def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Floa
     """Soft thresholding of wavelet coefficients with BayesShrink (Chang, Yu, Vetterli 2000), averaged over shifts (cycle spinning)."""
     from skimage.restoration import cycle_spin, denoise_wavelet
 
+    if not sigma:
+        return noisy
     array = _array(noisy)
     options = {"sigma": sigma, "rescale_sigma": True, "convert2ycbcr": array.shape[-1] == 3, "channel_axis": -1}
     return _like(noisy, cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1))
 
 
 def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:
-    """Block matching and 3D filtering (Dabov et al. 2007); for colour images in YCbCr. Requires the package `bm3d`."""
+    """Block matching and 3D filtering (Dabov et al. 2007); for colour images in an opponent space. Requires the package `bm3d`.
+
+    It runs in one thread: the package adds the blocks of several threads in the order in which they finish, and so results of more
+    than two differ from run to run (by 1e-4 dB), and with the number of cores.
+    """
+    from bm3d import BM3DProfile
     from bm3d import bm3d as filter_grey
     from bm3d import bm3d_rgb as filter_colour
 
-    array = _array(noisy)
-    return _like(noisy, filter_colour(array, sigma) if array.shape[-1] == 3 else filter_grey(array[..., 0], sigma)[..., None])
+    if not sigma:
+        return noisy
+    profile, array = BM3DProfile(), _array(noisy)
+    profile.num_threads = 1
+    if array.shape[-1] == 3:
+        return _like(noisy, filter_colour(array, sigma, profile))
+    return _like(noisy, filter_grey(array[..., 0], sigma, profile)[..., None])
 
 
 def available() -> Mapping[str, Denoiser]:

@@ -22,7 +22,7 @@ from darkroom.evaluations.paired_images import PairedImages
 from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
-from darkroom.recipes import lookup
+from darkroom.recipes import trained
 from darkroom.recipes.protocols import denoising, super_resolution
 from darkroom.workflows.options import Accelerator
 
@@ -147,15 +147,15 @@ class _Entry:
 
 def _by_name(weights: Sequence[str | Path]) -> dict[str, Path]:
     """Paths by their last part, or whole if that is not unique."""
-    paths = [lookup.weights_path(str(path)) for path in weights]
+    paths = [trained.weights_path(str(path)) for path in weights]
     unique = len({path.name for path in paths}) == len(paths)
     return {path.name if unique else str(path): path for path in paths}
 
 
 def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) -> list[_Entry]:
-    kinds = {name: lookup.kind_of(path) or "restoration" for name, path in paths.items()}
+    kinds = {name: trained.kind_of(path) or "restoration" for name, path in paths.items()}
     if set(kinds.values()) == {"restoration"}:
-        networks = {name: lookup.network(path, recipe) for name, path in paths.items()}
+        networks = {name: trained.network(path, recipe) for name, path in paths.items()}
         _require_one_convention(networks)
         return [
             _Entry(name, Regression(network, half_squared_error), _evaluations(network, protocol))
@@ -169,7 +169,7 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
             f"--test-set {protocol.test_set} is for restoration networks; these weights are evaluated as their recipe does"
         )
     ((name, path),) = paths.items()
-    run = lookup.trained(path, recipe)
+    run = trained.run(path, recipe)
     return [_Entry(name, run.method, open_evaluations(run.evaluations)[0])]
 
 

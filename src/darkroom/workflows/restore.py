@@ -14,7 +14,7 @@ from darkroom.engine.restore_files import RestoredFile, plan_files
 from darkroom.engine.restore_files import restore_files as restore_planned
 from darkroom.engine.restorer import Restorer
 from darkroom.operators.resample import upscale
-from darkroom.recipes import lookup
+from darkroom.recipes import trained
 from darkroom.solvers.deblur import Solver
 from darkroom.workflows import memory_images
 from darkroom.workflows.options import Accelerator, Precision
@@ -43,7 +43,7 @@ def load(weights: str | Path, *, recipe: str | None = None) -> nn.Module:
         >>> network(torch.rand(1, 3, 64, 64)).shape  # doctest: +SKIP
         torch.Size([1, 3, 64, 64])
     """
-    return lookup.load(lookup.weights_path(str(weights)), recipe)
+    return trained.load(trained.weights_path(str(weights)), recipe)
 
 
 def make_restorer(
@@ -156,7 +156,7 @@ def restore_files(
 
 
 def _network(weights: str | Path, recipe: str | None) -> RestorationNetwork:
-    return lookup.network(lookup.weights_path(str(weights)), recipe)
+    return trained.network(trained.weights_path(str(weights)), recipe)
 
 
 def _restore_one(image: Any, restorer: Restorer | Deblurrer) -> Any:

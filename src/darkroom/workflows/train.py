@@ -1,7 +1,10 @@
 """Train a row of a recipe."""
 
+import logging
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,25 +68,16 @@ def train(
     threads.watch()
     run, messages = open_data(lookup.build(name, given))
     folder = RunFolder(options.out / lookup.name_of(name) / folder_name(row, given))
-    if is_first():
-        folder.claim(given, precision, fresh=options.fresh)
-    try:
-        fabric.launch()
-        # Fabric may set OMP_NUM_THREADS for the other processes, which would then take the number as fixed.
-        threads.number, threads.fixed = fabric.broadcast((threads.choose(), threads.fixed))
-
-        def record() -> RunRecord:
-            command, description = command_line(name, row, given, options), lookup.describe(name, row, given, run)
-            return describe(run, description, fabric, command=command, precision=precision, threads=threads.number)
-
-        _begin(run, folder, fabric, options.out, record)
+    with _claimed(folder, given, precision, fresh=options.fresh):
+        _launch(fabric, threads)
+        command, description = command_line(name, row, given, options), lookup.describe(name, row, given, run)
+        record = partial(describe, command=command, precision=precision, threads=threads.number)
+        _begin(run, folder, fabric, options.out, lambda: record(run, description, fabric))
         listener = listener if listener is not None and fabric.is_global_zero else Silence()
         for line in messages:
             listener.say(line)
         header = lookup.header(name, row, given, run)
         train_in_folder(run, folder, fabric, header, _loop_options(options, fabric, threads), listener)
-    finally:
-        folder.unlock()
     return folder
 
 
@@ -154,7 +148,40 @@ def _fabric(options: RunOptions) -> tuple[Fabric, str]:
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if bf16 else "32-true"
     several = sharding.strategy(devices) if options.strategy == "fsdp" else "ddp"
     strategy = several if devices > 1 else options.strategy
-    return Fabric(accelerator=device.type, devices=devices, strategy=strategy, precision=precision), precision
+    with _without_notices():
+        return Fabric(accelerator=device.type, devices=devices, strategy=strategy, precision=precision), precision
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Fabric logs warnings only: a library function prints nothing."""
+    logger = logging.getLogger("lightning_fabric")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def _claimed(folder: RunFolder, settings: dict[str, Any], precision: str, *, fresh: bool) -> Iterator[None]:
+    """Hold the folder's lock, in the first process of a machine."""
+    if is_first():
+        folder.claim(settings, precision, fresh=fresh)
+    try:
+        yield
+    finally:
+        folder.unlock()
+
+
+def _launch(fabric: Fabric, threads: Threads) -> None:
+    """Start the other processes, and use the same number of threads in all of them. A collective operation."""
+    with _without_notices():
+        fabric.launch()
+    # Fabric may set OMP_NUM_THREADS for the other processes, which would then take the number as fixed.
+    number, threads.fixed = fabric.broadcast((threads.choose(), threads.fixed))
+    threads.use(number)
 
 
 def _begin(run: Run, folder: RunFolder, fabric: Fabric, runs: Path, record: Callable[[], RunRecord]) -> None:
@@ -167,9 +194,7 @@ def _begin(run: Run, folder: RunFolder, fabric: Fabric, runs: Path, record: Call
 
 
 def _loop_options(options: RunOptions, fabric: Fabric, threads: Threads) -> LoopOptions:
-    """Options of the loop; on a GPU the number of CPU threads is set once."""
+    """Options of the loop; on a GPU the number of CPU threads stays as it is."""
     on_cpu = fabric.device.type == "cpu"
-    if not on_cpu:
-        threads.begin()
     workers = options.workers if options.workers is not None else 0 if on_cpu else 2
     return LoopOptions(workers=workers, save_every=options.save_every, threads=threads if on_cpu else None)
