@@ -99,3 +99,29 @@ def test_super_resolution_keeps_kind_and_transparency(tmp_path: Path, scale: int
     with Image.open(tmp_path / "b.png") as image:
         assert image.mode == mode and image.size == (21 * scale, 30 * scale)
         assert np.unique(np.asarray(image)).tolist() == np.unique(array).tolist()
+
+
+def test_several_files_and_folders_go_into_a_folder(tmp_path: Path):
+    for name in ("a.png", "b.jpg", "more/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    planned = plan_files([tmp_path / "a.png", tmp_path / "b.jpg", tmp_path / "more"], tmp_path / "out")
+    assert [target.name for _, target in planned] == ["a.png", "b.jpg", "c.png"]
+    with pytest.raises(DarkroomError, match=r"2 inputs go into a folder; .*x\.png is the name of a file"):
+        plan_files([tmp_path / "a.png", tmp_path / "b.jpg"], tmp_path / "x.png")
+
+
+def test_two_inputs_for_one_output_are_noticed_before_starting(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "a.gif"):
+        Image.new("RGB", (4, 4)).save(tmp_path / "in" / name)
+    with pytest.raises(DarkroomError, match=r"a\.gif and .*a\.png would both be written to .*a\.png: rename one"):
+        plan_files(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_file_has_more_than_its_format_keeps_is_said(identity: Restorer, tmp_path: Path):
+    frames = [Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in (0, 100, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    (done,) = restore_files(identity, plan_files(tmp_path / "a.gif", tmp_path / "b.png"))
+    assert "3" in done.remark and "frame" in done.remark

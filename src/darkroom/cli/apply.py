@@ -36,8 +36,8 @@ class Apply:
     Example: darkroom apply flight -o flight.mp4 --weights runs/dvgo/laptop --width 400
     """
 
-    source: Annotated[Path, tyro.conf.Positional]
-    """An image or a folder of images; for a scene a transforms file, or the word flight."""
+    source: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Images or folders of images; for a scene a transforms file, or the word flight."""
     output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """Where the result is written: a file for a file, a folder for a folder."""
     weights: str
@@ -73,9 +73,14 @@ def command(arguments: list[str]) -> None:
     threads.watch()
     from darkroom.recipes import trained
 
-    is_view = str(given.source) == "flight" or given.source.suffix == ".json"
-    if not is_view and not given.source.exists():
-        raise DarkroomError(f"no image or folder at {given.source}")
+    if not given.source:
+        raise DarkroomError(
+            "which image? For example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo"
+        )
+    is_view = str(given.source[0]) == "flight" or given.source[0].suffix == ".json"
+    missing = [path for path in given.source if not path.exists()]
+    if missing and not is_view:
+        raise DarkroomError(f"no image or folder at {missing[0]}")
     path = trained.weights_path(given.weights)
     threads.begin()
     if trained.kind_of(path) == "scene":
@@ -85,6 +90,7 @@ def command(arguments: list[str]) -> None:
 
 
 def _restore(given: Apply) -> None:
+    from darkroom.data.image_set import skipped_below
     from darkroom.engine.devices import choose_device, device_name
     from darkroom.workflows.restore import make_restorer, restore_files
 
@@ -111,6 +117,8 @@ def _restore(given: Apply) -> None:
         restore_files(
             given.source, given.output, restorer, progress=lambda done, total: bars.show(unit, done, total), finished=show
         )
+    for path in [path for source in given.source if source.is_dir() for path in skipped_below(source)]:
+        bars.say(f"not an image, left out: {path}")
     failed, total = sum(file.error is not None for file in finished), len(finished)
     arithmetic = f"bfloat16 (PSNR changed by {restorer.psnr_difference:.4f} dB in the check)" if restorer.bf16 else "float32"
     bars.say(f"{total - failed} of {total} images restored in {arithmetic} on {device_name(choose_device(given.accelerator))}")
@@ -130,7 +138,9 @@ def _render(given: Apply, weights: Path) -> None:
 
     device = choose_device(given.accelerator)
     method = trained.scene(weights, given.recipe)[0].to(device)
-    render = _render_flight if str(given.source) == "flight" else _render_views
+    if len(given.source) > 1:
+        raise DarkroomError(f"views are rendered of one SOURCE, given {len(given.source)}")
+    render = _render_flight if str(given.source[0]) == "flight" else _render_views
     print(f"{render(given, method)} on {device_name(device)}")
 
 
@@ -151,7 +161,7 @@ def _render_views(given: Apply, method: "RadianceMethod") -> str:
     from darkroom.apps.views import write_images
     from darkroom.radiance import blender
 
-    views, remarks = blender.read_frames(given.source, given.width, require_images=False)
+    views, remarks = blender.read_frames(given.source[0], given.width, require_images=False)
     for remark in remarks:
         print(f"darkroom: {remark}", file=sys.stderr)
     if given.output.exists() and not given.output.is_dir():

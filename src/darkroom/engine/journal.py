@@ -24,7 +24,7 @@ class Journal:
         kept = [line for line in read_json_lines(folder.metrics) if line["step"] <= start or line["split"] == "solver"]
         write_json_lines(folder.metrics, kept)
         self.folder = folder
-        self._lines = folder.metrics.open("a", encoding="utf-8")
+        self._lines = folder.metrics.open("a", encoding="utf-8", errors="backslashreplace")
         self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=start + 1)
 
     def losses(self, step: int, losses: Mapping[str, float], lrs: Mapping[str, float]) -> None:

@@ -1,6 +1,6 @@
 """Restoration of image files: one file or a folder; a file that fails does not stop the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class RestoredFile:
         source: the file.
         output: the restored file's path.
         error: why it failed, in one line; None if it did not.
-        remark: a remark on the result, for example that the solver diverged; empty if there is none.
+        remark: on the result: what of the file could not be kept, or that a solver diverged; empty if there is none.
     """
 
     source: Path
@@ -30,30 +30,38 @@ class RestoredFile:
     remark: str = ""
 
 
-def plan_files(source: Path, output: Path) -> list[tuple[Path, Path]]:
+def plan_files(sources: Path | Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
     """The output path of every input file: a file to a file or into a folder; a folder to a folder of the same structure.
 
-    Files of formats that cannot be written become PNG.
+    Several files and folders go into a folder. Files of formats that cannot be written become PNG.
 
     Raises:
-        DarkroomError: `source` does not exist, or an output would overwrite its input.
+        DarkroomError: a source does not exist, an output would overwrite its input, or two inputs have one output.
     """
+    several = [sources] if isinstance(sources, Path) else list(sources)
+    if len(several) > 1 and (output.is_file() or (output.suffix and not output.is_dir())):
+        raise DarkroomError(f"{len(several)} inputs go into a folder; {output} is the name of a file")
+    pairs = [pair for source in several for pair in _plan(source, output, into_folder=len(several) > 1)]
+    inputs: dict[Path, Path] = {}
+    for path, target in pairs:
+        if path.resolve() == target.resolve():
+            raise DarkroomError(f"{path} would be overwritten by its own restoration: choose another output")
+        if (other := inputs.setdefault(target, path)) != path:
+            raise DarkroomError(f"{other} and {path} would both be written to {target}: rename one of them")
+    return pairs
+
+
+def _plan(source: Path, output: Path, *, into_folder: bool) -> list[tuple[Path, Path]]:
     if source.is_dir():
         if output.exists() and not output.is_dir():
             raise DarkroomError(f"{source} is a folder, so {output} must be one too")
         if output.resolve().is_relative_to(source.resolve()):
             raise DarkroomError(f"the output {output} lies inside the input {source}: choose a folder outside it")
-        pairs = [(path, output / path.relative_to(source)) for path in files_below(source).values()]
-        pairs = [(path, _writable(target)) for path, target in pairs]
-    elif source.is_file():
-        into_folder = output.is_dir() or not output.suffix
-        pairs = [(source, _writable(output / source.name) if into_folder else output)]
-    else:
-        raise DarkroomError(f"no image or folder at {source}")
-    for path, target in pairs:
-        if path.resolve() == target.resolve():
-            raise DarkroomError(f"{path} would be overwritten by its own restoration: choose another output")
-    return pairs
+        return [(path, _writable(output / path.relative_to(source))) for path in files_below(source).values()]
+    if source.is_file():
+        into_folder = into_folder or output.is_dir() or not output.suffix
+        return [(source, _writable(output / source.name) if into_folder else output)]
+    raise DarkroomError(f"no image or folder at {source}")
 
 
 def restore_files(
@@ -73,10 +81,10 @@ def restore_files(
             image = images.read(source)
             alpha = None if image.alpha is None else _upscaled(image.alpha, restorer.scale)
             restored = restorer(image.pixels, progress)
-            bits, metadata = image.bits, image.metadata
+            bits, metadata, remarks = image.bits, image.metadata, image.remarks
             del image
-            images.write(output, images.ImageFile(restored, alpha, bits, metadata))
-            yield RestoredFile(source, output, remark=restorer.remark)
+            written = images.write(output, images.ImageFile(restored, alpha, bits, metadata))
+            yield RestoredFile(source, output, remark="; ".join(filter(None, (*remarks, *written, restorer.remark))))
         except DarkroomError as error:
             yield RestoredFile(source, output, str(error))
 

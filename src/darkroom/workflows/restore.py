@@ -1,6 +1,6 @@
 """Restore images with trained weights: in memory, or files and folders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,7 +115,7 @@ def restore(images: Image, weights: Weights | Restorer | Deblurrer, **options: A
 
 
 def restore_files(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     output: str | Path,
     weights: Weights | Restorer | Deblurrer,
     *,
@@ -128,8 +128,8 @@ def restore_files(
     An image that cannot be restored does not stop the others.
 
     Args:
-        source: a file or a folder.
-        output: a file or a folder.
+        source: a file or a folder, or several.
+        output: a file or a folder; a folder for several sources.
         weights: see `restore`.
         progress: called with the tiles (or steps of a solver) that are done of an image, and their number.
         finished: called with every file, and the number of all files.
@@ -146,7 +146,8 @@ def restore_files(
         >>> [file.source.name for file in files if file.error]  # doctest: +SKIP
         ['broken.jpg']
     """
-    planned = plan_files(Path(source), Path(output))
+    sources = [source] if isinstance(source, str | Path) else source
+    planned = plan_files([Path(each) for each in sources], Path(output))
     restorer = weights if isinstance(weights, Restorer | Deblurrer) else make_restorer(weights, **options)
     files = []
     for file in restore_planned(restorer, planned, progress):
