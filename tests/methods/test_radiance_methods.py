@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.engine.toys import fabric
 
 from darkroom.core.errors import DarkroomError
 from darkroom.engine.fit import Training, fit
@@ -15,6 +14,7 @@ from darkroom.methods.dvgo import DirectVoxelGrid, Stage
 from darkroom.radiance import tabletop
 from darkroom.radiance.occupancy import OccupancyGrid
 from darkroom.recipes import lookup
+from tests.engine.toys import fabric
 
 DVGO = dict(
     voxels=20,

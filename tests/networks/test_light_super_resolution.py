@@ -107,6 +107,19 @@ def test_a_checkpoint_becomes_the_network_of_its_paper(
         torch.testing.assert_close(ours(low), written_out(state, block, names, low, value_range), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("network", "block", "names", "options"), CASES)
+def test_blocks_with_large_weights_are_those_of_their_paper(network, block, names: list[str], options: dict):
+    torch.manual_seed(0)
+    ours = network(**options).double()
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.mul_(2).add_(0.02 * torch.randn_like(parameter))
+        low = torch.rand(2, 3, 33, 28, dtype=torch.float64)
+        expected = written_out(ours.state_dict(), block, names, low, 1.0)
+        assert expected.std() > 0.3
+        torch.testing.assert_close(ours(low), expected, atol=1e-9, rtol=1e-9)
+
+
 def test_the_networks_have_the_published_numbers_of_parameters():
     def count(network: torch.nn.Module) -> int:
         return sum(parameter.numel() for parameter in network.parameters())

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from tests import elsewhere
 
 from darkroom.radiance.cameras import Rays
 from darkroom.radiance.occupancy import OccupancyGrid, grid_points
 from darkroom.radiance.ray_budget import GRANULARITY, INTERVAL, RayBudget
 from darkroom.radiance.rays import RayBatch
+from tests import elsewhere
 
 
 def grid(side: int = 21) -> OccupancyGrid:

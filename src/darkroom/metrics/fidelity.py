@@ -175,7 +175,7 @@ def _ssim(prediction: Images, target: Images) -> Float[Tensor, " batch"]:
         raise DarkroomError(f"an image of {width}x{height} is too small for SSIM, whose window is {WINDOW} pixels wide")
     # torchmetrics pads by reflection; the published definition has windows inside the image only.
     _, everywhere = structural_similarity_index_measure(
-        prediction, target.to(prediction.dtype), data_range=1.0, reduction="none", return_full_image=True
+        prediction.float(), target.float(), data_range=1.0, reduction="none", return_full_image=True
     )
     return everywhere[..., 5:-5, 5:-5].mean((1, 2, 3))
 

@@ -82,7 +82,9 @@ def recipe(
 
     def evaluation(kernel: Kernel) -> PairedImages:
         degradation = DownscaledPair(scale, kernel, antialias, quantised=False)
-        return PairedImages(images, degradation, metrics, variant={"reduction": kernel}, baselines=upscalings(scale, "matlab_float"))
+        return PairedImages(
+            images, degradation, metrics, variant={"reduction": kernel}, baselines=upscalings(scale, "matlab_float")
+        )
 
     dataset = SRDataset(
         training_images(data.train_set),
