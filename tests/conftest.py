@@ -1,6 +1,8 @@
 """Thread counts, shape checking, and images for all tests."""
 
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -41,13 +43,21 @@ hypothesis.settings.register_profile("darkroom", deadline=None, max_examples=25,
 hypothesis.settings.load_profile("darkroom")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def own_cache_of_baselines(tmp_path_factory):
-    """Baselines that tests evaluate are not kept among the user's, and nothing is read from there."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darkroom.engine.baselines.cache_root", lambda: folder)
-        yield
+_CACHES: list[str] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the tests a cache of computed files of their own, which all workers share."""
+    worker = getattr(config, "workerinput", None)
+    run = worker["testrunuid"] if worker else config.getoption("testrunuid", None) or os.getpid()
+    os.environ["DARKROOM_CACHE"] = str(Path(tempfile.gettempdir()) / f"darkroom-tests-{run}")
+    if not worker:
+        _CACHES.append(os.environ["DARKROOM_CACHE"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for folder in _CACHES:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from darkroom.core import paths
 from darkroom.core.evaluation import Outcome
 from darkroom.core.method import Example
 from darkroom.data.embedded import embedded
@@ -197,10 +196,6 @@ def test_two_processes_that_evaluate_the_same_baseline_do_not_disturb_each_other
         process.join(timeout=60)
     assert [process.exitcode for process in processes] == [0, 0] and all(value == values[0] for value in values)
     assert len(entries(cache)) == 1 and is_cached(evaluation(), "clipped", counting)
-
-
-def test_the_cache_lies_below_the_cache_root():
-    assert baselines.cache_root is paths.cache_root
 
 
 @pytest.mark.parametrize("name", list(classical.available()))

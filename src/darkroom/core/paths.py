@@ -14,8 +14,9 @@ def data_root() -> Path:
 
 
 def cache_root() -> Path:
-    """The folder for computed files, which can be deleted and are computed again: `~/.cache/darkroom/made`."""
-    return Path.home() / ".cache" / "darkroom" / "made"
+    """The folder for computed files, which can be deleted and are computed again: `$DARKROOM_CACHE`, else `~/.cache/darkroom/made`."""
+    given = os.environ.get("DARKROOM_CACHE")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "darkroom" / "made"
 
 
 def printable(name: str) -> str:
