@@ -73,7 +73,7 @@ def test_a_flight_is_a_video(run: Path, tmp_path: Path):
     [
         (["nowhere.json", "-o", "x"], "no file at nowhere.json"),
         (["flight", "-o", "x.avi"], "ends with .mp4"),
-        (["flight", "-o", "x.mp4", "--frames", "1"], "two frames"),
+        (["flight", "-o", "x.mp4", "--frames", "1"], "--frames 1: must be at least 2"),
     ],
 )
 def test_what_cannot_be_rendered_is_one_line(run: Path, words: list[str], message: str):

@@ -36,3 +36,11 @@ def test_a_blurred_image_is_deblurred(darkroom, foreign: Path, photos: Path, tmp
     ]:
         code, _, error = darkroom(*words, *more)
         assert code == 2 and line in error and "Traceback" not in error
+
+
+def test_a_noise_level_without_effect_is_said(darkroom, foreign: Path, photos: Path, tmp_path: Path):
+    words = ["apply", photos / "p0.png", "-o", tmp_path / "one.png", "--weights", foreign]
+    code, _, error = darkroom(*words, "--sigma", 25)
+    assert code == 0 and "--sigma 25 has no effect: these weights are not noise-conditional" in error
+    code, _, error = darkroom(*words)
+    assert code == 0 and "no effect" not in error

@@ -3,6 +3,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from darkroom.core.errors import DarkroomError
+
 
 def test_foreign_weights_on_a_folder(darkroom, foreign: Path, photos: Path, tmp_path: Path):
     words = ["evaluate", foreign, "--test-set", photos, "--test-sigmas", 15, 25, "--output", tmp_path / "r.jsonl"]
@@ -32,3 +34,36 @@ def test_an_image_that_is_too_small_is_named(darkroom, foreign_x2: Path, photos:
     Image.new("RGB", (1, 1)).save(photos / "dot.png")
     code, _, error = darkroom("evaluate", foreign_x2, "--test-set", photos)
     assert code == 2 and "dot.png: an image of 1x1 pixels is too small" in error
+
+
+def test_several_test_sets_have_a_table_each(darkroom, foreign: Path, photos: Path, tmp_path: Path):
+    other = tmp_path / "others"
+    other.mkdir()
+    Image.open(photos / "p0.png").save(other / "one.png")
+    words = ["evaluate", foreign, "--test-set", photos, other, "--test-sigmas", "15,25", "--accelerator", "cpu"]
+    code, out, error = darkroom(*words, "--output", tmp_path / "r.jsonl")
+    assert code == 0, error
+    assert "photos, 4 examples" in out and "others, 1 examples" in out
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    found = {(line["dataset"], line["variant"]["sigma"]) for line in lines if line["method"] == "dncnn.pth"}
+    assert found == {(name, sigma) for name in ("photos", "others") for sigma in (15, 25)}
+
+
+def test_output_is_written_after_every_evaluation(darkroom, foreign: Path, photos: Path, tmp_path: Path, monkeypatch):
+    from darkroom.evaluations.paired_images import PairedImages
+
+    original, counted = PairedImages.evaluate, []
+
+    def fails_at_the_second(self, *arguments):
+        counted.append(self)
+        if len(counted) == 2:
+            raise DarkroomError("the second fails")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(PairedImages, "evaluate", fails_at_the_second)
+    monkeypatch.setattr("darkroom.workflows.evaluate.INSTANT", frozenset())
+    words = ["evaluate", foreign, "--test-set", photos, "--test-sigmas", 11, 13, "--accelerator", "cpu"]
+    code, _, error = darkroom(*words, "--output", tmp_path / "r.jsonl")
+    assert code == 2 and "the second fails" in error
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert {(line["method"], line["variant"]["sigma"]) for line in lines} == {("dncnn.pth", 11)}

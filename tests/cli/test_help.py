@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 import darkroom.cli
+from darkroom.cli.list import TASKS
+from darkroom.recipes import lookup
 
 
 @pytest.mark.parametrize(
@@ -39,12 +41,32 @@ def test_help_of_a_row_shows_the_rows_own_defaults(darkroom):
         assert words in out, words
 
 
-def test_list_shows_rows_and_published_numbers(darkroom):
+def test_list_is_a_table_of_tasks(darkroom, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    final = tmp_path / "runs" / "dncnn" / "s25-seed3" / "checkpoints" / "final.safetensors"
+    final.parent.mkdir(parents=True)
+    final.touch()
+    (tmp_path / "runs" / "dncnn" / "s50").mkdir()
     code, out, _ = darkroom("list")
     assert code == 0
-    assert "laptop" in out
-    assert "29.23" in out
-    assert "bsds500" in out
+    (line,) = [line for line in out.splitlines() if "dncnn" in line]
+    for words in ("denoising", "three minutes", "s25-seed3"):
+        assert words in line
+    assert len(out.splitlines()) < 50
+    assert " more" in out  # of the many rows of noise2noise
+
+
+def test_list_shows_the_rows_of_a_recipe(darkroom):
+    code, out, _ = darkroom("list", "dncnn")
+    assert code == 0
+    for words in ("laptop_photo", "29.23", "darkroom train dncnn ROW"):
+        assert words in out
+    assert darkroom("list", "dncn")[0] == 2
+
+
+def test_every_recipe_has_one_task():
+    assert sorted(name for recipes in TASKS.values() for name in recipes) == lookup.names()
 
 
 def test_the_command_line_is_short():

@@ -1,9 +1,11 @@
 from dataclasses import dataclass
+from typing import Annotated
 
 import pytest
 
 from darkroom.cli.parse import flat, parse, with_defaults
 from darkroom.core.errors import DarkroomError
+from darkroom.recipes.ranges import Range
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,37 @@ def test_help_texts_come_from_docstrings(capsys):
         parsed("--help")
     out = capsys.readouterr().out
     for words in (
-        "The noise level. (default: 50.0)",
+        "The noise level. [at least 0] (default: 50.0)",
         "Where the images are. (default: bsds500)",
-        "Largest norm. (default: 5.0)",
+        "Largest norm. [above 0] (default: 5.0)",
     ):
         assert words in out, words
+
+
+@dataclass
+class Options:
+    """Lists of numbers."""
+
+    levels: Annotated[tuple[float, ...], Range(0)] = ()
+    """Noise levels."""
+    sigma: float | tuple[float, float] = 25.0
+    """One or two."""
+    name: str = ""
+    """May contain a comma."""
+
+
+@pytest.mark.parametrize("words", [["15,25"], ["15", "25"], ["15,", "25"]])
+def test_numbers_are_separated_by_spaces_or_commas(words):
+    given = parse(Options, ["--levels", *words, "--name", "a,b"], "x")
+    assert (given.levels, given.name) == ((15.0, 25.0), "a,b")
+    assert parse(Options, ["--sigma", *words], "x").sigma == (15.0, 25.0)
+    assert parse(Options, ["--levels=15,25"], "x").levels == (15.0, 25.0)
+
+
+def test_help_says_the_range_of_a_dataclass_field(capsys):
+    with pytest.raises(SystemExit):
+        parse(Options, ["--help"], "x")
+    assert "Noise levels. [at least 0]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("words", "line"), [(["--sigmas", "3"], "--sigmas"), (["--batch-size", "many"], "many")])

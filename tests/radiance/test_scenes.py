@@ -88,17 +88,17 @@ def test_frames_without_an_image_are_left_out_with_a_remark(folder: Path, tmp_pa
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda f: (f / "transforms_train.json").write_text("{"), "cannot be read as JSON"),
-        (lambda f: (f / "transforms_train.json").write_text("[1]"), "no list of frames"),
+        (lambda f: (f / "transforms_train.json").write_text("{"), "is damaged: Expecting"),
+        (lambda f: (f / "transforms_train.json").write_text("[1]"), "holds a list, not an object"),
         (
             lambda f: changed(f / "transforms_train.json", frames=[{"file_path": "./train/r_000"}]),
-            "transform_matrix of r_000.png",
+            "frame 0: it has no transform_matrix",
         ),
         (
             lambda f: (f / "transforms_train.json").write_text(
                 json.dumps({"frames": [{"file_path": "./train/r_000", "transform_matrix": torch.eye(4).tolist()}]})
             ),
-            "neither camera_angle_x nor fl_x",
+            "frame 0: neither camera_angle_x nor fl_x",
         ),
         (lambda f: Image.new("RGB", (9, 24)).save(f / "train" / "r_001.png"), "must have the same size"),
         (lambda f: (f / "train" / "r_001.png").write_bytes(b"rubbish"), "r_001.png cannot be read: not an image"),

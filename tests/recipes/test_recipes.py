@@ -14,7 +14,10 @@ from darkroom.data.streams import batches
 from darkroom.engine.fit import Training, fit
 from darkroom.engine.prepare import open_data, prepare
 from darkroom.recipes import lookup, trained
+from darkroom.recipes.ranges import SETTINGS
 from darkroom.recipes.settings import arguments, defaults
+from darkroom.workflows.options import RunOptions
+from darkroom.workflows.train import train
 from tests.engine.toys import fabric
 
 LAPTOP = [(name, row) for name in lookup.names() for row in lookup.find(name).ROWS if row.startswith("laptop")]
@@ -143,6 +146,29 @@ def test_settings_are_flat_and_arguments_nested():
     assert (given["data"].patch_size, given["data"].train_set) == (7, "bsds500")
     with pytest.raises(DarkroomError, match="no setting rate; there are sigma"):
         arguments(recipe, {"rate": 1})
+
+
+def test_every_numerical_setting_has_a_range():
+    for name in lookup.names():
+        for setting, value in defaults(lookup.find(name).recipe).items():
+            first = value[0] if isinstance(value, tuple) and value else value
+            if isinstance(first, int | float) and not isinstance(first, bool):
+                assert setting in SETTINGS, f"{setting} of {name}"
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"lr": float("nan")}, {"sigma": (0.0, -1.0)}, {"clip": -1.0}, {"ema": 1.0}])
+def test_a_number_outside_its_range_is_refused(change: dict[str, object], tmp_path: Path):
+    with pytest.raises(DarkroomError, match=f"^--{next(iter(change))} .*: must be "):
+        lookup.build("dncnn", {**lookup.row("dncnn", "laptop"), **change})
+    with pytest.raises(DarkroomError, match=f"^--{next(iter(change))} .*: must be "):
+        train("dncnn", "laptop", options=RunOptions(out=tmp_path / "runs", accelerator="cpu"), **change)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("change", [{"workers": -1}, {"workers": 10**6}, {"devices": 0}, {"threads": 0}, {"save_every": -1.0}])
+def test_run_options_are_checked(change: dict[str, object]):
+    with pytest.raises(DarkroomError, match="must be"):
+        RunOptions(**change)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from darkroom.workflows.evaluate import evaluate
 def foreign(tmp_path):
     """A checkpoint of DnCNN as another program saves it."""
     network = DnCNN(3, 4, 3, batch_norm=False)
+    with torch.no_grad():
+        network.layers[-1].weight.mul_(0.01)  # the output is nearly the input, hence an image
     state = {f"model.{name.removeprefix('layers.')}": tensor for name, tensor in network.state_dict().items()}
     torch.save(state, tmp_path / "dncnn.pth")
     return tmp_path / "dncnn.pth"
@@ -83,3 +85,23 @@ def test_what_cannot_be_compared_is_refused(trained, foreign, tmp_path):
     with pytest.raises(DarkroomError, match=r"add --recipe"):
         module.trained.lookup._OUTSIDE.clear()
         evaluate(trained.folder.path, str(trained.photos))
+
+
+def test_several_test_sets(trained, foreign, tmp_path):
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "one.png").write_bytes((trained.photos / "p0.png").read_bytes())
+    seen = []
+    found = module.compare(
+        [foreign],
+        module.Protocol((str(trained.photos), str(tmp_path / "others")), (15.0,)),
+        accelerator="cpu",
+        partial_results=lambda partial: seen.append(len(partial.results)),
+    )
+    assert {(r.dataset, r.count) for r in found.results if r.method == "dncnn.pth"} == {("photos", 4), ("others", 1)}
+    assert seen == sorted(seen) and seen[0] > 0 and seen[-1] == len(found.results)
+
+
+@pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf")])
+def test_a_noise_level_is_finite_and_not_negative(foreign, sigma: float):
+    with pytest.raises(DarkroomError, match="--test-sigmas 15.0 .*: must be at least 0"):
+        evaluate(foreign, "embedded", test_sigmas=[15.0, sigma])

@@ -15,6 +15,7 @@ import viser.transforms
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.apps.addresses import check_local
 from darkroom.apps.views import depth_map
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
@@ -55,17 +56,26 @@ class Viewer:
     Args:
         run: a run's folder, or a weights file.
         device: to render on.
-        host, port: where the page is served; if the port is taken, the next free one.
+        host: address to listen on; 0.0.0.0 for access from other computers, which viser does not restrict.
+        port: of the page; if it is taken, the next free one.
         max_width: of renderings; 0 for as wide as can be rendered in three seconds.
         recipe: path of the recipe's file, for a recipe outside the package.
 
     Raises:
-        DarkroomError: the run is not a scene.
+        DarkroomError: the run is not a scene, or the host is not an address of this computer.
     """
 
     def __init__(
-        self, run: Path, device: torch.device, *, host: str, port: int, max_width: int = 0, recipe: str | None = None
+        self,
+        run: Path,
+        device: torch.device,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        max_width: int = 0,
+        recipe: str | None = None,
     ) -> None:
+        check_local(host)
         self.run, self.recipe, self.device, self.max_width = run, recipe, device, max_width or MAX_WIDTH
         self.seconds_per_pixel = 1e-5
         self.method: RadianceMethod

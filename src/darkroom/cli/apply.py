@@ -11,6 +11,7 @@ from darkroom.cli.parse import parse
 from darkroom.cli.progress import Bars, counted
 from darkroom.core.errors import DarkroomError
 from darkroom.core.threads import Threads
+from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, THREADS, Range
 from darkroom.workflows.options import Accelerator, Precision
 
 if TYPE_CHECKING:
@@ -42,25 +43,25 @@ class Apply:
     """Where the result is written: a file for a file, a folder for a folder."""
     weights: str
     """A run's folder, RECIPE/ROW for one below runs/, a weights file, or another program's checkpoint (.pth)."""
-    sigma: float | None = None
+    sigma: Annotated[float | None, AT_LEAST_0] = None
     """Noise level (0-255 scale), for noise-conditional networks and for --kernel; by default it is estimated."""
     kernel: str | None = None
     """Blur kernel, an image, .npy, .txt, or .npz file (FILE:NAME where it holds several)."""
     solver: Literal["hqs", "ista", "fista"] = "hqs"
     """Solver of the deconvolution: hqs is half-quadratic splitting."""
-    solver_steps: int = 8
+    solver_steps: Annotated[int, AT_LEAST_1] = 8
     """Iterations of the solver."""
-    memory: int = 512
+    memory: Annotated[int, Range(1, 1 << 20)] = 512
     """MiB that the network's activations may take; larger images are restored in tiles."""
-    width: int = 0
+    width: Annotated[int, AT_LEAST_0] = 0
     """Width of a scene's views in pixels; by default the cameras' own."""
-    frames: int = 72
+    frames: Annotated[int, Range(2)] = 72
     """Number of frames of a flight."""
     precision: Precision = "auto"
     """auto takes bfloat16 where the hardware supports it and a check on these weights allows it."""
     accelerator: Accelerator = "auto"
     """Device to compute on."""
-    threads: int | None = None
+    threads: Annotated[int | None, THREADS] = None
     """CPU threads; by default as many as are free."""
     recipe: str | None = None
     """The recipe's file, for weights of a recipe of your own."""
@@ -92,6 +93,7 @@ def command(arguments: list[str]) -> None:
 def _restore(given: Apply) -> None:
     from darkroom.data.image_set import skipped_below
     from darkroom.engine.devices import choose_device, device_name
+    from darkroom.engine.restorer import Restorer
     from darkroom.workflows.restore import make_restorer, restore_files
 
     restorer = make_restorer(
@@ -105,6 +107,8 @@ def _restore(given: Apply) -> None:
         accelerator=given.accelerator,
         recipe=given.recipe,
     )
+    if given.sigma is not None and isinstance(restorer, Restorer) and not restorer.noise_conditional:
+        print(f"darkroom: --sigma {given.sigma:g} has no effect: these weights are not noise-conditional", file=sys.stderr)
     with Bars() as bars:
         finished: list[RestoredFile] = []
 
@@ -148,8 +152,6 @@ def _render_flight(given: Apply, method: "RadianceMethod") -> str:
     from darkroom.apps.views import write_video
     from darkroom.radiance import paths
 
-    if given.frames < 2 or given.width < 0:
-        raise DarkroomError(f"a flight has two frames or more, given --frames {given.frames} --width {given.width}")
     cameras = paths.flight(method.space, given.frames)
     if given.width:
         cameras = [camera.with_width(given.width) for camera in cameras]

@@ -9,6 +9,7 @@ import tyro
 from darkroom.cli.parse import parse
 from darkroom.cli.progress import counted
 from darkroom.cli.subcommands import choose
+from darkroom.recipes.ranges import AT_LEAST_1, SETTINGS
 
 
 def command(arguments: list[str]) -> None:
@@ -26,11 +27,11 @@ class Scene:
 
     output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """The folder to write."""
-    views: int = 30
+    views: Annotated[int, AT_LEAST_1] = 30
     """Number of training views."""
-    size: int = 100
+    size: Annotated[int, AT_LEAST_1] = 100
     """Width and height of the images."""
-    held_out: int = 8
+    held_out: Annotated[int, AT_LEAST_1] = 8
     """Number of validation views, and of test views."""
 
 
@@ -64,15 +65,15 @@ class NoisyPairs:
     """A folder or zip file of images, or a known set: embedded, embedded-heldout, bsds500 (all but BSD68), bsd68 and the like."""
     output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """The file to write."""
-    count: int = 50_000
+    count: Annotated[int, AT_LEAST_1] = 50_000
     """Number of pairs."""
-    size: int = 32
+    size: Annotated[int, AT_LEAST_1] = 32
     """Side of the small images."""
     noise: Literal["blocky", "white"] = "blocky"
     """The noise model; see above."""
     targets: Literal["noisy", "clean"] = "noisy"
     """noisy for training, clean for evaluation."""
-    seed: int = 0
+    seed: Annotated[int, SETTINGS["seed"]] = 0
     """Pair n depends on it and on n alone."""
 
 

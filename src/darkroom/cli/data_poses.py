@@ -11,6 +11,7 @@ from rich.table import Table
 
 from darkroom.cli.parse import parse
 from darkroom.cli.progress import counted
+from darkroom.recipes.ranges import SETTINGS
 
 if TYPE_CHECKING:
     from darkroom.radiance.alignment import PoseErrors
@@ -35,7 +36,7 @@ class Poses:
     """radial estimates the distortion of the lens, pinhole assumes none; auto is pinhole for images with transparent pixels only."""
     known: Path | None = None
     """A folder whose transforms files hold poses of the same photographs: print the difference of the estimated ones."""
-    seed: int = 0
+    seed: Annotated[int, SETTINGS["seed"]] = 0
     """Of the sampling; results still vary a little."""
 
 

@@ -1,5 +1,6 @@
 """`darkroom demo`."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from darkroom.cli.parse import parse
+from darkroom.recipes.ranges import THREADS
 
 
 @dataclass
@@ -20,7 +22,7 @@ class Demo:
     """Folder that holds the runs."""
     fresh: bool = False
     """Start over, even if it was trained before."""
-    threads: int | None = None
+    threads: Annotated[int | None, THREADS] = None
     """CPU threads; by default as many as are free."""
     open_: Annotated[bool, tyro.conf.arg(name="open")] = False
     """Open the report in the browser."""
@@ -35,4 +37,9 @@ def command(arguments: list[str]) -> None:
     train.command(["dncnn", "laptop", "--out", str(given.out), *(["--fresh"] if given.fresh else []), *threads])
     folder = given.out / "dncnn" / "laptop"
     report.command([str(folder), *(["--open"] if given.open_ else [])])
-    print(f"denoise an image of yours: darkroom apply IMAGE -o clean.png --weights {folder}")
+    out = "" if given.out == Path("runs") else f" --out {shlex.quote(str(given.out))}"
+    photo = shlex.quote(str(given.out / "dncnn" / "laptop_photo"))
+    print(
+        f"these weights are for noise of sigma 25; for photographs, train those for unknown noise: darkroom train dncnn laptop_photo{out}"
+    )
+    print(f"then denoise an image of yours: darkroom apply IMAGE -o clean.png --weights {photo}")

@@ -1,6 +1,7 @@
 """`darkroom evaluate`."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,9 +13,12 @@ from darkroom.cli.parse import parse
 from darkroom.cli.progress import Bars
 from darkroom.core.record import Result, spell, to_json
 from darkroom.core.threads import Threads
+from darkroom.recipes.ranges import AT_LEAST_0, THREADS
 from darkroom.workflows.options import Accelerator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from darkroom.core.evaluation import Evaluation
     from darkroom.workflows.evaluate import Comparison
 
@@ -29,14 +33,14 @@ class Evaluate:
 
     Example: darkroom evaluate runs/safmn/x2 their_esrgan_x2.pth --test-set set5
 
-    Example: darkroom evaluate dncnn_25.pth --test-set bsd68 --test-sigmas 25
+    Example: darkroom evaluate dncnn_25.pth --test-set bsd68 set12 --test-sigmas 15,25
     """
 
     weights: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Runs' folders, RECIPE/ROW for runs below runs/, weights files, or other programs' checkpoints (.pth, .safetensors)."""
-    test_set: str | None = None
-    """embedded, bsd68, set5 and the like, or a folder or zip file of images; by default bsd68, or set5 for super-resolution."""
-    test_sigmas: Annotated[tuple[float, ...], tyro.conf.arg(metavar="S [S ...]")] = (15.0, 25.0, 50.0)
+    test_set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SET [SET ...]")] = ()
+    """embedded, bsd68, set5 and the like, or folders or zip files of images; by default bsd68, or set5 for super-resolution."""
+    test_sigmas: Annotated[tuple[float, ...], AT_LEAST_0, tyro.conf.arg(metavar="S [S ...]")] = (15.0, 25.0, 50.0)
     """Noise levels on the 0-255 scale."""
     quantised: bool = False
     """Clip the noisy image and round it to 8 bits."""
@@ -46,12 +50,12 @@ class Evaluate:
     """cached: those that take no time or were evaluated before; all: those that were not, too; again: all of them anew."""
     accelerator: Accelerator = "auto"
     """Device to compute on."""
-    threads: int | None = None
+    threads: Annotated[int | None, THREADS] = None
     """CPU threads; by default as many as are free."""
     recipe: str | None = None
     """The recipe's file, for weights of a recipe of your own."""
     output: Path | None = None
-    """Also write the results, one JSON object per line."""
+    """Also write the results, one JSON object per line; after every evaluation those so far."""
 
 
 def command(arguments: list[str]) -> None:
@@ -59,7 +63,6 @@ def command(arguments: list[str]) -> None:
     given = parse(Evaluate, arguments, "evaluate")
     threads = Threads(given.threads)
     threads.watch()
-    from darkroom.core.files import write_json_lines
     from darkroom.workflows.evaluate import Protocol, compare
 
     threads.begin()
@@ -72,26 +75,37 @@ def command(arguments: list[str]) -> None:
             accelerator=given.accelerator,
             recipe=given.recipe,
             progress=bars.show,
+            partial_results=partial(_write, given.output) if given.output else None,
         )
-    Console().print(_table(found))
+    _print(found)
+
+
+def _write(output: Path, found: "Comparison") -> None:
+    from darkroom.core.files import write_json_lines
+
+    write_json_lines(output, [to_json(result) for result in found.results])
+
+
+def _print(found: "Comparison") -> None:
+    """A table for every test set, and the definitions of its columns."""
+    for test_set in dict.fromkeys(evaluation.name for evaluation in found.evaluations):
+        Console().print(_table(found, [evaluation for evaluation in found.evaluations if evaluation.name == test_set]))
     for definition in dict.fromkeys(metric.definition for evaluation in found.evaluations for metric in evaluation.metrics):
         print(definition)
     for words in dict.fromkeys(_spelled(evaluation) for evaluation in found.evaluations):
         print(words)
-    if given.output:
-        write_json_lines(given.output, [to_json(result) for result in found.results])
 
 
-def _table(found: "Comparison") -> Table:
-    """Methods down, metrics across; the weights last."""
-    columns = [(evaluation, metric) for evaluation in found.evaluations for metric in evaluation.metrics]
-    headings = [" · ".join([*_place(found, evaluation), metric.describe().heading]) for evaluation, metric in columns]
-    sets = dict.fromkeys(f"{evaluation.name}, {len(evaluation)} examples" for evaluation in found.evaluations)
-    title = f"{'; '.join(sets)}, on {found.device}"
+def _table(found: "Comparison", evaluations: "Sequence[Evaluation]") -> Table:
+    """Methods down, metrics on one test set across; the weights last."""
+    columns = [(evaluation, metric) for evaluation in evaluations for metric in evaluation.metrics]
+    headings = [" · ".join([*spell(evaluation.variant), metric.describe().heading]) for evaluation, metric in columns]
+    title = f"{evaluations[0].name}, {len(evaluations[0])} examples, on {found.device}"
+    measured = [result for result in found.results if result.dataset == evaluations[0].name]
     table = Table(Column("method", overflow="fold"), *headings, "seconds each", title=title)
-    methods = dict.fromkeys(result.method for result in found.results)
+    methods = dict.fromkeys(result.method for result in measured)
     for name in sorted(methods, key=lambda name: name in found.names):
-        own = {_key(result): result for result in found.results if result.method == name}
+        own = {_key(result): result for result in measured if result.method == name}
         keys = [(evaluation.name, metric.name, tuple(evaluation.variant.items())) for evaluation, metric in columns]
         numbers = [
             metric.describe().format(own[key].value) if key in own else ""
@@ -100,12 +114,6 @@ def _table(found: "Comparison") -> Table:
         seconds = max(result.seconds for result in own.values())
         table.add_row(name, *numbers, f"{seconds:.3f}", style="bold" if name in found.names else None)
     return table
-
-
-def _place(found: "Comparison", evaluation: "Evaluation") -> list[str]:
-    """Variant, and the test set where there are several."""
-    several = len({evaluation.name for evaluation in found.evaluations}) > 1
-    return [*([evaluation.name] if several else []), *spell(evaluation.variant)]
 
 
 def _key(result: Result) -> tuple[str, str, tuple[tuple[str, float | str], ...]]:

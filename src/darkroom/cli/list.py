@@ -1,44 +1,103 @@
 """`darkroom list`."""
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import tyro
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from darkroom.cli.data import datasets
 from darkroom.cli.parse import parse
 
 if TYPE_CHECKING:
     from darkroom.core.record import Published
 
+TASKS = {
+    "denoising": ("dncnn", "swinir", "noise2noise"),
+    "super-resolution": ("safmn", "esrgan", "basic_sr"),
+    "deblurring": ("sun_deblurring",),
+    "views of a scene": ("dvgo", "nerf"),
+}
+"""Recipes by task, the usual one first."""
+
+LISTED = 14
+"""Most rows of a recipe that are listed by name in the table of all recipes."""
+
 
 def command(arguments: list[str]) -> None:
-    """Show the recipes and the datasets."""
+    """Show the recipes, or the rows of one."""
 
-    def show() -> None:
-        """Show the recipes with their rows and published numbers, and the datasets.
+    def show(recipe: Annotated[str, tyro.conf.Positional] = "") -> None:
+        """Show the recipes by task, with their rows and the weights below runs/; or the rows of one recipe in detail.
 
         Example: darkroom list
+
+        Example: darkroom list dncnn
+
+        Args:
+            recipe: A recipe's name, or the path of its file: show the settings and published numbers of its rows.
         """
-        console = Console()
-        console.print(_recipes())
-        console.print(datasets())
+        if recipe:
+            Console().print(_rows(recipe))
+            return
+        Console().print(_recipes(Path("runs")))
+        print("settings and published numbers of rows: darkroom list RECIPE; datasets: darkroom data list")
 
     parse(show, arguments, "list")
 
 
-def _recipes() -> Table:
+def _recipes(runs: Path) -> Table:
+    """A line for every recipe."""
     from darkroom.recipes import lookup
 
     title = "darkroom train RECIPE ROW"
-    table = Table("row", "settings", "published", title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for name in lookup.names():
-        recipe, published = lookup.find(name), lookup.published(name)
+    headings = ("task", "recipe", "rows", "time of laptop", "weights in runs/")
+    table = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    others = tuple(name for name in lookup.names() if not any(name in recipes for recipes in TASKS.values()))
+    for task, recipes in {**TASKS, "other": others}.items():
+        for number, name in enumerate(recipes):
+            found = lookup.find(name)
+            rows, weights = list(found.ROWS), ", ".join(_trained(runs / name))
+            table.add_row("" if number else task, name, _names(rows), _time(found.__doc__ or "", name), weights)
         table.add_section()
-        table.add_row(f"[bold]{name}[/]", (recipe.__doc__ or "").strip().partition("\n")[0])
-        for row, settings in recipe.ROWS.items():
-            table.add_row(row, ", ".join(map(_setting, settings.items())), _published(published.get(row, [])))
+    return table
+
+
+def _names(rows: list[str]) -> str:
+    """The names of rows; of many, the first and the laptop rows."""
+    if len(rows) <= LISTED:
+        return ", ".join(rows)
+    some = [row for number, row in enumerate(rows) if number < LISTED // 2 or row.startswith("laptop")]
+    return f"{', '.join(some)} and {len(rows) - len(some)} more"
+
+
+def _time(docstring: str, recipe: str) -> str:
+    """How long the laptop row takes by the recipe's docstring.
+
+    Example:
+        >>> _time("    darkroom train dncnn laptop     three minutes on two CPU cores, nothing to download", "dncnn")
+        'three minutes on two CPU cores'
+    """
+    found = re.search(rf"darkroom train {recipe} laptop +([^,;\n]*(?:second|minute|hour)[^,;\n]*)", docstring)
+    return found[1] if found else ""
+
+
+def _trained(folder: Path) -> list[str]:
+    """Runs of a recipe that have final weights."""
+    return sorted(path.parent.parent.name for path in folder.glob("*/checkpoints/final.safetensors"))
+
+
+def _rows(recipe: str) -> Table:
+    """The rows of a recipe: what they change of its settings, and the published numbers."""
+    from darkroom.recipes import lookup
+
+    found, published = lookup.find(recipe), lookup.published(recipe)
+    title = f"darkroom train {recipe} ROW\n{(found.__doc__ or '').strip().partition(chr(10))[0]}"
+    table = Table("row", "settings", "published", title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for row, settings in found.ROWS.items():
+        table.add_row(row, ", ".join(map(_setting, settings.items())), _published(published.get(row, [])))
     return table
 
 

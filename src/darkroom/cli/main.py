@@ -12,7 +12,7 @@ from darkroom.workflows.processes import is_first
 
 USAGE = """usage: darkroom COMMAND [options]
 
-  list        recipes with their rows, and datasets
+  list        recipes by task, or the rows of one recipe
   train       train a row of a recipe, or resume training it
   evaluate    evaluate weights on a test set, by the protocol of the published tables
   apply       restore an image or a folder of images; render views of a scene

@@ -13,7 +13,9 @@ from typing import Annotated, Any, TypeVar
 import docstring_parser
 import tyro
 
+from darkroom.cli.words import split_numbers, unknown_option
 from darkroom.core.errors import DarkroomError
+from darkroom.recipes.ranges import SETTINGS, Range, check_fields, declared
 
 T = TypeVar("T")
 
@@ -22,8 +24,12 @@ def parse(target: Callable[..., T], arguments: Sequence[str], command: str, desc
     """Call a function or a dataclass with the values of the arguments.
 
     Raises:
-        DarkroomError: the arguments do not fit; tyro's explanation, in one line.
+        DarkroomError: the arguments do not fit; tyro's explanation, in one line. Or a number is outside the range that a field of
+            the dataclass declares.
     """
+    if dataclasses.is_dataclass(target) and declared(target):
+        target = documented(target)
+    arguments = split_numbers(arguments, target)
     help_requested = bool({"-h", "--help"} & set(arguments))
     errors = io.StringIO()
     try:
@@ -38,8 +44,39 @@ def parse(target: Callable[..., T], arguments: Sequence[str], command: str, desc
     except SystemExit as stopped:
         if help_requested or not errors.getvalue():
             raise
-        raise DarkroomError(f"{_one_line(errors.getvalue())} (see `darkroom {command} --help`)") from stopped
-    return values() if not dataclasses.is_dataclass(target) else values  # type: ignore[operator,return-value]
+        unknown = unknown_option(arguments, target) if "Unrecognized" in errors.getvalue() else None
+        raise DarkroomError(f"{unknown or _one_line(errors.getvalue())} (see `darkroom {command} --help`)") from stopped
+    if not dataclasses.is_dataclass(target):
+        return values()  # type: ignore[operator,return-value]
+    check_fields(values)
+    return values  # type: ignore[return-value]
+
+
+def documented(kind: Any, ranges: Mapping[str, Range] | None = None) -> Any:
+    """A subclass of a dataclass whose help texts say the ranges of its fields.
+
+    Args:
+        kind: a dataclass with a help text for every field.
+        ranges: by field; by default those that its annotations declare.
+    """
+    words = {p.arg_name: p.description for p in docstring_parser.parse_from_object(kind).params}
+    hints = typing.get_type_hints(kind, include_extras=True)
+    ranges = {**(ranges or {}), **declared(kind)}
+    fields = []
+    for field in dataclasses.fields(kind):
+        if field.name in ranges:
+            default = {} if field.default is dataclasses.MISSING else {"default": field.default}
+            hint: Any = Annotated[hints[field.name], _help(words.get(field.name), ranges[field.name])]  # type: ignore[valid-type]
+            fields.append((field.name, hint, dataclasses.field(**default)))  # type: ignore[call-overload]
+    made = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=kind.__dataclass_params__.frozen)
+    made.__doc__ = kind.__doc__
+    return made
+
+
+def _help(words: str | None, allowed: Range | None) -> Any:
+    """The help text of an option: its description, and its range."""
+    text = " ".join((words or "").split())
+    return tyro.conf.arg(help=f"{text} [{allowed}]" if allowed else text)
 
 
 def with_defaults(function: Callable[..., Any], values: Mapping[str, Any], name: str) -> type:
@@ -57,8 +94,10 @@ def with_defaults(function: Callable[..., Any], values: Mapping[str, Any], name:
     hints = typing.get_type_hints(function)
     fields = []
     for key, parameter in inspect.signature(function).parameters.items():
-        default = functools.partial(_default, parameter.default, key, values)
-        hint: Any = Annotated[hints[key], tyro.conf.arg(help=words.get(key, ""))]  # type: ignore[valid-type]
+        kind = documented(type(parameter.default), SETTINGS) if dataclasses.is_dataclass(parameter.default) else None
+        default = functools.partial(_default, kind, key, values)
+        allowed = SETTINGS.get(key) if _is_number(parameter.default) else None
+        hint: Any = kind or Annotated[hints[key], _help(words.get(key), allowed)]  # type: ignore[valid-type]
         fields.append((key, hint, dataclasses.field(default_factory=default)))
     return dataclasses.make_dataclass(name, fields)
 
@@ -72,11 +111,14 @@ def flat(values: Any) -> dict[str, Any]:
     return found
 
 
-def _default(default: Any, key: str, values: Mapping[str, Any]) -> Any:
-    if not dataclasses.is_dataclass(default):
+def _default(kind: type | None, key: str, values: Mapping[str, Any]) -> Any:
+    if kind is None:
         return values[key]
-    own = {field.name: values[field.name] for field in dataclasses.fields(default)}
-    return dataclasses.replace(default, **own)  # type: ignore[type-var]
+    return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
+
+
+def _is_number(default: Any) -> bool:
+    return default is None or isinstance(default, int | float | tuple)
 
 
 def _deferred(function: Callable[..., T]) -> Callable[..., Callable[[], T]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from darkroom.cli.parse import flat, parse, with_defaults
+from darkroom.cli.parse import documented, flat, parse, with_defaults
 from darkroom.cli.progress import TrainingProgress
 from darkroom.core.errors import DarkroomError, Diverged
 from darkroom.core.record import spell
@@ -64,7 +64,7 @@ def _train_all(rows: list[str], recipe: str, arguments: list[str]) -> None:
 def _train_one(recipe: str, row: str, arguments: list[str]) -> None:
     found = lookup.find(recipe)
     settings = with_defaults(found.recipe, lookup.row(recipe, row), "Settings")
-    both = dataclasses.make_dataclass("Train", [("recipe", settings), ("run", RunOptions)])
+    both = dataclasses.make_dataclass("Train", [("recipe", settings), ("run", documented(RunOptions))])
     given = parse(both, arguments, f"train {recipe} {row}", description=found.__doc__)
     with TrainingProgress(f"{lookup.name_of(recipe)} {row}") as listener:
         folder = train(recipe, row, options=given.run, listener=listener, **flat(given.recipe))

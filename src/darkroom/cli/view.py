@@ -10,6 +10,7 @@ import tyro
 from darkroom.cli.parse import parse
 from darkroom.core.errors import DarkroomError
 from darkroom.core.extras import install
+from darkroom.recipes.ranges import AT_LEAST_0, Range
 from darkroom.workflows.options import Accelerator
 
 
@@ -22,11 +23,13 @@ class View:
 
     run: Annotated[Path, tyro.conf.Positional]
     """A run's folder, or a weights file."""
-    port: int = 8080
+    recipe: str | None = None
+    """The recipe's file, for a recipe outside the package."""
+    port: Annotated[int, Range(1, 64000)] = 8080
     """The page is served at http://localhost:PORT."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for access from other machines."""
-    max_width: int = 0
+    max_width: Annotated[int, AT_LEAST_0] = 0
     """Maximum width of the rendering in pixels; by default as wide as can be rendered smoothly."""
     accelerator: Accelerator = "auto"
     """Device to compute on."""
@@ -42,7 +45,7 @@ def command(arguments: list[str]) -> None:
     from darkroom.engine.devices import choose_device, device_name
 
     device = choose_device(given.accelerator)
-    viewer = Viewer(given.run, device, host=given.host, port=given.port, max_width=given.max_width)
+    viewer = Viewer(given.run, device, host=given.host, port=given.port, max_width=given.max_width, recipe=given.recipe)
     host = "localhost" if given.host == "127.0.0.1" else given.host
     print(f"http://{host}:{viewer.port} shows {given.run} on {device_name(device)}; stop with Ctrl-C")
     try:

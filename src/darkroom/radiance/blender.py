@@ -1,7 +1,7 @@
 """Scenes in transforms files: the layout of the NeRF paper's synthetic data, and a single `transforms.json`."""
 
-import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.files import write_json
 from darkroom.radiance.cameras import Camera
 from darkroom.radiance.scenes import Scene, View, common_size, numbered_split, remarks_on_poses
-
-NEAR, FAR = 2.0, 6.0
-"""Of the paper's synthetic scenes, whose cameras are at a distance of 4 from the centre."""
+from darkroom.radiance.schema import FAR, NEAR, check_unique, read_transforms
 
 SINGLE = "transforms.json"
 
@@ -30,7 +28,7 @@ def scene(folder: Path, size: int = 0) -> Scene:
         size: downscale images to this width; 0 for their own size.
 
     Raises:
-        DarkroomError: a file is missing, is not JSON, or lacks an entry.
+        DarkroomError: a file is missing, is not JSON, or an entry is missing or not valid.
     """
     files = {split: folder / f"transforms_{split}.json" for split in ("train", "val", "test")}
     present = {split: path for split, path in files.items() if path.is_file()}
@@ -56,7 +54,7 @@ def near_and_far(path: Path) -> tuple[float, float]:
     Raises:
         DarkroomError: the file is broken.
     """
-    content = _read(path)
+    content = read_transforms(path)
     return float(content.get("near", NEAR)), float(content.get("far", FAR))
 
 
@@ -72,12 +70,12 @@ def read_frames(path: Path, size: int = 0, *, prefix: str = "", require_images: 
     Raises:
         DarkroomError: the file is broken, or lacks the focal length.
     """
-    content, root = _read(path), path.parent
+    content, root = read_transforms(path), path.parent
     listed = [(_file(root, frame), frame) for frame in content["frames"]]
-    present = [(file, frame) for file, frame in listed if file.is_file()]
+    present = [(file, frame) for file, frame in listed if os.path.isfile(file)]
     remarks = []
     if require_images and len(present) < len(listed):
-        missing = next(file for file, _ in listed if not file.is_file())
+        missing = next(file for file, _ in listed if not os.path.isfile(file))
         remarks.append(
             f"{len(listed) - len(present)} of the {len(listed)} frames of {path} have no image file, for example {missing}"
         )
@@ -85,13 +83,14 @@ def read_frames(path: Path, size: int = 0, *, prefix: str = "", require_images: 
     if not used:
         return [], remarks
     remarks += _remarks_on_lens(path, content)
-    poses = torch.stack([_pose(path, file, frame) for file, frame in used])
+    poses = torch.stack([torch.tensor(frame["transform_matrix"][:3], dtype=torch.float32) for _, frame in used])
     remarks += remarks_on_poses(poses, str(path))
     image_size = _size(content, [file for file, _ in present])
-    cameras = [_camera(path, content, frame, image_size, pose) for (_, frame), pose in zip(used, poses, strict=True)]
+    cameras = [_camera(content, frame, image_size, pose) for (_, frame), pose in zip(used, poses, strict=True)]
     if size:
         cameras = [camera.with_width(size) for camera in cameras]
-    names = _names([str(frame["file_path"]) for _, frame in used], prefix)
+    names = _names([frame["file_path"] for _, frame in used], prefix)
+    check_unique(path, names)
     return [View(name, file, camera) for name, (file, _), camera in zip(names, used, cameras, strict=True)], remarks
 
 
@@ -112,18 +111,16 @@ def _size(content: Mapping[str, Any], images: Sequence[Path]) -> tuple[int, int]
     return 800, 800  # of the paper's synthetic scenes
 
 
-def _camera(path: Path, content: Mapping[str, Any], frame: Mapping[str, Any], size: tuple[int, int], pose: Tensor) -> Camera:
+def _camera(content: Mapping[str, Any], frame: Mapping[str, Any], size: tuple[int, int], pose: Tensor) -> Camera:
     width, height = size
     entries = {**content, **frame}
     if "fl_x" in entries:
         across = width / float(entries.get("w", width))
         fx, fy = float(entries["fl_x"]) * across, float(entries.get("fl_y", entries["fl_x"])) * across
         cx, cy = (float(entries.get(key, half)) * across for key, half in (("cx", width / 2), ("cy", height / 2)))
-    elif "camera_angle_x" in entries:
+    else:
         fx = fy = 0.5 * width / math.tan(0.5 * float(entries["camera_angle_x"]))
         cx, cy = width / 2, height / 2
-    else:
-        raise DarkroomError(f"{path} has neither camera_angle_x nor fl_x: the focal length is unknown")
     return Camera(width, height, fx, fy, cx, cy, pose)
 
 
@@ -137,32 +134,9 @@ def _remarks_on_lens(path: Path, content: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise DarkroomError(f"no file at {path}") from error
-    except (OSError, ValueError) as error:
-        raise DarkroomError(f"{path} cannot be read as JSON ({error})") from error
-    frames = found.get("frames") if isinstance(found, dict) else None
-    if not isinstance(frames, list) or not all(isinstance(frame, dict) and "file_path" in frame for frame in frames):
-        raise DarkroomError(f"{path} has no list of frames with a file_path each: is it a transforms file?")
-    return found
-
-
 def _file(root: Path, frame: Mapping[str, Any]) -> Path:
-    named = root / str(frame["file_path"])
+    named = root / frame["file_path"]
     return named if named.suffix else named.with_suffix(".png")
-
-
-def _pose(path: Path, file: Path, frame: Mapping[str, Any]) -> Tensor:
-    try:
-        pose = torch.tensor(frame["transform_matrix"], dtype=torch.float32)
-        if pose.shape not in ((3, 4), (4, 4)) or not torch.isfinite(pose).all():
-            raise ValueError
-    except (KeyError, ValueError, TypeError) as error:
-        raise DarkroomError(f"{path}: the transform_matrix of {file.name} is not a 4x4 matrix of numbers") from error
-    return pose[:3]
 
 
 def write(path: Path, views: Sequence[View], files: Sequence[str], **more: float) -> None:

@@ -11,6 +11,7 @@ from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.radiance.cameras import Camera, convert
 from darkroom.radiance.scenes import Scene, View, common_size, numbered_split, remarks_on_poses
+from darkroom.radiance.schema import check_poses_bounds, check_unique
 
 POSES = "poses_bounds.npy"
 
@@ -34,6 +35,9 @@ def scene(folder: Path, size: int = 0) -> Scene:
     images = _images(folder)
     if len(images) != len(table):
         raise DarkroomError(f"{folder / POSES} has {len(table)} poses, but {images[0].parent} {len(images)} images")
+    if len(images) < 2:
+        raise DarkroomError(f"{images[0].parent} has one image: a scene needs at least one to train and one to test with")
+    check_unique(images[0].parent, [path.stem for path in images])
     width, height = common_size(images)
     matrices, bounds = table[:, :15].reshape(-1, 3, 5), table[:, 15:]
     _, full_width, focal = matrices[0, :, 4].tolist()
@@ -63,21 +67,29 @@ def average(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "3 4"]:
 
 
 def recentred(poses: Float[Tensor, "views 3 4"]) -> Float[Tensor, "views 3 4"]:
-    """Poses in the coordinate frame of their average."""
+    """Poses in the coordinate frame of their average.
+
+    Raises:
+        DarkroomError: viewing directions or up directions cancel out, so that there is no average.
+    """
     middle = average(poses)
+    if not abs(float(torch.linalg.det(middle[:, :3])) - 1) < 1e-3:
+        raise DarkroomError("the views have no average direction: a forward-facing scene has cameras that look the same way")
     inverse = middle[:, :3].T
     return torch.cat([inverse @ poses[..., :3], inverse @ (poses[..., 3:] - middle[:, 3:])], -1)
 
 
 def _read(path: Path) -> Float[Tensor, "views 17"]:
-    try:
-        table = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DarkroomError(f"no file at {path}") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DarkroomError(f"{path} cannot be read as a NumPy array ({error})") from error
-    if table.ndim != 2 or table.shape[1] != 17 or not len(table):
-        raise DarkroomError(f"{path} has shape {table.shape}; LLFF's has 17 numbers per image")
+    if not path.exists():
+        raise DarkroomError(f"no file at {path}")
+    try:  # mapped, so that the shape in the header is compared with the file's size before memory is used
+        table = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # damaged headers raise errors of a dozen classes
+        reason = " ".join(str(error).split())[:200]
+        raise DarkroomError(f"{path} cannot be read as a NumPy array ({reason})") from error
+    if not isinstance(table, np.ndarray):
+        raise DarkroomError(f"{path} cannot be read as a NumPy array: it is an archive of arrays (.npz)")
+    check_poses_bounds(path, table)
     return torch.from_numpy(table.astype(np.float64))
 
 

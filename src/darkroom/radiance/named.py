@@ -39,8 +39,8 @@ def scene(name: str, size: int = 0) -> Scene:
     if name in EMBEDDED:
         return blender.scene(_embedded(EMBEDDED[name]), size)
     known = {**dict.fromkeys(SYNTHETIC, "nerf_synthetic"), **dict.fromkeys(FORWARD_FACING, "nerf_llff_data")}
-    folder = data_root() / known[name] / name if name in known else Path(name).expanduser()
-    if not folder.is_dir():
+    folder = data_root() / known[name] / name if name in known else _folder(name)
+    if not os.path.isdir(folder):
         advice = (
             f"put it at {folder}, or point DARKROOM_DATA at the folder that holds {known[name]}"
             if name in known
@@ -82,6 +82,13 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
         )
     remark = f"{len(estimated)} of {len(views)} photographs registered by structure from motion; {errors}"
     return Scene(f"{known.name}, estimated poses", split, *blender.near_and_far(cached), remarks=(remark,))
+
+
+def _folder(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # the home of an unknown user
+        return Path(name)
 
 
 def _by_unique_name(photographs: list[Path]) -> list[Path]:

@@ -15,9 +15,10 @@ from darkroom.core.evaluation import Evaluation
 from darkroom.core.record import Published, Study
 from darkroom.engine.describe import RowDescription
 from darkroom.engine.run import Run
+from darkroom.recipes.ranges import check
 from darkroom.recipes.settings import arguments, defaults
 
-_NO_RECIPES = {"lookup", "options", "settings", "trained"}
+_NO_RECIPES = {"lookup", "options", "ranges", "settings", "trained"}
 _OUTSIDE: dict[str, ModuleType] = {}
 """Recipes of files outside the package that were read, by name."""
 
@@ -117,13 +118,14 @@ def build(recipe: str, settings: Mapping[str, Any]) -> Run:
     """The run that a recipe makes of flat settings; nothing is opened.
 
     Raises:
-        DarkroomError: there is no such recipe, or it has no such setting.
+        DarkroomError: there is no such recipe, it has no such setting, or a number is outside its range.
     """
     function = find(recipe).recipe
     try:
         given = arguments(function, settings)
     except DarkroomError as error:
         raise DarkroomError(f"recipe {name_of(recipe)} has {error}; was it written by another version?") from error
+    check(settings)
     return function(**given)
 
 

@@ -58,7 +58,7 @@ def wavelets(noisy: Float[Tensor, "channel height width"], sigma: float) -> Floa
         return noisy
     array = _array(noisy)
     options = {"sigma": sigma, "rescale_sigma": True, "convert2ycbcr": array.shape[-1] == 3, "channel_axis": -1}
-    return _like(noisy, cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1))
+    return _like(noisy, cycle_spin(array, func=denoise_wavelet, max_shifts=3, func_kw=options, channel_axis=-1, workers=1))
 
 
 def bm3d(noisy: Float[Tensor, "channel height width"], sigma: float) -> Float[Tensor, "channel height width"]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
@@ -24,10 +24,14 @@ from darkroom.metrics.fidelity import psnr
 from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
 from darkroom.recipes import trained
 from darkroom.recipes.protocols import denoising, super_resolution
+from darkroom.recipes.ranges import AT_LEAST_0, check_fields
 from darkroom.workflows.options import Accelerator
 
 Progress = Callable[[str, int, int], None]
 """Called with what is evaluated, the number of examples done, and their total."""
+
+Partial = Callable[["Comparison"], None]
+"""Called after every evaluation with the results so far."""
 
 Baselines = Literal["cached", "all", "again"]
 """Which baselines are evaluated: those that take no time or are in the cache, all, or all anew."""
@@ -41,17 +45,23 @@ class Protocol:
     """How weights are evaluated.
 
     Args:
-        test_set: "embedded", "bsd68", "set5" and the like, or a folder or zip file of images; by default bsd68, or set5 for
+        test_sets: "embedded", "bsd68", "set5" and the like, or folders or zip files of images; by default bsd68, or set5 for
             super-resolution. Scenes and other weights are evaluated as their recipe does.
         test_sigmas: noise levels of denoising on the 0–255 scale.
         quantised: clip the noisy image and round it to 8 bits.
         reduction: the kernel of downscaling; "matlab" is the published tables' bicubic.
+
+    Raises:
+        DarkroomError: a noise level is negative or not finite.
     """
 
-    test_set: str | None = None
-    test_sigmas: Sequence[float] = (15.0, 25.0, 50.0)
+    test_sets: Sequence[str] = ()
+    test_sigmas: Annotated[Sequence[float], AT_LEAST_0] = (15.0, 25.0, 50.0)
     quantised: bool = False
     reduction: Kernel = "matlab"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class Comparison:
 
 def evaluate(
     weights: str | Path | Sequence[str | Path],
-    test_set: str | None = None,
+    test_set: str | Sequence[str] | None = None,
     *,
     test_sigmas: Sequence[float] = (15.0, 25.0, 50.0),
     quantised: bool = False,
@@ -90,7 +100,8 @@ def evaluate(
 
     Args:
         weights: a run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint; or several.
-        test_set, test_sigmas, quantised, reduction: see `Protocol`.
+        test_set: one or several of `Protocol.test_sets`.
+        test_sigmas, quantised, reduction: see `Protocol`.
         baselines: "cached" for those that take no time or were evaluated before, "all", or "again" to evaluate all anew.
         accelerator: device to compute on.
         recipe: the recipe's file, for weights of a recipe outside the package.
@@ -104,7 +115,8 @@ def evaluate(
         >>> {(result.method, result.metric): round(result.value, 2) for result in results}  # doctest: +SKIP
         {('laptop', 'psnr'): 30.08, ('laptop', 'ssim'): 0.86, ('noisy input', 'psnr'): 20.27, ('noisy input', 'ssim'): 0.43}
     """
-    protocol = Protocol(test_set, tuple(test_sigmas), quantised, reduction)
+    test_sets = () if test_set is None else (test_set,) if isinstance(test_set, str) else tuple(test_set)
+    protocol = Protocol(test_sets, tuple(test_sigmas), quantised, reduction)
     given = [weights] if isinstance(weights, str | Path) else weights
     return compare(given, protocol, baselines=baselines, accelerator=accelerator, recipe=recipe, progress=progress).results
 
@@ -117,13 +129,18 @@ def compare(
     accelerator: Accelerator = "auto",
     recipe: str | None = None,
     progress: Progress | None = None,
+    partial_results: Partial | None = None,
 ) -> Comparison:
-    """Several weights and the baselines on the same evaluations; arguments and errors as for `evaluate`."""
+    """Several weights and the baselines on the same evaluations; arguments and errors as for `evaluate`.
+
+    `partial_results` is called after every evaluation with the results so far.
+    """
     if not weights:
         raise DarkroomError("which weights? For example: darkroom evaluate runs/dncnn/laptop --test-set embedded")
     device = choose_device(accelerator)
     entries = _entries(_by_name(weights), protocol, recipe)
     shown, results = progress or _no_progress, list[Result]()
+    found = Comparison(results, entries[0].evaluations, [entry.name for entry in entries], device_name(device))
     for number, common in enumerate(entries[0].evaluations):
         common.open()
         for entry in entries:
@@ -132,8 +149,12 @@ def compare(
             report = partial(shown, f"{entry.name}: {evaluation.title}")
             outcome = evaluation.evaluate(evaluation.predictor(method), device, report)
             results += results_of(entry.name, evaluation, outcome, device_name(device))
+            if partial_results:
+                partial_results(found)
         results += _baselines(common, baselines, shown)
-    return Comparison(results, entries[0].evaluations, [entry.name for entry in entries], device_name(device))
+        if partial_results:
+            partial_results(found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -164,9 +185,9 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
     if len(paths) > 1:
         listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
         raise DarkroomError(f"only restoration networks are compared in one table; given {listed}: evaluate them one by one")
-    if protocol.test_set is not None:
+    if protocol.test_sets:
         raise DarkroomError(
-            f"--test-set {protocol.test_set} is for restoration networks; these weights are evaluated as their recipe does"
+            f"--test-set {' '.join(protocol.test_sets)} is for restoration networks; these weights are evaluated as their recipe does"
         )
     ((name, path),) = paths.items()
     run = trained.run(path, recipe)
@@ -180,9 +201,13 @@ def _require_one_convention(networks: Mapping[str, RestorationNetwork]) -> None:
 
 
 def _evaluations(network: RestorationNetwork, protocol: Protocol) -> list[Evaluation]:
-    """The evaluations of the standard protocol for a network."""
-    scale = network.scale
-    images = evaluation_images(protocol.test_set or ("bsd68" if scale == 1 else "set5"), grey=network.channels == 1)
+    """The evaluations of the standard protocol for a network, test set by test set."""
+    test_sets = dict.fromkeys(protocol.test_sets or ["bsd68" if network.scale == 1 else "set5"])
+    return [evaluation for test_set in test_sets for evaluation in _evaluations_on(test_set, network, protocol)]
+
+
+def _evaluations_on(test_set: str, network: RestorationNetwork, protocol: Protocol) -> list[Evaluation]:
+    scale, images = network.scale, evaluation_images(test_set, grey=network.channels == 1)
     if scale == 1:
         return [
             *denoising.evaluations(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from darkroom.recipes.ranges import AT_LEAST_0, PROCESSES, THREADS, Range, check_fields
 
 Accelerator = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "32", "bf16"]
@@ -25,14 +27,20 @@ class RunOptions:
         save_every: Seconds between checkpoints.
         threads: CPU threads of each process. By default as many as are free, looked at again at checkpoints; weights depend on
             the number in their last bits, so a fixed number makes them reproducible.
+
+    Raises:
+        DarkroomError: a number is outside its range.
     """
 
     out: Path = Path("runs")
     fresh: bool = False
     accelerator: Accelerator = "auto"
-    devices: int = 1
+    devices: Annotated[int, Range(1, PROCESSES)] = 1
     strategy: Strategy = "auto"
     precision: Precision = "auto"
-    workers: int | None = None
-    save_every: float = 60.0
-    threads: int | None = None
+    workers: Annotated[int | None, Range(0, PROCESSES)] = None
+    save_every: Annotated[float, AT_LEAST_0] = 60.0
+    threads: Annotated[int | None, THREADS] = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -1,0 +1,158 @@
+"""The range of every numerical setting and option: declared once, checked in one place, printed by --help."""
+
+import dataclasses
+import math
+import numbers
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from darkroom.core.errors import DarkroomError
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval of numbers; of a tuple, every number is in it.
+
+    Args:
+        low: least number.
+        high: largest number.
+        inside: `low` and `high` themselves are excluded.
+
+    Example:
+        >>> str(Range(1)), str(Range(0, inside=True)), str(Range(0, 1)), str(Range(0, 1, inside=True))
+        ('at least 1', 'above 0', 'from 0 to 1', 'between 0 and 1')
+        >>> 0 in Range(1), 0.5 in Range(0, 1), float("inf") in Range(0)
+        (False, True, False)
+    """
+
+    low: int | float
+    high: int | float = math.inf
+    inside: bool = False
+
+    def __contains__(self, value: int | float) -> bool:
+        if not math.isfinite(value):
+            return False
+        return self.low < value < self.high if self.inside else self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"{'above' if self.inside else 'at least'} {self.low}"
+        return f"between {self.low} and {self.high}" if self.inside else f"from {self.low} to {self.high}"
+
+
+AT_LEAST_0, AT_LEAST_1, ABOVE_0 = Range(0), Range(1), Range(0, inside=True)
+SHARE, DECAY = Range(0, 1), Range(0, 1, inside=True)
+THREADS = Range(1, 1024)
+
+PROCESSES = 4 * (os.cpu_count() or 1)
+"""Most processes that a command starts."""
+
+SETTINGS: dict[str, Range] = {
+    # of several recipes
+    "steps": AT_LEAST_1,
+    "lr": ABOVE_0,
+    "milestones": DECAY,
+    "gamma": ABOVE_0,
+    "clip": ABOVE_0,
+    "ema": DECAY,
+    "patch_size": AT_LEAST_1,
+    "batch_size": AT_LEAST_1,
+    "seed": Range(0, 2**32 - 1),
+    "sigma": AT_LEAST_0,
+    "test_sigmas": AT_LEAST_0,
+    "width": AT_LEAST_1,
+    "depth": AT_LEAST_1,
+    "blocks": AT_LEAST_1,
+    "scale": AT_LEAST_1,
+    "image_count": AT_LEAST_0,
+    # of super-resolution, GANs and transformers
+    "channels": AT_LEAST_1,
+    "jitter": AT_LEAST_0,
+    "growth": AT_LEAST_1,
+    "discriminator_width": AT_LEAST_1,
+    "discriminator_hidden": AT_LEAST_1,
+    "pretraining": AT_LEAST_0,
+    "l1_weight": AT_LEAST_0,
+    "perceptual_weight": AT_LEAST_0,
+    "adversarial_weight": AT_LEAST_0,
+    "frequency_weight": AT_LEAST_0,
+    "depths": AT_LEAST_1,
+    "heads": AT_LEAST_1,
+    # of deblurring
+    "solver_steps": AT_LEAST_1,
+    "regularisation": ABOVE_0,
+    "sigma_max": AT_LEAST_0,
+    "border": AT_LEAST_0,
+    # of scenes
+    "image_width": AT_LEAST_0,
+    "background": SHARE,
+    "pixel_centre": SHARE,
+    "skip": AT_LEAST_0,
+    "samples": AT_LEAST_0,
+    "noise": AT_LEAST_0,
+    "centre_crop": AT_LEAST_0,
+    "voxels": AT_LEAST_1,
+    "coarse_voxels": AT_LEAST_1,
+    "coarse_steps": AT_LEAST_0,
+    "doublings": AT_LEAST_0,
+    "features": AT_LEAST_1,
+    "step_size": ABOVE_0,
+    "network_lr": ABOVE_0,
+    "occupancy_interval": AT_LEAST_1,
+    "occupancy_threshold": SHARE,
+    "entropy_weights": AT_LEAST_0,
+    "point_weights": AT_LEAST_0,
+    "tv_weight": AT_LEAST_0,
+}
+"""Ranges of recipes' settings by name; a setting that is not a number, such as a kind of noise, is not checked."""
+
+
+def check(values: Mapping[str, Any], ranges: Mapping[str, Range] = SETTINGS) -> None:
+    """Raise if a number is outside its range, or not finite.
+
+    Raises:
+        DarkroomError: the option, the value given, and the range.
+
+    Example:
+        >>> check({"steps": 100, "sigma": (0.0, 55.0), "clip": None})
+        >>> check({"test_sigmas": (15.0, -1.0)})
+        Traceback (most recent call last):
+        darkroom.core.errors.DarkroomError: --test-sigmas 15.0 -1.0: must be at least 0
+    """
+    for name, value in values.items():
+        numbers = _numbers(value)
+        allowed = ranges.get(name)
+        if any(not math.isfinite(number) or (allowed is not None and number not in allowed) for number in numbers):
+            words = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+            raise DarkroomError(f"--{name.replace('_', '-')} {words}: must be {allowed or 'finite'}")
+
+
+def check_fields(options: Any) -> None:
+    """`check` the fields of a dataclass whose ranges are annotations, as in `Annotated[int, Range(1)]`.
+
+    Raises:
+        DarkroomError: as `check`.
+    """
+    ranges = declared(type(options))
+    check({field.name: getattr(options, field.name) for field in dataclasses.fields(options)}, ranges)
+
+
+def declared(kind: type) -> dict[str, Range]:
+    """The ranges that a dataclass declares by annotations."""
+    return {name: found for name, hint in typing.get_type_hints(kind, include_extras=True).items() if (found := _of(hint))}
+
+
+def _of(hint: Any) -> Range | None:
+    """The range of an annotation, also where None is allowed beside it."""
+    if typing.get_origin(hint) is Annotated:
+        return next((entry for entry in hint.__metadata__ if isinstance(entry, Range)), None)
+    return None
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, tuple | list):
+        return [number for item in value for number in _numbers(item)]
+    return [float(value)] if isinstance(value, numbers.Real) and not isinstance(value, bool) else []
