@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +114,13 @@ def test_a_number_outside_its_range_is_named_with_the_range(darkroom, tmp_path: 
 def test_debug_shows_the_traceback(darkroom):
     with pytest.raises(DarkroomError):
         darkroom("evaluate", "nothing.pth", "--debug")
+
+
+def test_a_reader_that_ends_early_is_one_line():
+    code = "import sys; from darkroom.cli.main import main; sys.argv = ['darkroom', '--help']; sys.stdout.reconfigure(write_through=True); main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert found.returncode == 2
+    assert found.stderr == "darkroom: the output cannot be written any more: [Errno 32] Broken pipe\n"

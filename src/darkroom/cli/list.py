@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from darkroom.cli.parse import parse
 
@@ -22,7 +22,7 @@ TASKS = {
 }
 """Recipes by task, the usual one first."""
 
-LISTED = 14
+LISTED = 7
 """Most rows of a recipe that are listed by name in the table of all recipes."""
 
 
@@ -43,34 +43,41 @@ def command(arguments: list[str]) -> None:
             Console().print(_rows(recipe))
             return
         Console().print(_recipes(Path("runs")))
+        print("weights are those below runs/; times are those of two CPU cores; row laptop needs no download")
         print("settings and published numbers of rows: darkroom list RECIPE; datasets: darkroom data list")
 
     parse(show, arguments, "list")
 
 
 def _recipes(runs: Path) -> Table:
-    """A line for every recipe."""
+    """A line for every recipe, by task."""
     from darkroom.recipes import lookup
 
-    title = "darkroom train RECIPE ROW"
-    headings = ("task", "recipe", "rows", "time of laptop", "weights in runs/")
-    table = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(
+        Column("recipe", no_wrap=True),
+        Column("rows", min_width=24),
+        Column("laptop takes", no_wrap=True),
+        Column("weights", overflow="fold"),
+        title="darkroom train RECIPE ROW",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     others = tuple(name for name in lookup.names() if not any(name in recipes for recipes in TASKS.values()))
     for task, recipes in {**TASKS, "other": others}.items():
-        for number, name in enumerate(recipes):
+        if recipes:
+            table.add_section()
+            table.add_row(f"[bold]{task}[/]")
+        for name in recipes:
             found = lookup.find(name)
-            rows, weights = list(found.ROWS), ", ".join(_trained(runs / name))
-            table.add_row("" if number else task, name, _names(rows), _time(found.__doc__ or "", name), weights)
-        table.add_section()
+            weights = ", ".join(_trained(runs / name)) or "-"
+            table.add_row(name, _names(list(found.ROWS)), _time(found.__doc__ or "", name), weights)
     return table
 
 
 def _names(rows: list[str]) -> str:
-    """The names of rows; of many, the first and the laptop rows."""
-    if len(rows) <= LISTED:
-        return ", ".join(rows)
-    some = [row for number, row in enumerate(rows) if number < LISTED // 2 or row.startswith("laptop")]
-    return f"{', '.join(some)} and {len(rows) - len(some)} more"
+    """The number of rows and their names; of many, the first."""
+    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+    return f"{len(rows)}: {', '.join(rows[:LISTED])}{more}"
 
 
 def _time(docstring: str, recipe: str) -> str:
@@ -78,10 +85,10 @@ def _time(docstring: str, recipe: str) -> str:
 
     Example:
         >>> _time("    darkroom train dncnn laptop     three minutes on two CPU cores, nothing to download", "dncnn")
-        'three minutes on two CPU cores'
+        'three minutes'
     """
     found = re.search(rf"darkroom train {recipe} laptop +([^,;\n]*(?:second|minute|hour)[^,;\n]*)", docstring)
-    return found[1] if found else ""
+    return found[1].removesuffix(" on two CPU cores") if found else ""
 
 
 def _trained(folder: Path) -> list[str]:

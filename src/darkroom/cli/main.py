@@ -1,6 +1,7 @@
 """`darkroom`: one module for each command; a user's mistake is one line."""
 
 import importlib
+import os
 import sys
 import threading
 
@@ -52,6 +53,12 @@ def _run() -> int:
         if is_first():
             print(f"darkroom: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError as error:
+        if debug:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered cannot be written either
+        print(f"darkroom: the output cannot be written any more: {error}", file=sys.stderr)
+        return DarkroomError.exit_code
     except OSError as error:
         if debug or no_room(error) is None:
             raise
