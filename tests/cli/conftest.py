@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from darkroom.cli.main import main
-from darkroom.engine import baselines
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.rrdbnet import RRDBNet
 from tests.tiny import SETTINGS, flags, write_photos
@@ -36,15 +35,6 @@ def darkroom(capsys):
         return run(*words), *capsys.readouterr()
 
     return call
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory):
-    """Baselines are kept for the tests alone, and evaluated once for all of them."""
-    patch, folder = pytest.MonkeyPatch(), tmp_path_factory.mktemp("cache")
-    patch.setattr(baselines, "cache_root", lambda: folder)
-    yield
-    patch.undo()
 
 
 @pytest.fixture
@@ -87,7 +77,7 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, cache) -> Trained:
+def trained(tmp_path_factory) -> Trained:
     root = tmp_path_factory.mktemp("cli")
     photos = write_photos(root / "photos")
     words = ["train", "dncnn", "laptop", "--out", str(root / "runs"), "--accelerator", "cpu"]

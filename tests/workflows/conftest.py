@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.engine import baselines
 from darkroom.engine.folder import RunFolder
 from darkroom.workflows.options import RunOptions
 from darkroom.workflows.train import train
@@ -122,16 +121,6 @@ class Trained:
         return train(self.recipe, row, options=options, listener=listener, **sets, **settings)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory):
-    """Baselines are kept for the tests alone."""
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("cache")
-    patch.setattr(baselines, "cache_root", lambda: folder)
-    yield folder
-    patch.undo()
-
-
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, cache) -> Trained:
+def trained(tmp_path_factory) -> Trained:
     return Trained(tmp_path_factory.mktemp("trained"))
