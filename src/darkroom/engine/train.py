@@ -95,6 +95,24 @@ def train(
         Interrupted: stopped by Ctrl-C or SIGTERM; everything is saved.
         DarkroomError: a loss was not finite, the disk is full, or data is missing.
     """
+    with _stop_requested() as stop_requested:  # from the beginning, since a stop may come before the first step
+        training = _train(run, folder, fabric, header, options, listener, stop_requested)
+    with training.evaluating() as method:
+        if method:
+            weights.save(folder.final, method.state_dict(), {**header, "step": training.step})
+            evaluate_final(training, method, folder, listener.say, listener.evaluated)
+
+
+def _train(
+    run: Run,
+    folder: RunFolder,
+    fabric: Fabric,
+    header: Mapping[str, Any],
+    options: LoopOptions,
+    listener: Listener,
+    stop_requested: Callable[[], bool],
+) -> Training:
+    """All steps, from the beginning or from the last checkpoint."""
     state = checkpoint.load(folder.last) if folder.last.exists() else None
     training = Training(run, fabric, state)
     if state:
@@ -104,25 +122,21 @@ def train(
     loop = _Loop(training, folder, journal, header, options, listener)
     loop.begin_threads(state.get("threads") if state else None)
     try:
-        with _stop_requested() as stop_requested:
-            for record in fit(training, workers=options.workers):
-                loop.log(record)
-                if record.step % run.validation_interval == 0 or record.step == run.steps:
-                    loop.validate()
-                if loop.save_if_due(stop_requested()):
-                    raise Interrupted(
-                        f"stopped at step {record.step} of {run.steps}; everything is saved in {folder.path}: "
-                        "run the same command to resume"
-                    )
+        for record in fit(training, workers=options.workers):
+            loop.log(record)
+            if record.step % run.validation_interval == 0 or record.step == run.steps:
+                loop.validate()
+            if loop.save_if_due(stop_requested()):
+                raise Interrupted(
+                    f"stopped at step {record.step} of {run.steps}; everything is saved in {folder.path}: "
+                    "run the same command to resume"
+                )
     except Diverged as error:
         raise Diverged(f"{error}; {loop.last_good()}: try a lower --lr, or --precision 32 if it was bf16") from error
     finally:
         if journal:
             journal.close()
-    with training.evaluating() as method:
-        if method:
-            weights.save(folder.final, method.state_dict(), {**header, "step": training.step})
-            evaluate_final(training, method, folder, listener.say, listener.evaluated)
+    return training
 
 
 class _Loop:
