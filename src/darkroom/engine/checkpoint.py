@@ -24,13 +24,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
         {'step': 3, 'w': tensor([1., 1.])}
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
-        try:
-            torch.save(state, file)
-        except RuntimeError as error:  # torch hides the file's error behind its own
-            cause = error.__context__ if isinstance(error.__context__, OSError) else None
-            if cause is None:
-                raise
-            raise cause from error
+        torch.save(state, file)
 
 
 def load(path: Path) -> dict[str, Any]:

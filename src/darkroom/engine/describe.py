@@ -9,7 +9,6 @@ from lightning_fabric import Fabric
 
 from darkroom.core.evaluation import Evaluation
 from darkroom.core.record import EvaluationRecord, Published, RunRecord, Study, ValidationRecord
-from darkroom.core.stream import Stream
 from darkroom.core.versions import versions
 from darkroom.engine.devices import device_name
 from darkroom.engine.fit import count_parameters
@@ -44,6 +43,7 @@ class RowDescription:
 
 def describe(run: Run, row: RowDescription, fabric: Fabric, *, command: str, precision: str, threads: int) -> RunRecord:
     """The record of a run whose data is open."""
+    training_images = set(run.stream.digests().values())
     title, _, rest = row.docstring.strip().partition("\n")
     return RunRecord(
         recipe=row.recipe,
@@ -65,15 +65,15 @@ def describe(run: Run, row: RowDescription, fabric: Fabric, *, command: str, pre
         precision=precision,
         parameters={name: count_parameters(network) for name, network in run.method.networks().items()},
         training=run.stream.describe(),
-        evaluations=[_with_overlap(evaluation, run.stream) for evaluation in run.evaluations],
+        evaluations=[_with_overlap(evaluation, training_images) for evaluation in run.evaluations],
         versions=versions(),
         validation=_validation(run.validation, run.evaluations),
     )
 
 
-def _with_overlap(evaluation: Evaluation, stream: Stream) -> EvaluationRecord:
-    """The record of an evaluation, with the names of test images whose content is in the training data too."""
-    training, test = set(stream.digests().values()), evaluation.digests()
+def _with_overlap(evaluation: Evaluation, training: set[str]) -> EvaluationRecord:
+    """The record of an evaluation, with the names of test images whose digest is one of a training image too."""
+    test = evaluation.digests()
     overlap = [name for name, digest in test.items() if digest in training] if training and test else None
     return replace(evaluation.describe(), overlap=overlap)
 
