@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo test check format benchmarks clean
+.PHONY: demo test check format benchmarks docs clean
 
 demo: $(VENV)/.demo                ## train a denoiser on embedded photographs, evaluate it, report
 	$(BIN)/darkroom demo
@@ -26,6 +26,9 @@ format: $(VENV)/.dev
 benchmarks: $(VENV)/.dev           ## ratios, side by side, in one run
 	$(BIN)/python -m benchmarks
 
+docs: $(VENV)/.dev                 ## the documentation site, in site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -38,4 +41,4 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
