@@ -112,7 +112,7 @@ def test_the_side_follows_the_budget_in_whole_cells_and_too_small_a_budget_is_re
         torch.zeros(25, side, side)  # 125 bytes a pixel with the overhead
 
     for megabytes in (1, 4, 64):
-        side = tiling.side_within(megabytes << 20, run)
+        side = tiling.side_within(megabytes << 20, tiling.bytes_per_pixel(run))
         assert side % 8 == 0 and (side + 32) ** 2 * 125 <= megabytes << 20 < (side + 8 + 32) ** 2 * 125
     with pytest.raises(DarkroomError, match=r"--memory 0 MiB is too little .* at least \d+ MiB"):
-        tiling.side_within(1 << 18, run)
+        tiling.side_within(1 << 18, tiling.bytes_per_pixel(run))

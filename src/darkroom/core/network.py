@@ -22,6 +22,8 @@ class RestorationNetwork(nn.Module, ABC):
         grid: the network divides images into cells of this side (pooling, windows); tiles begin on multiples of it.
         scale: side of the output over side of the input.
         noise_conditional: whether the noise level is an input.
+        bytes_per_pixel: memory that it takes per pixel of the input, where it does not compute with PyTorch; otherwise it is
+            measured.
 
     Example:
         >>> class Sharpen(RestorationNetwork):
@@ -38,6 +40,7 @@ class RestorationNetwork(nn.Module, ABC):
     grid: int = 1
     scale: int = 1
     noise_conditional: bool = False
+    bytes_per_pixel: float | None = None
 
     def restore_tile(self, image: Tensor, *condition: Tensor) -> Tensor:
         """Restore a part of an image; by default `forward`."""

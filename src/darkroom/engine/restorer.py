@@ -94,6 +94,8 @@ class Restorer:
     @cached_property
     def psnr_difference(self) -> float:
         """Change of PSNR by bfloat16 in the self-check, in dB; 0 where bfloat16 is not considered."""
+        if not self._in_torch:
+            return 0.0
         if self.precision == "bf16" or (self.precision == "auto" and has_fast_bf16(self.device)):
             return bf16_difference(self._run, self.channels, self.scale, self.sigma)
         return 0.0
@@ -101,6 +103,8 @@ class Restorer:
     @cached_property
     def bf16(self) -> bool:
         """Whether the network runs in bfloat16."""
+        if not self._in_torch:
+            return False
         if self.precision == "auto":
             return has_fast_bf16(self.device) and self.psnr_difference < TOLERANCE_DB
         return self.precision == "bf16"
@@ -112,13 +116,20 @@ class Restorer:
         Raises:
             DarkroomError: the memory budget is too small for the network.
         """
+        if self.network.bytes_per_pixel is not None:
+            return self.tiling.side_within(self.memory, self.network.bytes_per_pixel)
         bf16 = self.bf16  # the self-check must not run while memory is measured
 
         def run(side: int) -> None:
             zeros = torch.zeros(1, self.channels, side, side)
             self._run(zeros, 25.0, bf16=bf16)
 
-        return self.tiling.side_within(self.memory, run)
+        return self.tiling.side_within(self.memory, self.tiling.bytes_per_pixel(run))
+
+    @property
+    def _in_torch(self) -> bool:
+        """Whether PyTorch computes the network, so that its precision can be chosen here."""
+        return self.network.bytes_per_pixel is None
 
     def _restore(self, image: Tensor, sigma: float | None, progress: Callable[[int, int], None]) -> Tensor:
         height, width = image.shape[1:]

@@ -121,17 +121,16 @@ class Tiling:
             progress(done, len(cut))
         return output
 
-    def side_within(self, memory: int, run: Callable[[int], None]) -> int:
+    def side_within(self, memory: int, per_pixel: float) -> int:
         """The side of the largest tile (without its margin) whose tensors stay within a budget.
 
         Args:
             memory: in bytes.
-            run: runs the network on an image of the given side; peak memory per pixel is measured on a small one.
+            per_pixel: see `bytes_per_pixel`.
 
         Raises:
             DarkroomError: the budget is too small for the smallest tile.
         """
-        per_pixel = self.bytes_per_pixel(run)
         side = (int(math.sqrt(memory / per_pixel)) - 2 * self.halo) // self.grid * self.grid
         smallest = -(-max(16, self.halo) // self.grid) * self.grid
         if side < smallest:
@@ -142,7 +141,11 @@ class Tiling:
         return side
 
     def bytes_per_pixel(self, run: Callable[[int], None]) -> float:
-        """Peak memory of the network's tensors per pixel of the input, times `OVERHEAD`."""
+        """Peak memory of the network's tensors per pixel of the input, times `OVERHEAD`.
+
+        Args:
+            run: runs the network on an image of the given side.
+        """
         side = -(-(64 + self.halo) // self.grid) * self.grid
         with _PeakMemory() as memory:
             run(side)

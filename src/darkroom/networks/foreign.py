@@ -15,6 +15,7 @@ from darkroom.core.network import RestorationNetwork
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.ffdnet import FFDNet
 from darkroom.networks.imdn import IMDN
+from darkroom.networks.onnx_network import OnnxNetwork
 from darkroom.networks.rfdn import RFDN
 from darkroom.networks.safmn import SAFMN
 from darkroom.networks.swinir import SwinIR
@@ -87,6 +88,8 @@ def readable() -> list[str]:
 def read(path: Path) -> RestorationNetwork:
     """Build the network of a `.pth`, `.pt` or `.safetensors` file of another program, and load its weights.
 
+    An `.onnx` file that `darkroom export` wrote is run by ONNX Runtime.
+
     DnCNN, FDnCNN and IRCNN (all common ports), FFDNet, IMDN, RFDN, SAFMN and SwinIR are this library's; others are spandrel's, such
     as ESRGAN, HAT, NAFNet and SCUNet; see `readable`. Prefixes of names (`model.`, `net.`), also two of them, and tensors outside
     them, as training programs write them, are removed. Nothing in the file is executed, and no more memory is taken than its size
@@ -96,6 +99,8 @@ def read(path: Path) -> RestorationNetwork:
         DarkroomError: the file cannot be read, a weight is not finite, its tensors fit no network of `readable`, they give no image
             from a test image, or the network's input is not one image of 1 or 3 channels.
     """
+    if path.suffix == ".onnx":
+        return OnnxNetwork(path)
     state = weights.load(path)[0] if weights.is_safetensors(path) else torch_files.load(path)
     with limited_by(path):
         for variant in _without_prefixes(state):

@@ -103,12 +103,19 @@ class Modulation(nn.Module):
         levels = []
         for level, (part, convolution) in enumerate(zip(x.chunk(LEVELS, dim=1), self.mfr, strict=True)):
             if level:
-                size = (max(1, height >> level), max(1, width >> level))
-                pooled = convolution(nn.functional.adaptive_max_pool2d(part, size))
+                pooled = convolution(_reduced(part, level))
                 levels.append(nn.functional.interpolate(pooled, (height, width), mode="nearest"))
             else:
                 levels.append(convolution(part))
         return nn.functional.gelu(self.aggr(torch.cat(levels, 1))) * x
+
+
+def _reduced(x: Tensor, level: int) -> Tensor:
+    """The maxima of cells of side 2^level; of nearly equal cells where the image's sides are not multiples of it."""
+    height, width = x.shape[-2:]
+    if height % (1 << level) == 0 and width % (1 << level) == 0:
+        return nn.functional.max_pool2d(x, 1 << level)
+    return nn.functional.adaptive_max_pool2d(x, (max(1, height >> level), max(1, width >> level)))
 
 
 class Mixer(nn.Module):
