@@ -21,6 +21,7 @@ CHECKED = (
     "networks",
     "radiance",
     "solvers",
+    "processes",
     "methods",
     "engine",
     "evaluations",

@@ -131,6 +131,42 @@ def test_odd_paths_do_not_stop_the_server(port: int, path: str):
     assert is_served(port)
 
 
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("localhost:{}", "http://localhost:{}", b"101"),
+        ("127.0.0.1:{}", "http://127.0.0.1:{}", b"101"),
+        ("[::1]:{}", "http://[::1]:{}", b"101"),
+        ("localhost:{}", None, b"101"),  # a program, not a browser
+        ("localhost:{}", "http://evil.example", b"403"),
+        ("localhost:{}", "http://localhost", b"403"),
+        ("localhost:{}", "null", b"403"),
+        ("localhost:{}", "", b"403"),
+        ("evil.example:{}", "http://evil.example:{}", b"403"),  # whose name points to this computer
+        ("evil.example:{}", None, b"403"),
+        ("", None, b"403"),
+        ("[", "http://[", b"403"),
+    ],
+)
+def test_only_the_viewers_own_page_connects(port: int, host: str, origin: str | None, status: bytes):
+    """Browsers let any page open a websocket to any address, and name the page."""
+    protocol = f"viser-v{viser.__version__}"
+    headers = {"Host": host.format(port), "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    headers |= {"Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Protocol": protocol}
+    headers |= {} if origin is None else {"Origin": origin.format(port)}
+    request = "GET / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request.encode())
+        assert connection.recv(1 << 16).split()[1] == status
+    assert is_served(port)
+
+
+@pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 70_000}, {"port": -1}, {"max_width": -1}])
+def test_a_number_outside_its_range_is_refused(tmp_path: Path, wrong: dict[str, int]):
+    with pytest.raises(DarkroomError, match="must be"):
+        viewers.Viewer(tmp_path, torch.device("cpu"), **wrong)
+
+
 @pytest.mark.parametrize("request_bytes", RAW, ids=lambda some: ascii(some[:20]))
 def test_malformed_requests_do_not_stop_the_server(port: int, request_bytes: bytes):
     assert len(answer(port, request_bytes)) < 1000

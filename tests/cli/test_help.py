@@ -4,8 +4,6 @@ from pathlib import Path
 import pytest
 
 import darkroom.cli
-from darkroom.cli.list import TASKS
-from darkroom.recipes import lookup
 
 
 @pytest.mark.parametrize(
@@ -64,10 +62,6 @@ def test_list_shows_the_rows_of_a_recipe(darkroom):
     for words in ("laptop_photo", "29.23", "darkroom train dncnn ROW"):
         assert words in out
     assert darkroom("list", "dncn")[0] == 2
-
-
-def test_every_recipe_has_one_task():
-    assert sorted(name for recipes in TASKS.values() for name in recipes) == lookup.names()
 
 
 def test_the_command_line_is_short():

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import torch
 from PIL import Image
 
 from darkroom.recipes import lookup
+from darkroom.recipes.outline import outline
 from tests.report.runs import denoising_run
 from tests.tiny import flags
 
@@ -124,6 +126,7 @@ def test_a_row_that_diverges_does_not_stop_the_others(darkroom, photos: Path, tm
     words = ["--accelerator", "cpu", "--out", tmp_path, "--steps", 60, "--precision", "32", *small]
     rows = {"first": dict(), "broken": dict(residual=True, lr=1e30), "last": dict()}
     monkeypatch.setattr(lookup.find("basic_sr"), "ROWS", rows)
+    monkeypatch.setattr("darkroom.cli.train.outline", lambda name: dataclasses.replace(outline(name), rows=tuple(rows)))
     code, _, error = darkroom("train", "basic_sr", "all", *words)
     assert code == 2
     assert "of 3 rows broken diverged" in error.splitlines()[-1]

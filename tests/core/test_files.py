@@ -1,5 +1,7 @@
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,31 @@ def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DarkroomError, match="cannot write"):
         write_text(tmp_path / "file" / "below", "x")
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from darkroom.core.files import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.Signals[sys.argv[2]])
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path):
+    other_programs = {".mine.tmp", ".photo.00000000-7.tmp", ".photo.png.tmp"}
+    for name in other_programs:
+        (tmp_path / name).touch()
+    running = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "b.png", "SIGSTOP"])
+    os.waitpid(running.pid, os.WUNTRACED)
+    subprocess.run([sys.executable, "-c", WRITER, tmp_path / ("a" * 251 + ".png"), "SIGKILL"], check=False)
+    (of_running,) = (path.name for path in tmp_path.glob(".b.png.*"))
+    assert len(os.listdir(tmp_path)) == 5
+    write_text(tmp_path / "c.png", "new")
+    assert set(os.listdir(tmp_path)) == {*other_programs, of_running, "c.png"}
+    running.kill()
+    running.wait()
 
 
 def test_a_line_cut_off_is_skipped(tmp_path: Path):

@@ -4,9 +4,11 @@ import torch
 from darkroom.core.dataset import Dataset
 from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Example, Method
-from darkroom.evaluations.generated_samples import GeneratedSamples
+from darkroom.data.image_set import ImageSet
+from darkroom.evaluations.generated_samples import GeneratedSamples, real_images
 from darkroom.evaluations.grid import grid
-from darkroom.metrics.distribution import Features, frechet_distance
+from darkroom.metrics.distribution import fid, frechet_distance
+from darkroom.metrics.features import Features
 
 CPU = torch.device("cpu")
 PIXELS = frechet_distance(Features("the pixels", lambda: torch.nn.Flatten()), "frechet_pixels", "Fréchet distance of pixels")
@@ -44,7 +46,7 @@ def test_equal_distributions_are_near_and_different_ones_as_far_as_known():
         expected = 4 * ((1 - largest) ** 2 / 4 + (1 - largest) ** 2 / 12)
         evaluation = GeneratedSamples(Levels(4000, largest), 5000, (PIXELS,), batch_size=700)
         outcome = evaluation.evaluate(uniform, CPU)
-        score = outcome.scores["frechet_pixels"]
+        score = outcome.scores["frechet_pixels_small_5000"]
         assert score.value == pytest.approx(expected, abs=0.01)
         assert score.count == 5000 == len(evaluation)
 
@@ -73,7 +75,7 @@ def test_more_references_than_samples_are_all_counted():
     again = GeneratedSamples(Levels(300), 20, (PIXELS,), batch_size=20).evaluate(
         lambda count, random: torch.cat([uniform(min(16, count - i), _at(i)) for i in (0, 16)]), CPU
     )
-    assert few.scores["frechet_pixels"].value == pytest.approx(again.scores["frechet_pixels"].value, rel=1e-5)
+    assert few.scores["frechet_pixels_small_20"].value == pytest.approx(again.scores["frechet_pixels_small_20"].value, rel=1e-5)
 
 
 def _at(start: int) -> torch.Generator:
@@ -107,6 +109,35 @@ def test_a_method_is_evaluated_by_its_samples():
     evaluation = GeneratedSamples(Levels(10), 10, (PIXELS,))
     assert evaluation.predictor(Uniform()) is uniform
     assert "10 samples" in evaluation.protocol() and evaluation.fingerprint()
+
+
+def test_references_are_read_once_and_then_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("DARKROOM_CACHE", str(tmp_path))
+    images = Levels(300)
+    evaluation = GeneratedSamples(images, 20, (PIXELS,), batch_size=50)
+    first = evaluation.evaluate(uniform, CPU)
+    read: list[int] = []
+    monkeypatch.setattr(images, "example", lambda index: read.append(index) or Levels.example(images, index))
+    second = evaluation.evaluate(uniform, CPU)
+    assert first.scores == second.scores and read == list(range(51))  # one batch for the preview
+    assert torch.equal(first.previews[0].images["target"][:, :6, :6], second.previews[0].images["target"][:, :6, :6])
+    for other in (Levels(299), Levels(300, 0.9)):
+        assert GeneratedSamples(other, 20, (PIXELS,)).evaluate(uniform, CPU).scores != first.scores
+
+
+def test_real_images_are_the_floor_of_a_protocol():
+    test, train = Levels(400), Levels(500)
+    evaluation = GeneratedSamples(test, 200, (PIXELS,), baselines={"training images": real_images(train)})
+    floor = evaluation.evaluate(evaluation.baselines["training images"], CPU).scores["frechet_pixels_small_200"].value
+    dark = evaluation.evaluate(lambda count, random: 0.8 * uniform(count, random), CPU).scores["frechet_pixels_small_200"].value
+    assert 0 < floor < 0.02 < dark
+
+
+def test_the_record_has_both_numbers_and_the_file_format(photos):
+    record = GeneratedSamples(ImageSet.from_path(photos), 10, (fid(),)).describe()
+    assert list(record.metrics) == ["fid_small_10"] and record.metrics["fid_small_10"].title == "FID small@10"
+    assert record.metrics["fid_small_10"].protocol.endswith("; 10 predictions against 4 images (PNG)")
+    assert GeneratedSamples(Levels(7), 50_000, (fid(),)).describe().metrics["fid"].protocol.endswith("against 7 images")
 
 
 def test_faults_are_said_in_a_line():

@@ -6,10 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.core.averages import deviation, mean
 from darkroom.core.errors import DarkroomError
 from darkroom.core.metric import Accumulator, Metric
 from darkroom.metrics.fidelity import psnr, psnr_y, ssim
-from darkroom.metrics.per_image import PerImageMetric, deviation, mean
+from darkroom.metrics.per_image import PerImageMetric
 
 CPU = torch.device("cpu")
 

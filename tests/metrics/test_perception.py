@@ -54,10 +54,13 @@ def test_lpips_without_features_says_where_to_put_them(cache, monkeypatch):
     assert not list(cache.iterdir())
     assert "is not at" in lpips("vgg").missing()
     cache.joinpath(VGG16.path().name).touch()
+    assert "is not VGG-16: its SHA-256 is" in lpips("vgg").missing()
+    monkeypatch.setattr(Pretrained, "fault", lambda self, path: "")
     assert not lpips("vgg").missing()
 
 
-def test_lpips_is_torchmetrics(cache, photos):
+def test_lpips_is_torchmetrics(cache, photos, monkeypatch):
+    monkeypatch.setattr(Pretrained, "fault", lambda self, path: "")
     torch.manual_seed(0)
     state = torchvision.models.alexnet().state_dict()
     light = {k: v if k.startswith("features") else torch.zeros(()).expand(v.shape) for k, v in state.items()}

@@ -19,9 +19,14 @@ from tests.engine.toys import fabric
 
 SMALL: dict[str, dict[str, Any]] = {
     "basic_sr": dict(blocks=1, channels=4, patch_size=16, batch_size=2, steps=3),
+    "byol": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
     "dncnn": dict(width=4, depth=3, patch_size=12, batch_size=2, steps=3),
     "esrgan": dict(pretraining=0, blocks=1, width=8, discriminator_width=4, patch_size=32, batch_size=2, steps=4),
     "noise2noise": dict(width=4, patch_size=32, batch_size=2, steps=3),
+    "simclr": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
+    "simsiam": dict(width=4, projection=8, bottleneck=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
+    "supervised": dict(width=4, batch_size=4, steps=3),
+    "transfer": dict(width=4, batch_size=4, steps=3),
     "safmn": dict(blocks=1, width=8, patch_size=32, batch_size=2, steps=3),
     "swinir": dict(width=8, depths=(2,), heads=2, patch_size=16, batch_size=2, steps=3),
     "sun_deblurring": dict(image_count=1, solver_steps=2, border=4),
@@ -33,6 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("basic_sr", {}),
+    ("byol", dict(optimizer="lars")),
     ("dncnn", {}),
     ("dncnn", dict(noise_conditional=True, batch_norm=False, sigma=(0.0, 55.0))),
     ("esrgan", {}),
@@ -41,6 +47,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("noise2noise", dict(noise="impulse")),
     ("noise2noise", dict(fixed_noise=True, image_count=2)),
     ("safmn", {}),
+    ("simclr", {}),
+    ("simsiam", {}),
+    ("supervised", {}),
+    ("transfer", dict(frozen=True)),
     ("swinir", {}),
     ("swinir", dict(projected=True, sigma=(0.0, 55.0))),
     ("sun_deblurring", {}),

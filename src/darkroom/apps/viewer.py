@@ -15,7 +15,7 @@ import viser.transforms
 from jaxtyping import Float
 from torch import Tensor
 
-from darkroom.apps.addresses import check_local
+from darkroom.apps.addresses import PORT, check_local, own_pages_only
 from darkroom.apps.views import depth_map
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
@@ -25,6 +25,8 @@ from darkroom.radiance.cameras import Camera, convert
 from darkroom.radiance.paths import flight, up_of
 from darkroom.radiance.scenes import Scene, read_view
 from darkroom.recipes import trained
+from darkroom.recipes.ranges import AT_LEAST_0, check
+from darkroom.recipes.setting_types import check_type
 
 MOVING, STILL = 0.12, 3.0
 """Seconds that a rendering may take while the camera moves, and when it does not."""
@@ -56,13 +58,14 @@ class Viewer:
     Args:
         run: a run's folder, or a weights file.
         device: to render on.
-        host: address to listen on; 0.0.0.0 for access from other computers, which viser does not restrict.
+        host: address to listen on; 0.0.0.0 for access from other computers, of which none is refused. Of browsers, only the
+            viewer's own page is answered.
         port: of the page; if it is taken, the next free one.
         max_width: of renderings; 0 for as wide as can be rendered in three seconds.
         recipe: path of the recipe's file, for a recipe outside the package.
 
     Raises:
-        DarkroomError: the run is not a scene, or the host is not an address of this computer.
+        DarkroomError: the run is not a scene, the host is not an address of this computer, or a number is outside its range.
     """
 
     def __init__(
@@ -75,6 +78,9 @@ class Viewer:
         max_width: int = 0,
         recipe: str | None = None,
     ) -> None:
+        for name, number, allowed in (("port", port, PORT), ("max_width", max_width, AT_LEAST_0)):
+            check_type(name, number, int)
+            check({name: number}, {name: allowed})
         check_local(host)
         self.run, self.recipe, self.device, self.max_width = run, recipe, device, max_width or MAX_WIDTH
         self.seconds_per_pixel = 1e-5
@@ -83,7 +89,8 @@ class Viewer:
         self._pages: dict[int, Page] = {}
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._load()
-        self.server = viser.ViserServer(host=host, port=port, label=f"darkroom: {run}", verbose=False)
+        with own_pages_only(host):
+            self.server = viser.ViserServer(host=host, port=port, label=f"darkroom: {run}", verbose=False)
         self.port = self.server.get_port()
         self.up = up_of(self.method.space.poses.cpu()).numpy()
         self.server.scene.set_up_direction(tuple(self.up.tolist()))

@@ -11,7 +11,8 @@ from darkroom.cli.parse import parse
 from darkroom.cli.progress import Bars, counted
 from darkroom.core.errors import DarkroomError
 from darkroom.core.threads import Threads
-from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, THREADS, Range
+from darkroom.recipes.paths import weights_path
+from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, THREADS, Range
 from darkroom.workflows.options import Accelerator, Precision
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Apply:
     With --kernel, a blurred image is deblurred: the denoiser is the prior of a deconvolution.
 
     Example: darkroom apply shaken.png -o sharp.png --weights runs/dncnn/noise_conditional --kernel levin09_kernels.npz:k1 --sigma 2.55
+
+    With the weights of a kernel network, the blur kernel of every pixel is estimated and inverted.
+
+    Example: darkroom apply shaken.jpg -o sharp.png --weights runs/kernels/small --show-kernels
 
     With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no images are needed), and
     OUTPUT a folder; or SOURCE is the word flight, and OUTPUT a video.
@@ -49,9 +54,11 @@ class Apply:
     """Blur kernel, an image, .npy, .txt, or .npz file (FILE:NAME where it holds several)."""
     solver: Literal["hqs", "ista", "fista"] = "hqs"
     """Solver of the deconvolution: hqs is half-quadratic splitting."""
-    solver_steps: Annotated[int, AT_LEAST_1] = 8
-    """Iterations of the solver."""
-    memory: Annotated[int, Range(1, 1 << 20)] = 512
+    solver_steps: Annotated[int | None, AT_LEAST_1] = None
+    """Iterations of the solver; by default 8, and 30 where a kernel network's kernels are inverted (Richardson-Lucy)."""
+    show_kernels: bool = False
+    """With the weights of a kernel network, also write its kernels over the image, and its basis with the masks."""
+    memory: Annotated[int, MEMORY] = 512
     """MiB that the network's activations may take; larger images are restored in tiles."""
     width: Annotated[int, AT_LEAST_0] = 0
     """Width of a scene's views in pixels; by default the cameras' own."""
@@ -72,8 +79,6 @@ def command(arguments: list[str]) -> None:
     given = parse(Apply, arguments, "apply")
     threads = Threads(given.threads)
     threads.watch()
-    from darkroom.recipes import trained
-
     if not given.source:
         raise DarkroomError(
             "which image? For example: darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop_photo"
@@ -82,7 +87,9 @@ def command(arguments: list[str]) -> None:
     missing = [path for path in given.source if not path.exists()]
     if missing and not is_view:
         raise DarkroomError(f"no image or folder at {missing[0]}")
-    path = trained.weights_path(given.weights)
+    path = weights_path(given.weights)
+    from darkroom.recipes import trained
+
     threads.begin()
     if trained.kind_of(path) == "scene":
         _render(given, path)
@@ -92,6 +99,7 @@ def command(arguments: list[str]) -> None:
 
 def _restore(given: Apply) -> None:
     from darkroom.data.image_set import skipped_below
+    from darkroom.engine.blind_deblur import BlindDeblurrer
     from darkroom.engine.devices import choose_device, device_name
     from darkroom.engine.restorer import Restorer
     from darkroom.workflows.restore import make_restorer, restore_files
@@ -109,6 +117,9 @@ def _restore(given: Apply) -> None:
     )
     if given.sigma is not None and isinstance(restorer, Restorer) and not restorer.noise_conditional:
         print(f"darkroom: --sigma {given.sigma:g} has no effect: these weights are not noise-conditional", file=sys.stderr)
+    blind = restorer if isinstance(restorer, BlindDeblurrer) else None
+    if given.show_kernels and blind is None:
+        print("darkroom: --show-kernels has no effect: these weights estimate no kernels", file=sys.stderr)
     with Bars() as bars:
         finished: list[RestoredFile] = []
 
@@ -116,8 +127,10 @@ def _restore(given: Apply) -> None:
             finished.append(file)
             bars.show("images", len(finished), total)
             bars.say(_spelled(file))
+            if given.show_kernels and blind is not None and not file.error:
+                bars.say(f"kernels of {file.source} -> {' and '.join(map(str, blind.write_figures(file.output)))}")
 
-        unit = "iterations" if given.kernel else "tiles"
+        unit = "iterations" if given.kernel or blind is not None else "tiles"
         restore_files(
             given.source, given.output, restorer, progress=lambda done, total: bars.show(unit, done, total), finished=show
         )

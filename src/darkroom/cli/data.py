@@ -31,7 +31,7 @@ def _list(arguments: list[str]) -> None:
 
         Example: darkroom data list
         """
-        Console().print(datasets())
+        Console(markup=False).print(datasets())
 
     parse(show, arguments, "data list")
 
@@ -117,7 +117,7 @@ class _DownloadBar:
     def __init__(self, title: str) -> None:
         console = Console(stderr=True)
         self.bar = Progress(
-            TextColumn(title),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

@@ -53,7 +53,7 @@ def command(arguments: list[str]) -> None:
     print(target)
     if given.known is not None:
         known = [view for views in blender.scene(given.known).views.values() for view in views]
-        Console().print(_comparison(compare_poses(found.views, known)))
+        Console(markup=False).print(_comparison(compare_poses(found.views, known)))
 
 
 def _print_now(line: str) -> None:

@@ -13,6 +13,7 @@ from darkroom.cli.parse import parse
 from darkroom.cli.progress import Bars
 from darkroom.core.record import Result, spell, to_json
 from darkroom.core.threads import Threads
+from darkroom.recipes.paths import weights_paths
 from darkroom.recipes.ranges import AT_LEAST_0, THREADS
 from darkroom.workflows.options import Accelerator
 
@@ -44,7 +45,7 @@ class Evaluate:
     """Noise levels on the 0-255 scale."""
     quantised: bool = False
     """Clip the noisy image and round it to 8 bits."""
-    reduction: Literal["nearest", "bilinear", "bicubic", "matlab"] = "matlab"
+    reduction: Literal["nearest", "bilinear", "bicubic", "matlab", "matlab_float"] = "matlab"
     """Kernel of the downscaling; matlab is the published tables' bicubic."""
     baselines: Literal["cached", "all", "again"] = "cached"
     """cached: those that take no time or were evaluated before; all: those that were not, too; again: all of them anew."""
@@ -61,6 +62,7 @@ class Evaluate:
 def command(arguments: list[str]) -> None:
     """Evaluate weights on a test set."""
     given = parse(Evaluate, arguments, "evaluate")
+    weights_paths(given.weights)
     threads = Threads(given.threads)
     threads.watch()
     from darkroom.workflows.evaluate import Protocol, compare
@@ -89,7 +91,9 @@ def _write(output: Path, found: "Comparison") -> None:
 def _print(found: "Comparison") -> None:
     """A table for every test set, and the definitions of its columns."""
     for test_set in dict.fromkeys(evaluation.name for evaluation in found.evaluations):
-        Console().print(_table(found, [evaluation for evaluation in found.evaluations if evaluation.name == test_set]))
+        Console(markup=False).print(
+            _table(found, [evaluation for evaluation in found.evaluations if evaluation.name == test_set])
+        )
     for definition in dict.fromkeys(metric.definition for evaluation in found.evaluations for metric in evaluation.metrics):
         print(definition)
     for words in dict.fromkeys(_spelled(evaluation) for evaluation in found.evaluations):

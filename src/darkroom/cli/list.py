@@ -10,17 +10,11 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from darkroom.cli.parse import parse
+from darkroom.core.paths import printable
+from darkroom.recipes.outline import names, outline
 
 if TYPE_CHECKING:
     from darkroom.core.record import Published
-
-TASKS = {
-    "denoising": ("dncnn", "swinir", "noise2noise"),
-    "super-resolution": ("safmn", "esrgan", "basic_sr"),
-    "deblurring": ("sun_deblurring",),
-    "views of a scene": ("dvgo", "nerf"),
-}
-"""Recipes by task, the usual one first."""
 
 LISTED = 7
 """Most rows of a recipe that are listed by name in the table of all recipes."""
@@ -40,9 +34,9 @@ def command(arguments: list[str]) -> None:
             recipe: A recipe's name, or the path of its file: show the settings and published numbers of its rows.
         """
         if recipe:
-            Console().print(_rows(recipe))
+            Console(markup=False).print(_rows(recipe))
             return
-        Console().print(_recipes(Path("runs")))
+        Console(markup=False).print(_recipes(Path("runs")))
         print("weights are those below runs/; times are those of two CPU cores; row laptop needs no download")
         print("settings and published numbers of rows: darkroom list RECIPE; datasets: darkroom data list")
 
@@ -51,8 +45,6 @@ def command(arguments: list[str]) -> None:
 
 def _recipes(runs: Path) -> Table:
     """A line for every recipe, by task."""
-    from darkroom.recipes import lookup
-
     table = Table(
         Column("recipe", no_wrap=True),
         Column("rows", min_width=24),
@@ -62,19 +54,18 @@ def _recipes(runs: Path) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )
-    others = tuple(name for name in lookup.names() if not any(name in recipes for recipes in TASKS.values()))
-    for task, recipes in {**TASKS, "other": others}.items():
-        if recipes:
-            table.add_section()
-            table.add_row(f"[bold]{task}[/]")
-        for name in recipes:
-            found = lookup.find(name)
-            weights = ", ".join(_trained(runs / name)) or "-"
-            table.add_row(name, _names(list(found.ROWS)), _time(found.__doc__ or "", name), weights)
+    outlines = [outline(name) for name in names()]
+    for task in sorted({found.task for found in outlines}):
+        table.add_section()
+        table.add_row(task, style="bold")
+        for found in outlines:
+            if found.task == task:
+                weights = ", ".join(map(printable, _trained(runs / found.name))) or "-"
+                table.add_row(found.name, _names(found.rows), _time(found.docstring, found.name), weights)
     return table
 
 
-def _names(rows: list[str]) -> str:
+def _names(rows: tuple[str, ...]) -> str:
     """The number of rows and their names; of many, the first."""
     more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
     return f"{len(rows)}: {', '.join(rows[:LISTED])}{more}"

@@ -1,6 +1,7 @@
 """`darkroom`: one module for each command; a user's mistake is one line."""
 
 import importlib
+import io
 import os
 import sys
 import threading
@@ -8,6 +9,7 @@ import threading
 from darkroom.cli.processes import end_if_one_of_several
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import no_room
+from darkroom.core.paths import printable
 from darkroom.core.threads import bound_spinning
 from darkroom.workflows.processes import is_first
 
@@ -17,6 +19,7 @@ USAGE = """usage: darkroom COMMAND [options]
   train       train a row of a recipe, or resume training it
   evaluate    evaluate weights on a test set, by the protocol of the published tables
   apply       restore an image or a folder of images; render views of a scene
+  export      write a network as ONNX or torch.export, checked against PyTorch
   view        look at a scene in the browser
   report      one page with tables, curves and images of runs
   data        datasets: list, get, check, make; poses of photographs
@@ -28,12 +31,18 @@ Each has --help with an example. --debug shows the traceback of an error.
   darkroom train dncnn laptop
   darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop"""
 
-COMMANDS = ("list", "train", "evaluate", "apply", "view", "report", "data", "demo")
+_NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
+"""What torch says in a `RuntimeError` where there is not enough memory."""
+
+COMMANDS = ("list", "train", "evaluate", "apply", "export", "view", "report", "data", "demo")
 
 
 def main() -> None:
     """Run the command line; exits with 0, with 2 after a user's mistake, or with 130 after Ctrl-C."""
     bound_spinning()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text that the terminal can show
     code = _run()
     end_if_one_of_several(code)
     if code:
@@ -47,29 +56,37 @@ def _run() -> int:
     threading.excepthook = _silent_if_full
     try:
         _dispatch(arguments)
-    except DarkroomError as error:
-        if debug:
+    except (Exception, KeyboardInterrupt) as error:
+        line = None if debug else _line(error)
+        if line is None:
             raise
-        if is_first():
-            print(f"darkroom: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError as error:
-        if debug:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered cannot be written either
-        print(f"darkroom: the output cannot be written any more: {error}", file=sys.stderr)
-        return DarkroomError.exit_code
-    except OSError as error:
-        if debug or no_room(error) is None:
-            raise
-        print(f"darkroom: {no_room(error)}: {error}; what was saved before is untouched", file=sys.stderr)
-        return DarkroomError.exit_code
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print("darkroom: stopped", file=sys.stderr)
-        return 130
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered cannot be written either
+        if is_first() or not isinstance(error, DarkroomError):
+            print(f"darkroom: {line}", file=sys.stderr)
+        if isinstance(error, KeyboardInterrupt):
+            return 130
+        return error.exit_code if isinstance(error, DarkroomError) else DarkroomError.exit_code
     return 0
+
+
+def _line(error: BaseException) -> str | None:
+    """What the user can mend, in one line; None for a defect, which keeps its traceback."""
+    if isinstance(error, DarkroomError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped"
+    if isinstance(error, BrokenPipeError):
+        return f"the output cannot be written any more: {error}"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)):
+        return (
+            f"not enough memory: {next(iter(str(error).splitlines()), '')} (smaller sizes, for example --batch-size, take less)"
+        )
+    if isinstance(error, OSError) and no_room(error):
+        return f"{no_room(error)}: {error}; what was saved before is untouched"
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+        return f"{printable(os.fsdecode(error.filename))}: {error.strerror or type(error).__name__}"
+    return None
 
 
 def _dispatch(arguments: list[str]) -> None:

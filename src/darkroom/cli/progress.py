@@ -28,10 +28,10 @@ class TrainingProgress:
         self.console = Console(stderr=True)
         self.begun, self.first, self.printed = 0.0, -1, 0.0
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -87,7 +87,7 @@ class Bars:
 
     def __init__(self, *, transient: bool = False) -> None:
         self.console, self.transient = Console(stderr=True), transient
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bar = Progress(*columns, console=self.console, transient=transient)
         self.tasks: dict[str, TaskID] = {}
 

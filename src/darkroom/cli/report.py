@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from darkroom.cli.parse import parse
+from darkroom.recipes.outline import names
 
 
 @dataclass
@@ -33,12 +34,11 @@ class Report:
 def command(arguments: list[str]) -> None:
     """Write one page from runs."""
     given = parse(Report, arguments, "report")
-    from darkroom.recipes import lookup
     from darkroom.report import ledger, page
     from darkroom.report.collect import rows_below
     from darkroom.report.table import comparisons_of
 
-    runs = [Path("runs") / run if not run.exists() and str(run) in lookup.names() else run for run in given.runs]
+    runs = [Path("runs") / run if not run.exists() and str(run) in names() else run for run in given.runs]
     rows, unreadable = rows_below(runs)
     for line in unreadable:
         print(f"darkroom: {line}", file=sys.stderr)

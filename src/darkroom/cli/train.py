@@ -11,12 +11,12 @@ from darkroom.cli.parse import documented, flat, parse, with_defaults
 from darkroom.cli.progress import TrainingProgress
 from darkroom.core.errors import DarkroomError, Diverged
 from darkroom.core.record import spell
-from darkroom.recipes import lookup
-from darkroom.report.collect import rows_below
-from darkroom.report.table import columns_of, lines_of, metrics_of
+from darkroom.recipes.outline import check_row, names, outline
 from darkroom.workflows.options import RunOptions
 from darkroom.workflows.processes import is_first
-from darkroom.workflows.train import train
+
+ALL = "all"
+"""Instead of a row: every row but those whose names begin with laptop."""
 
 
 def command(arguments: list[str]) -> None:
@@ -28,20 +28,33 @@ def command(arguments: list[str]) -> None:
         if not help_requested:
             raise DarkroomError("which recipe? For example: darkroom train dncnn laptop")
         return
-    recipe = lookup.find(words[0])
+    docstring, rows = _stated(words[0])
     if len(words) < 2:
-        rows = ", ".join([*recipe.ROWS, "all"])
-        print(f"{(recipe.__doc__ or '').strip()}\n\nrows: {rows} (all: every row but those whose names begin with laptop)")
+        print(
+            f"{docstring.strip()}\n\nrows: {', '.join([*rows, ALL])} ({ALL}: every row but those whose names begin with laptop)"
+        )
         if not help_requested:
-            raise DarkroomError(f"which row of {words[0]}? There are {rows}")
-    elif words[1] == "all":
-        _train_all([row for row in recipe.ROWS if not row.startswith("laptop")], words[0], arguments[2:])
+            raise DarkroomError(f"which row of {words[0]}? There are {', '.join([*rows, ALL])}")
+    elif words[1] == ALL:
+        _train_all([row for row in rows if not row.startswith("laptop")], words[0], arguments[2:])
     else:
+        check_row(words[1], rows, Path(words[0]).stem)
         _train_one(words[0], words[1], arguments[2:])
 
 
+def _stated(recipe: str) -> tuple[str, list[str]]:
+    """Docstring and rows of a recipe; only one outside the package is imported for it."""
+    if not recipe.endswith(".py"):
+        found = outline(recipe)
+        return found.docstring, list(found.rows)
+    from darkroom.recipes import lookup
+
+    outside = lookup.find(recipe)
+    return outside.__doc__ or "", list(outside.ROWS)
+
+
 def _print_recipes() -> None:
-    choices = "\n".join(f"  darkroom train {name} {{{', '.join(lookup.find(name).ROWS)}, all}}" for name in lookup.names())
+    choices = "\n".join(f"  darkroom train {name} {{{', '.join(outline(name).rows)}, {ALL}}}" for name in names())
     print(f"usage: darkroom train RECIPE ROW [options]\n\n{choices}\n")
     print("RECIPE may also be the path of a recipe of your own: darkroom train my_recipe.py laptop\n")
     print("Example: darkroom train dncnn laptop")
@@ -62,6 +75,9 @@ def _train_all(rows: list[str], recipe: str, arguments: list[str]) -> None:
 
 
 def _train_one(recipe: str, row: str, arguments: list[str]) -> None:
+    from darkroom.recipes import lookup
+    from darkroom.workflows.train import train
+
     found = lookup.find(recipe)
     settings = with_defaults(found.recipe, lookup.row(recipe, row), "Settings")
     both = dataclasses.make_dataclass("Train", [("recipe", settings), ("run", documented(RunOptions))])
@@ -74,8 +90,11 @@ def _train_one(recipe: str, row: str, arguments: list[str]) -> None:
 
 def _show_results(folder: Path) -> None:
     """One small table for every evaluation: methods down, metrics across."""
+    from darkroom.report.collect import rows_below
+    from darkroom.report.table import columns_of, lines_of, metrics_of
+
     rows = [dataclasses.replace(row, shared=row.changed) for row in rows_below([folder])[0]]  # the command shows the changes
-    metrics, columns, console = metrics_of(rows), columns_of(rows), Console()
+    metrics, columns, console = metrics_of(rows), columns_of(rows), Console(markup=False)
     for place in dict.fromkeys((column.dataset, column.variant, column.protocol) for column in columns):
         own = [column for column in columns if (column.dataset, column.variant, column.protocol) == place]
         title = " · ".join([place[0], *spell(dict(place[1]))])

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import tyro
 
+from darkroom.apps.addresses import PORT
 from darkroom.cli.parse import parse
 from darkroom.core.errors import DarkroomError
 from darkroom.core.extras import install
-from darkroom.recipes.ranges import AT_LEAST_0, Range
+from darkroom.recipes.paths import weights_path
+from darkroom.recipes.ranges import AT_LEAST_0
 from darkroom.workflows.options import Accelerator
 
 
@@ -22,10 +24,10 @@ class View:
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """A run's folder, or a weights file."""
+    """A run's folder, RECIPE/ROW for one below runs/, or a weights file."""
     recipe: str | None = None
     """The recipe's file, for a recipe outside the package."""
-    port: Annotated[int, Range(1, 64000)] = 8080
+    port: Annotated[int, PORT] = 8080
     """The page is served at http://localhost:PORT."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 for access from other machines."""
@@ -38,6 +40,7 @@ class View:
 def command(arguments: list[str]) -> None:
     """Look at a scene in the browser."""
     given = parse(View, arguments, "view")
+    run = weights_path(str(given.run))
     try:
         from darkroom.apps.viewer import Viewer
     except ImportError as error:
@@ -45,9 +48,9 @@ def command(arguments: list[str]) -> None:
     from darkroom.engine.devices import choose_device, device_name
 
     device = choose_device(given.accelerator)
-    viewer = Viewer(given.run, device, host=given.host, port=given.port, max_width=given.max_width, recipe=given.recipe)
+    viewer = Viewer(run, device, host=given.host, port=given.port, max_width=given.max_width, recipe=given.recipe)
     host = "localhost" if given.host == "127.0.0.1" else given.host
-    print(f"http://{host}:{viewer.port} shows {given.run} on {device_name(device)}; stop with Ctrl-C")
+    print(f"http://{host}:{viewer.port} shows {run} on {device_name(device)}; stop with Ctrl-C")
     try:
         while True:
             viewer.refresh()

@@ -12,9 +12,13 @@ class DarkroomError(Exception):
     """
 
     exit_code = 2
+    longest = 2000
+    """Characters of a line; what exceeds them is left out in the middle: names and values may be of any length."""
 
     def __init__(self, line: str) -> None:
-        super().__init__(" ".join(line.split()))
+        line = " ".join(line.split())
+        half = self.longest // 2
+        super().__init__(line if len(line) <= self.longest else f"{line[:half]} […] {line[-half:]}")
 
 
 class Interrupted(DarkroomError):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from darkroom.core.method import Method
-from darkroom.core.metric import Metric, Score
+from darkroom.core.metric import ComparedSets, Metric, Score
 from darkroom.core.record import EvaluationRecord, Variant, spell, to_json
 
 Predictor = Any
@@ -80,6 +80,9 @@ class Evaluation(ABC):
         optional: skip it, and say so, where its data is not there.
     """
 
+    unit = "image"
+    """What an example is, in the singular: "image", "view", "sample". Times are seconds for one of them."""
+
     def __init__(
         self,
         name: str,
@@ -134,7 +137,11 @@ class Evaluation(ABC):
         if not digests:
             return ""
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        described = json.dumps([kind, to_json(self.describe()), self.seed, digests, PREVIEWS, PREVIEW_SIDE])
+        record = {key: value for key, value in to_json(self.describe()).items() if key != "unit"}  # a word changes no score
+        for metric in record["metrics"].values():
+            if not metric["protocol"]:  # nor does what is not there
+                del metric["protocol"]
+        described = json.dumps([kind, record, self.seed, digests, PREVIEWS, PREVIEW_SIDE])
         return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
     def with_metrics(self: Self, metrics: Sequence[Metric]) -> Self:
@@ -143,7 +150,12 @@ class Evaluation(ABC):
         other.metrics = tuple(metrics)
         return other
 
+    def compared_sets(self) -> ComparedSets:
+        """What metrics of whole sets compare, once open."""
+        return ComparedSets(len(self), len(self))
+
     def describe(self) -> EvaluationRecord:
         """What a run records of the evaluation, once open."""
-        metrics = {metric.name: metric.describe() for metric in self.metrics}
-        return EvaluationRecord(self.name, len(self), self.protocol(), dict(self.variant), metrics)
+        sets = self.compared_sets()
+        metrics = {metric.name: metric.describe(sets) for metric in self.metrics}
+        return EvaluationRecord(self.name, len(self), self.protocol(), dict(self.variant), metrics, unit=self.unit)

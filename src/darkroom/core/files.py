@@ -4,6 +4,8 @@ import errno
 import json
 import math
 import os
+import re
+import socket
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.core.errors import DarkroomError
+
+_MACHINE = f"{zlib.crc32(os.fsencode(socket.gethostname())):08x}"
+_LEFT = re.compile(rf"\..*\.{_MACHINE}-(\d+)\.tmp", re.DOTALL)
+_TIDY: set[Path] = set()
+"""Folders without temporary files of processes of this machine that have ended."""
 
 _FULL = {
     errno.ENOSPC: "the disk is full",
@@ -29,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an exception.
 
     After an exception, a full disk or `kill -9`, `path` holds either its old content or all of the new one. Missing folders
-    are made.
+    are made. The temporary file of a killed process is removed when another one writes into its folder.
 
     Raises:
         DarkroomError: the disk is full, or the path cannot be written.
@@ -45,6 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(path.parent)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -165,8 +173,29 @@ def _object(content: bytes) -> dict[str, Any]:
 
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder, of this process alone, and no longer than file systems allow."""
-    ending = f".{os.getpid()}.tmp"
+    ending = f".{_MACHINE}-{os.getpid()}.tmp"
     name = f".{path.name}{ending}"
     if len(os.fsencode(name)) > 255:
         name = f".{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
     return path.with_name(name)
+
+
+def _tidy(folder: Path) -> None:
+    """Once for every folder: remove what killed processes of this machine left in it."""
+    if folder in _TIDY:
+        return
+    _TIDY.add(folder)
+    for name in os.listdir(folder):
+        left = _LEFT.fullmatch(name)
+        if left and not _is_running(int(left[1])):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

@@ -76,6 +76,14 @@ class Method(nn.Module, ABC):
         """Update what no optimizer updates (target networks, grids); return the names of networks that were replaced."""
         return ()
 
+    def frozen_networks(self) -> Collection[nn.Module]:
+        """Networks that no optimizer trains and that run in the precision of training, for example a target network."""
+        return ()
+
+    def watched(self) -> Mapping[str, Tensor]:
+        """Numbers about this step beside its losses, by name, on the device; they are read when losses are logged."""
+        return {}
+
     def messages(self) -> Collection[str]:
         """Lines for the log about this step: a restart after a collapse, a grid that grew."""
         return ()

@@ -27,6 +27,29 @@ class Score:
     values: Sequence[float] = ()
 
 
+@dataclass(frozen=True)
+class ComparedSets:
+    """The sets of images that an evaluation compares, once open; its string is part of the protocol of metrics of whole sets.
+
+    Args:
+        predictions: number of predictions.
+        references: number of reference images.
+        files: the format of the references' files, for example "PNG"; "" where they are no files.
+
+    Example:
+        >>> str(ComparedSets(1000, 50_000, "JPEG"))
+        '1,000 predictions against 50,000 images (JPEG)'
+    """
+
+    predictions: int
+    references: int
+    files: str = ""
+
+    def __str__(self) -> str:
+        files = f" ({self.files})" if self.files else ""
+        return f"{self.predictions:,} predictions against {self.references:,} images{files}"
+
+
 @runtime_checkable
 class Accumulator(Protocol):
     """The state of a metric while a test set passes by, batch by batch."""
@@ -72,8 +95,12 @@ class Metric(ABC):
         """What the metric requires and is not there, in words; empty if nothing is missing."""
         return ""
 
-    def describe(self) -> MetricRecord:
-        """What a run records of the metric."""
+    def describe(self, sets: ComparedSets | None = None) -> MetricRecord:
+        """What a run records of the metric.
+
+        Args:
+            sets: that are compared, of which the value of a metric of whole sets depends; None where they are not known.
+        """
         return MetricRecord(
             self.title,
             self.unit,

@@ -1,29 +1,24 @@
 """What a run records of itself, typed: one schema for writing, reading, and reporting."""
 
-import dataclasses
-import json
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from darkroom.core.errors import DarkroomError
-from darkroom.core.files import json_text
-
-SCHEMA = 2
-"""Version of the records below; a change of meaning counts it up."""
+from darkroom.core.typed_json import SCHEMA as SCHEMA
+from darkroom.core.typed_json import from_json as from_json
+from darkroom.core.typed_json import to_json as to_json
 
 Variant = dict[str, float | str]
 """What tells apart evaluations on the same test set, for example `{"sigma": 25.0}`."""
 
-R = TypeVar("R")
-
 
 @dataclass(frozen=True)
 class MetricRecord:
-    """A metric as it was used; see `core.metric.Metric`."""
+    """A metric as it was used; see `core.metric.Metric`.
+
+    `protocol` is, in words, what else its value depends on: the weights of a network that computes features, the numbers of images
+    that are compared. Equal words, equal protocol; it is empty for metrics of single images.
+    """
 
     title: str
     unit: str
@@ -33,6 +28,11 @@ class MetricRecord:
     tolerance: float
     relative_tolerance: float
     quality: str
+    protocol: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.digits <= 15:
+            raise ValueError(f"a metric has between 0 and 15 decimals, not {self.digits}")
 
     @property
     def heading(self) -> str:
@@ -80,6 +80,7 @@ class EvaluationRecord:
         variant: what tells it apart from others on the same test set.
         metrics: by name.
         overlap: names of its images that are in the training data too; None where that was not checked.
+        unit: what an example is, in the singular: times are seconds for one of them.
     """
 
     dataset: str
@@ -88,6 +89,7 @@ class EvaluationRecord:
     variant: Variant
     metrics: dict[str, MetricRecord]
     overlap: list[str] | None = None
+    unit: str = "image"
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class RunRecord:
         evaluations: in the order of the table.
         versions: of Darkroom and the libraries that change numbers.
         validation: the evaluation during training.
+        task: of the recipe, in words.
         schema: version of this record.
     """
 
@@ -192,6 +195,7 @@ class RunRecord:
     evaluations: list[EvaluationRecord]
     versions: dict[str, str]
     validation: ValidationRecord | None = None
+    task: str = ""
     schema: int = SCHEMA
 
 
@@ -236,64 +240,3 @@ def spell(variant: Mapping[str, float | str]) -> list[str]:
         ['sigma 25', 'reduction bicubic']
     """
     return [f"{key} {value:g}" if isinstance(value, float | int) else f"{key} {value}" for key, value in variant.items()]
-
-
-def to_json(record: Any) -> dict[str, Any]:
-    """A record as JSON's types: tuples become lists; infinity and nan become strings.
-
-    Example:
-        >>> to_json(Published("psnr", "set5", float("inf"), "a paper"))["value"]
-        'inf'
-    """
-    return json.loads(json_text(dataclasses.asdict(record)))  # type: ignore[no-any-return]
-
-
-def from_json(kind: type[R], value: Any, file: Path) -> R:
-    """A record from what `to_json` gave. Fields that this version does not know are left out.
-
-    Raises:
-        DarkroomError: a field is missing or of another type, or the record is of a later version; the file and the field are named.
-    """
-    if isinstance(value, dict) and isinstance(value.get("schema", SCHEMA), int) and value.get("schema", SCHEMA) != SCHEMA:
-        raise DarkroomError(
-            f"{file} was written by another version of Darkroom (schema {value['schema']}, this one reads {SCHEMA}): "
-            "read it with that version, or train again"
-        )
-    return _parsed(kind, value, file, kind.__name__)  # type: ignore[no-any-return]
-
-
-def _parsed(kind: Any, value: Any, file: Path, place: str) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any:
-        return value
-    if dataclasses.is_dataclass(kind):
-        return _record(kind, value, file, place)
-    if origin in (typing.Union, types.UnionType):
-        for choice in sorted(arguments, key=lambda choice: choice is not type(value)):  # "inf" may be a word
-            try:
-                return _parsed(choice, value, file, place)
-            except DarkroomError:
-                continue
-    elif origin is list and isinstance(value, list):
-        return [_parsed(arguments[0], item, file, f"{place}[{number}]") for number, item in enumerate(value)]
-    elif origin is dict and isinstance(value, dict):
-        return {key: _parsed(arguments[1], item, file, f"{place}[{key!r}]") for key, item in value.items()}
-    elif kind is type(None) and value is None:
-        return None
-    elif kind is float and (isinstance(value, int | float) or value in ("inf", "-inf", "nan")) and not isinstance(value, bool):
-        return float(value)
-    elif kind in (int, str, bool) and type(value) is kind:
-        return value
-    raise DarkroomError(f"{file} is damaged: {place} is {str(value)[:60]!r}, which is not {getattr(kind, '__name__', kind)}")
-
-
-def _record(kind: Any, value: Any, file: Path, place: str) -> Any:
-    if not isinstance(value, dict):
-        raise DarkroomError(f"{file} is damaged: {place} is not an object")
-    hints, parsed = typing.get_type_hints(kind), {}
-    for item in dataclasses.fields(kind):
-        if item.name in value:
-            parsed[item.name] = _parsed(hints[item.name], value[item.name], file, f"{place}.{item.name}")
-        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            raise DarkroomError(f"{file} is damaged: {place}.{item.name} is missing")
-    return kind(**parsed)

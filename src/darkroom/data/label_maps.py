@@ -12,6 +12,7 @@ from darkroom.core.method import Example
 from darkroom.core.record import DataRecord
 from darkroom.data.image_set import File, ImageSet
 from darkroom.data.paired_folders import PairedFolders
+from darkroom.data.palettes import Palette, distinct
 
 Direction = Literal["labels_to_photo", "photo_to_labels"]
 
@@ -36,6 +37,8 @@ class LabelMaps(Dataset):
         classes: name of each id, counted from 0.
         ignored: a further id, of pixels without a class, which evaluations leave out; or None.
         direction: "labels_to_photo" makes the label map the input, "photo_to_labels" the target.
+        palette: the colour of each id, `ignored` included, for figures; by default some colours.
+        instances: maps with one number for each object, int64 `(1, height, width)`, which become the condition of an example.
     """
 
     def __init__(
@@ -47,14 +50,23 @@ class LabelMaps(Dataset):
         classes: Sequence[str],
         ignored: int | None = None,
         direction: Direction = "labels_to_photo",
+        palette: Palette | None = None,
+        instances: ImageSet | None = None,
     ) -> None:
         self.name, self.classes, self.ignored, self.direction = name, tuple(classes), ignored, direction
+        self.palette: Palette = tuple(palette or distinct(self.labels))
         self.pairs = PairedFolders(name, photographs, maps)
+        self.objects = None if instances is None else PairedFolders(name, maps, instances)
         self._checked: set[int] = set()
 
     @property
     def names(self) -> list[str]:
         return self.pairs.names
+
+    @property
+    def labels(self) -> int:
+        """Number of ids: the classes, and `ignored` where that is a further one."""
+        return max(len(self.classes), 0 if self.ignored is None else self.ignored + 1)
 
     def open(self) -> None:
         """Pair the files, decode what fits into memory, and check sizes and the ids that are in memory.
@@ -63,6 +75,8 @@ class LabelMaps(Dataset):
             DarkroomError: a file has no counterpart or one of another size, or a label map has an id out of range.
         """
         self.pairs.open()
+        if self.objects:
+            self.objects.open()
         for index, name in enumerate(self.names):
             if self.pairs.targets.is_held(self.pairs.targets.position(name)):
                 self.example(index)
@@ -76,7 +90,10 @@ class LabelMaps(Dataset):
         if index not in self._checked:
             self._require_in_range(index, ids)
             self._checked.add(index)
-        return Example(ids, photograph) if self.direction == "labels_to_photo" else Example(photograph, ids)
+        condition = (self._instances(index),) if self.objects else ()
+        if self.direction == "labels_to_photo":
+            return Example(ids, photograph, condition)
+        return Example(photograph, ids, condition)
 
     def describe(self) -> DataRecord:
         ignored = "" if self.ignored is None else f"; id {self.ignored} has no class and is left out of evaluations"
@@ -90,6 +107,10 @@ class LabelMaps(Dataset):
     def digests(self) -> dict[str, str]:
         """Those of the photographs."""
         return self.pairs.inputs.digests()
+
+    def _instances(self, index: int) -> torch.Tensor:
+        assert self.objects is not None
+        return self.objects.example(self.objects.inputs.position(self.names[index])).target.long()
 
     def _require_in_range(self, index: int, ids: torch.Tensor) -> None:
         found = ids.unique()

@@ -31,8 +31,13 @@ def folder_of(name: str) -> str:
     return folder
 
 
+_HEADINGS = ("filename", "label")
+
+
 class LabelTable:
-    """Labels from a table: the first column is the name of an image file, the second its class; read at first use.
+    """Labels from a table: the name of an image file and its class, in columns `filename` and `label`; read at first use.
+
+    A table without these headings has names in its first column and classes in its second.
 
     Args:
         path: `.csv` (commas), otherwise columns separated by tabs; further columns and unused lines do not matter.
@@ -51,6 +56,10 @@ class LabelTable:
             raise DarkroomError(f"{self.path} has no class for the image {name!r}")
         return self._classes[name]
 
+    def has(self, name: str) -> bool:
+        """Whether the table has an image."""
+        return name in self._classes
+
     @cached_property
     def _classes(self) -> dict[str, str]:
         delimiter = "," if self.path.suffix.lower() == ".csv" else "\t"
@@ -59,7 +68,9 @@ class LabelTable:
                 rows = [row for row in csv.reader(file, delimiter=delimiter) if len(row) > 1]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DarkroomError(f"{self.path} cannot be read as a table of labels ({error})") from error
-        return {key: label for name, label, *_ in rows for key in (PurePosixPath(name).with_suffix("").as_posix(), name)}
+        name, label = (rows[0].index(title) for title in _HEADINGS) if rows and set(_HEADINGS) <= set(rows[0]) else (0, 1)
+        pairs = [(row[name], row[label]) for row in rows if len(row) > max(name, label)]
+        return {key: found for file, found in pairs for key in (PurePosixPath(file).with_suffix("").as_posix(), file)}
 
 
 class LabelledImages(Dataset):

@@ -28,6 +28,7 @@ class RowDescription:
         protocol_changes: those of them that change what a published number means, by dataset.
         published: the numbers to compare with.
         studies: of the recipe.
+        task: of the recipe, in words.
     """
 
     recipe: str
@@ -39,6 +40,7 @@ class RowDescription:
     protocol_changes: Mapping[str, list[str]] = field(default_factory=dict)
     published: Sequence[Published] = ()
     studies: Sequence[Study] = ()
+    task: str = ""
 
 
 def describe(run: Run, row: RowDescription, fabric: Fabric, *, command: str, precision: str, threads: int) -> RunRecord:
@@ -68,6 +70,7 @@ def describe(run: Run, row: RowDescription, fabric: Fabric, *, command: str, pre
         evaluations=[_with_overlap(evaluation, training_images) for evaluation in run.evaluations],
         versions=versions(),
         validation=_validation(run.validation, run.evaluations),
+        task=row.task,
     )
 
 

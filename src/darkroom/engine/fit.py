@@ -70,6 +70,8 @@ class Training:
         # Where networks are sharded, the first process evaluates a whole copy.
         self.whole = copy.deepcopy(self.method) if is_sharded(fabric) and fabric.is_global_zero else None
         self._lay_out()
+        for network in self.method.frozen_networks():
+            self.precision.attach(network)
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         for name in self.method.networks():
             self.set_up(name)

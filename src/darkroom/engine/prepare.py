@@ -65,14 +65,16 @@ def prepare(run: Run, runs: Path) -> None:
 
 
 def _load(initial: InitialWeights, runs: Path) -> None:
-    folder = RunFolder(runs / initial.recipe / initial.row)
+    file = RunFolder(runs / initial.recipe / initial.row).final
     command = f"darkroom train {initial.recipe} {initial.row}"
-    if not folder.final.exists():
+    if not file.exists() and initial.otherwise is not None:
+        file = initial.otherwise
+    if not file.exists():
         raise DarkroomError(
-            f"this row starts from the final weights of {initial.recipe} {initial.row}, which are not at {folder.final}: "
+            f"this row starts from the final weights of {initial.recipe} {initial.row}, which are not at {file}: "
             f"train it first with `{command}`"
         )
-    state, prefix = weights.load(folder.final)[0], f"{initial.network}."
+    state, prefix = weights.load(file)[0], f"{initial.network}."
     own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     try:
         initial.into.load_state_dict(own)

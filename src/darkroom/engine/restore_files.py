@@ -9,8 +9,12 @@ from torch import Tensor, nn
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
 from darkroom.data.image_set import files_below
+from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.restorer import Restorer
+
+ImageRestorer = Restorer | Deblurrer | BlindDeblurrer
+"""What is called with an image and returns it restored."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def _plan(source: Path, output: Path, *, into_folder: bool) -> list[tuple[Path, 
 
 
 def restore_files(
-    restorer: Restorer | Deblurrer,
+    restorer: ImageRestorer,
     pairs: list[tuple[Path, Path]],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[RestoredFile]:

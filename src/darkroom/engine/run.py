@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from torch import nn
@@ -11,8 +12,9 @@ from darkroom.core.method import Method
 from darkroom.core.stream import Stream
 from darkroom.engine.optimization import Optimization
 
-Kind = Literal["restoration", "scene", "generator", "backbone"]
-"""What weights are of: a network from images to images, a radiance field, a network that generates images, or features."""
+Kind = Literal["restoration", "kernel network", "scene", "generator", "backbone"]
+"""What weights are of: a network from images to images, or to kernel fields, a radiance field, a network that generates images, or
+features."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,16 @@ class InitialWeights:
 
     Args:
         recipe, row: their names; the row is looked for among the runs.
-        into: the network that takes the weights.
-        network: the name of the network in the other row's method.
+        into: the network that takes the weights, or a part of it.
+        network: the name of the network, or of the part, in the other row's method.
+        otherwise: a weights file to take where that row has not been trained.
     """
 
     recipe: str
     row: str
     into: nn.Module
     network: str = "network"
+    otherwise: Path | None = None
 
 
 @dataclass(frozen=True)

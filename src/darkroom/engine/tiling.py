@@ -87,18 +87,17 @@ class Tiling:
         image: Float[Tensor, "channel height width"],
         side: int,
         progress: Callable[[int, int], None],
-    ) -> Float[Tensor, "channel height2 width2"]:
+    ) -> Float[Tensor, "new_channel height2 width2"]:
         """Restore an image tile by tile.
 
         Args:
-            restore: the network, `(channel, height, width)` to `(channel, scale · height, scale · width)`.
+            restore: the network, `(channel, height, width)` to `(any channel, scale · height, scale · width)`, on the CPU.
             image: its sides are multiples of `grid`.
             side: of the tiles, a multiple of `grid`.
             progress: called with the number of tiles done and their total.
         """
-        channels, height, width = image.shape
-        s = self.scale
-        output = torch.zeros(channels, height * s, width * s)
+        _, height, width = image.shape
+        s, output = self.scale, torch.zeros(0)
         cut = list(tiles(height, width, side, self.halo, self.grid))
         # Only two neighbours may overlap at a pixel, for their weights to sum to 1.
         down = min(self.feather, *((tile.bottom - tile.top) // 2 for tile in cut))
@@ -107,6 +106,7 @@ class Tiling:
             restored = restore(
                 image[:, tile.top - tile.above : tile.bottom + tile.below, tile.left - tile.before : tile.right + tile.after]
             )
+            output = output if done > 1 else restored.new_zeros(len(restored), height * s, width * s)
             above, below = min(down, tile.above), min(down, tile.below)
             before, after = min(across, tile.before), min(across, tile.after)
             inner = restored[

@@ -192,6 +192,8 @@ class _Loop:
             self.losses = self.training.losses.means()
             if self.journal:
                 self.journal.losses(record.step, self.losses, record.lrs)
+                for name, value in self.training.method.watched().items():
+                    self.journal.scalar(record.step, "train", name, float(value))
         if self.journal:
             self.listener.progress(record.step, self.training.run.steps, self.losses)
             for line in record.messages:

@@ -41,6 +41,7 @@ class Classification(Evaluation):
             example `data.labelled_images.LabelledImages`.
         metrics: updated with `(logits, labels)`; see `metrics.classification`.
         batch_size: images of equal size are classified together, at most so many.
+        training: how the classifier was trained, in words, where scores are compared under one training alone.
         variant, baselines, seed, optional: see `Evaluation`.
     """
 
@@ -54,9 +55,10 @@ class Classification(Evaluation):
         seed: int = 0,
         optional: bool = False,
         batch_size: int = 64,
+        training: str = "",
     ) -> None:
         super().__init__(images.name, metrics, variant=variant, baselines=baselines, seed=seed, optional=optional)
-        self.images, self.batch_size = images, batch_size
+        self.images, self.batch_size, self.training = images, batch_size, training
 
     def open(self) -> None:
         self.images.open()
@@ -65,7 +67,7 @@ class Classification(Evaluation):
         return len(self.images)
 
     def protocol(self) -> str:
-        return "classification of whole images"
+        return f"classification of whole images{self.training and f' after training by {self.training}'}"
 
     def predictor(self, method: Method) -> Predictor:
         def classify(images: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Evaluation of generators: the distribution of samples against that of images."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import torch
@@ -11,12 +12,15 @@ from darkroom.core.dataset import Dataset, float_example
 from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Evaluation, Outcome, Predictor, Preview, Progress, no_progress
 from darkroom.core.method import Method
-from darkroom.core.metric import Metric
+from darkroom.core.metric import ComparedSets, Metric
 from darkroom.core.randomness import generator
 from darkroom.core.record import Variant
 from darkroom.evaluations.batches import grouped
+from darkroom.evaluations.digests import digest_of
 from darkroom.evaluations.grid import columns, grid
+from darkroom.evaluations.references import begin, file_format
 from darkroom.evaluations.scoring import Timer
+from darkroom.metrics.distribution import DistributionMetric
 
 
 class GeneratedSamples(Evaluation):
@@ -25,24 +29,31 @@ class GeneratedSamples(Evaluation):
     A predictor is called with the number of samples of a batch and a generator on the CPU, and returns the samples
     `(count, channel, height, width)` in [0, 1]. That of a method is its `sample`.
 
+    Statistics of the reference images are computed once and kept in the cache.
+
     Args:
         images: the reference images (targets of the dataset).
-        count: number of samples.
+        count: number of samples. With another number than 50,000, a distance of distributions has another name: "fid" becomes
+            "fid_small_1000".
         metrics: updated with `(samples, images)`, of which either may be None; see `metrics.distribution`.
         batch_size: samples, and reference images of equal size, that are taken together.
         variant, baselines, seed, optional: see `Evaluation`.
 
     Example:
         >>> from darkroom.data.embedded import embedded
-        >>> from darkroom.metrics.distribution import Features, frechet_distance
-        >>> colour = Features("mean colours", lambda: torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()))
+        >>> from darkroom.metrics.distribution import frechet_distance
+        >>> from darkroom.metrics.features import Features
+        >>> mean = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        >>> colour = Features("mean colours", lambda: mean, resizer="averaged")
         >>> metric = frechet_distance(colour, "frechet_colour", "Fréchet distance of mean colours")
         >>> evaluation = GeneratedSamples(embedded("heldout"), 10, [metric])
         >>> noise = lambda count, random: torch.rand(count, 3, 8, 8, generator=random)
         >>> outcome = evaluation.evaluate(noise, torch.device("cpu"))
-        >>> outcome.scores["frechet_colour"].count, list(outcome.previews[0].images)
+        >>> outcome.scores["frechet_colour_small_10"].count, list(outcome.previews[0].images)
         (10, ['prediction', 'target'])
     """
+
+    unit = "sample"
 
     def __init__(
         self,
@@ -58,7 +69,8 @@ class GeneratedSamples(Evaluation):
     ) -> None:
         if count < 1:
             raise DarkroomError(f"{count} samples cannot be evaluated; at least 1 is needed")
-        super().__init__(images.name, metrics, variant=variant, baselines=baselines, seed=seed, optional=optional)
+        named = [metric.of_samples(count) if isinstance(metric, DistributionMetric) else metric for metric in metrics]
+        super().__init__(images.name, named, variant=variant, baselines=baselines, seed=seed, optional=optional)
         self.images, self.count, self.batch_size = images, count, batch_size
 
     def open(self) -> None:
@@ -74,6 +86,9 @@ class GeneratedSamples(Evaluation):
         sampling: Any = method
         return sampling.sample
 
+    def compared_sets(self) -> ComparedSets:
+        return ComparedSets(self.count, len(self.images), file_format(self.images))
+
     def digests(self) -> dict[str, str]:
         return self.images.digests()
 
@@ -81,8 +96,10 @@ class GeneratedSamples(Evaluation):
         accumulators = {metric.name: metric.accumulator(device) for metric in self.metrics}
         shown: dict[str, list[Tensor]] = {"prediction": [], "target": []}
         timer, done = Timer(device), 0
+        known = begin(accumulators.values(), self._digest_of_references())
         with torch.inference_mode():
-            for samples, images in zip_longest(self._samples(predictor, timer), self._references()):
+            references = islice(self._references(), 1) if known else self._references()  # one batch, for the preview
+            for samples, images in zip_longest(self._samples(predictor, timer), references):
                 both = tuple(None if batch is None else batch.to(device) for batch in (samples, images))
                 for accumulator in accumulators.values():
                     accumulator.update(*both)
@@ -105,9 +122,33 @@ class GeneratedSamples(Evaluation):
                 raise DarkroomError(f"the generator returned {len(samples)} samples where {number} were requested")
             yield samples
 
+    def _digest_of_references(self) -> str:
+        """A digest of the content of all reference images, "" where it cannot be determined."""
+        digests = self.images.digests()
+        return digest_of(json.dumps(list(digests.values()))) if digests else ""
+
     def _references(self) -> Iterator[Tensor]:
         images = (float_example(self.images.example(index)).target for index in range(len(self.images)))
         return (torch.stack(batch) for batch in grouped(images, lambda image: image.shape, self.batch_size))
+
+
+def real_images(dataset: Dataset) -> Predictor:
+    """Images of a dataset in place of samples: as a baseline, what a perfect generator would score with so many samples.
+
+    They are drawn at random and with repetition; take the training images where the test images are the reference.
+
+    Example:
+        >>> from darkroom.data.embedded import embedded
+        >>> tuple(real_images(embedded("heldout"))(1, torch.Generator().manual_seed(0)).shape)[:2]
+        (1, 3)
+    """
+
+    def draw(count: int, random: torch.Generator) -> Tensor:
+        dataset.open()
+        chosen = torch.randint(len(dataset), (count,), generator=random).tolist()
+        return torch.stack([float_example(dataset.example(index)).target for index in chosen])
+
+    return draw
 
 
 def _keep(kept: list[Tensor], batch: Tensor | None) -> None:

@@ -22,12 +22,14 @@ from darkroom.core.evaluation import (
     no_progress,
 )
 from darkroom.core.method import Example, Method
-from darkroom.core.metric import Metric
+from darkroom.core.metric import ComparedSets, Metric
 from darkroom.core.record import Variant
 from darkroom.evaluations import chosen
 from darkroom.evaluations.batches import collate, grouped, shapes
 from darkroom.evaluations.digests import digest_of
+from darkroom.evaluations.references import file_format
 from darkroom.evaluations.scoring import Scorer
+from darkroom.metrics.distribution import DistributionMetric
 
 Degradation = Callable[[Tensor, torch.Generator], Example]
 """Makes an example of an image `(channel, height, width)` in [0, 1]; its string states how."""
@@ -107,6 +109,8 @@ class PairedImages(Evaluation):
 
     def evaluate(self, predictor: Predictor, device: torch.device, progress: Progress = no_progress) -> Outcome:
         scorer, previews, done, total = Scorer(self.metrics, device), list[Preview](), 0, len(self)
+        if any(isinstance(metric, DistributionMetric) for metric in self.metrics):
+            scorer.begin(self.with_metrics(()).fingerprint())
         with torch.inference_mode():
             for batch in grouped(self._examples(), lambda item: shapes(item.example), self.batch_size):
                 with about(batch[0].file):
@@ -126,6 +130,9 @@ class PairedImages(Evaluation):
     def subset(self: Self, count: int) -> Self:
         """The same on at most `count` images, evenly spaced, without baselines: for validation."""
         return self._on(chosen.evenly_spaced(self.images, count))
+
+    def compared_sets(self) -> ComparedSets:
+        return ComparedSets(len(self), len(self), file_format(self.images))
 
     def digests(self) -> dict[str, str]:
         return self.images.digests()

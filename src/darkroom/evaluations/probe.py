@@ -1,7 +1,6 @@
 """Evaluation of features: a linear classifier is fitted to them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,25 +8,24 @@ from torch import Tensor
 
 from darkroom.core.dataset import Dataset
 from darkroom.core.evaluation import Outcome, Predictor, Progress, no_progress
-from darkroom.core.method import Method
 from darkroom.core.metric import Metric
 from darkroom.core.record import Variant
 from darkroom.evaluations.batches import batches_of
-from darkroom.evaluations.classification import Classification, class_names, labels_digest
+from darkroom.evaluations.classification import class_names
+from darkroom.evaluations.features import FeatureEvaluation
 
 
-class LinearProbe(Classification):
+class LinearProbe(FeatureEvaluation):
     """Features are scored by a linear classifier: fitted on a training set, evaluated on a test set.
 
-    A predictor takes images `(batch, channel, height, width)` in [0, 1] and returns features `(batch, features)`. That of a method
-    is its `features`. The classifier is a ridge regression of ±1 targets on standardised features, in closed form and float64;
-    so it is deterministic, and no features are kept.
+    The classifier is a ridge regression of ±1 targets on standardised features, in closed form and float64; so it is deterministic,
+    and no features are kept.
 
     Args:
         train: the labelled images that the classifier is fitted to.
         test: the test set, of the same classes.
         regularization: weight of the squared norm, for the mean squared error.
-        metrics, batch_size, variant, baselines, seed, optional: see `Classification`.
+        metrics, batch_size, variant, baselines, seed, optional: see `FeatureEvaluation`.
     """
 
     def __init__(
@@ -44,36 +42,15 @@ class LinearProbe(Classification):
         batch_size: int = 64,
     ) -> None:
         super().__init__(
-            test,
-            metrics,
-            variant=variant,
-            baselines=baselines,
-            seed=seed,
-            optional=optional,
-            batch_size=batch_size,
+            train, test, metrics, variant=variant, baselines=baselines, seed=seed, optional=optional, batch_size=batch_size
         )
-        self.train, self.regularization = train, regularization
-
-    def open(self) -> None:
-        self.train.open()
-        super().open()
+        self.regularization = regularization
 
     def protocol(self) -> str:
         return (
             f"linear probe on features: ridge regression on standardised features with weight {self.regularization:g}, fitted to "
             f"{self.train.name}"
         )
-
-    def predictor(self, method: Method) -> Predictor:
-        backbone: Any = method
-        return backbone.features
-
-    def fingerprint(self) -> str:
-        """As for classification, and of the training images and their labels."""
-        described, training = super().fingerprint(), self.train.digests()
-        if not described or not training:
-            return ""
-        return labels_digest("/".join([described, *training.values()]), self.train)
 
     def evaluate(self, predictor: Predictor, device: torch.device, progress: Progress = no_progress) -> Outcome:
         total = len(self.train) + len(self)

@@ -28,6 +28,8 @@ class RenderedViews(PairedImages):
         count: at most so many views, evenly spaced; 0 for all.
     """
 
+    unit = "view"
+
     def __init__(
         self,
         name: str,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from darkroom.core.metric import Accumulator, Metric, Score
+from darkroom.evaluations.references import begin
 
 
 class Timer:
@@ -62,6 +63,10 @@ class Scorer:
         self._final = self._accumulators()
         self._iterates: list[dict[str, Accumulator]] = []
         self._shortest: int | None = None
+
+    def begin(self, references: str) -> None:
+        """Say by a digest which targets will follow, so that metrics of whole sets look them up in their cache."""
+        begin(self._final.values(), references)
 
     def update(self, predictions: Tensor | Iterable[Tensor], target: Tensor) -> Tensor:
         """Score the prediction of a batch, or the sequence of its iterates; return the last one.

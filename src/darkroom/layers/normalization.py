@@ -3,26 +3,26 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
-class BatchNorm2d(nn.BatchNorm2d):
+class _OverProcesses(_BatchNorm):
     """Batch normalisation over the *global* batch, also where processes hold equal parts of it.
 
-    On one process this is `torch.nn.BatchNorm2d`. Under data-parallel training mean and variance are reduced over all processes,
+    On one process this is torch's own. Under data-parallel training mean and variance are reduced over all processes,
     and differentiated through, so that N processes compute what one would with the same global batch. `torch.nn.SyncBatchNorm`
     does this on GPUs only.
-
-    Source: Ioffe & Szegedy 2015, algorithm 1.
     """
 
-    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
+    def forward(self, x: Float[Tensor, "batch channel *size"]) -> Float[Tensor, "batch channel *size"]:
         """Normalise; in training by the batch's statistics, in evaluation by the running ones."""
         processes = _processes()
         if not self.training or processes == 1:
             return super().forward(x)
-        mean = mean_over_processes(x.float().mean((0, 2, 3)))
-        centred = x.float() - mean[:, None, None]
-        variance = mean_over_processes(centred.square().mean((0, 2, 3)))
+        others, shape = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
+        mean = mean_over_processes(x.float().mean(others))
+        centred = x.float() - mean.view(shape)
+        variance = mean_over_processes(centred.square().mean(others))
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
@@ -32,8 +32,24 @@ class BatchNorm2d(nn.BatchNorm2d):
                 self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        normalised = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return normalised.to(x.dtype)
+
+
+class BatchNorm2d(_OverProcesses, nn.BatchNorm2d):
+    """Batch normalisation of images or feature maps over the global batch: `torch.nn.BatchNorm2d` on one process and on several.
+
+    Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
+
+
+class BatchNorm1d(_OverProcesses, nn.BatchNorm1d):
+    """Batch normalisation of vectors over the global batch: `torch.nn.BatchNorm1d` on one process and on several.
+
+    Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
@@ -41,6 +57,15 @@ def mean_over_processes(x: Tensor) -> Tensor:
     from torch.distributed.nn.functional import all_reduce
 
     return all_reduce(x) / _processes() if _processes() > 1 else x
+
+
+def over_processes(x: Float[Tensor, "batch *rest"]) -> Float[Tensor, "whole_batch *rest"]:
+    """The parts of a batch that the training processes hold, one after the other, differentiable; x itself without
+    distributed training.
+    """
+    from torch.distributed.nn.functional import all_gather
+
+    return torch.cat(all_gather(x)) if _processes() > 1 else x
 
 
 def _processes() -> int:

@@ -27,9 +27,23 @@ class RenderedField(nn.Module):
         super().__init__()
         self.field = field
 
-    def forward(self, rays: Rays, samples: Samples, background: Background = 1.0, min_weight: float = 0.0) -> Rendering:
+    def forward(
+        self,
+        rays: Rays,
+        samples: Samples,
+        background: Background = 1.0,
+        min_weight: float = 0.0,
+        min_transmittance: float = 0.0,
+    ) -> Rendering:
         """`radiance.rendering.render` of the field."""
-        return render(self.field, rays, samples, background, min_weight=min_weight)  # type: ignore[arg-type]
+        return render(
+            self.field,  # type: ignore[arg-type]
+            rays,
+            samples,
+            background,
+            min_weight=min_weight,
+            min_transmittance=min_transmittance,
+        )
 
 
 class RadianceMethod(Method):

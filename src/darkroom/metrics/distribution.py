@@ -1,64 +1,117 @@
 """Distances between the distributions of generated and of real images: FID and KID, and the same in the features of any network.
 
-The state is updated with `(generated, real)`; either may be None, so the two sets need not be of equal size.
+Two such numbers compare only if network, weights, resizing, numbers of images and file format are equal. All of them are words of the
+metric's record; the report has a column of its own for each wording.
 """
 
-import hashlib
-import importlib.util
-import warnings
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.images import round_to_8_bits, to_uint8
-from darkroom.core.pretrained import Pretrained
-from darkroom.metrics.per_image import Images
-from darkroom.metrics.whole_set import WholeSetMetric
+from darkroom.core.metric import ComparedSets, Metric, Score
+from darkroom.core.record import MetricRecord
+from darkroom.metrics import reference_cache
+from darkroom.metrics.feature_statistics import SUBSETS, FeatureStatistic, Gaussians, Kernel
+from darkroom.metrics.features import Features, inception_features, random_features
 
-INCEPTION = Pretrained(
-    "Inception v3 of FID",
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-    91,
-)
-"""The network of the original FID, converted to PyTorch by torch-fidelity."""
+FULL = 50_000
+"""Samples of a published FID or KID of a generator."""
 
-KID_SUBSETS = 100
-"""KID is the mean over so many random subsets."""
+LEAST = 2
+"""Images that either set needs."""
 
 
 @dataclass(frozen=True)
-class Features:
-    """The features in which two sets of images are compared.
+class DistributionMetric(Metric):
+    """A distance between the features of two sets of images.
+
+    The accumulator is updated with `(predictions, images)`; either may be None, so the sets need not be of equal size.
 
     Args:
-        title: of the network, for definitions.
-        network: makes the network when an evaluation begins: images `(batch, channel, height, width)`, float in [0, 1] and
-            rounded to 8 bits, to features `(batch, features)`.
-        requires: what is required and missing, in words.
+        features: the features.
+        statistic: makes the statistic of a number of features, on a device.
+        kept: what the statistic keeps, in a word; part of the name of cached references.
     """
 
-    title: str
-    network: Callable[[], nn.Module]
-    requires: Callable[[], str] = str
+    features: Features = field(kw_only=True)
+    statistic: Callable[[int, torch.device], FeatureStatistic] = field(kw_only=True, compare=False, repr=False)
+    kept: str = field(kw_only=True)
+
+    def accumulator(self, device: torch.device) -> "DistributionAccumulator":
+        return DistributionAccumulator(self, device)
+
+    def missing(self) -> str:
+        return self.features.requires()
+
+    def of_samples(self, count: int) -> "DistributionMetric":
+        """The protocol with a number of samples: this one if they are 50,000; otherwise one of another name.
+
+        Example:
+            >>> fid().of_samples(50_000).name, fid().of_samples(1000).name, fid().of_samples(1000).title
+            ('fid', 'fid_small_1000', 'FID small@1000')
+        """
+        if count == FULL:
+            return self
+        small = "small" if count < FULL else "large"
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}_{small}_{count}",
+            title=f"{self.title} {small}@{count}",
+            definition=f"{self.definition.rstrip('.')}; not comparable with numbers of {FULL:,} samples.",
+        )
+
+    def describe(self, sets: ComparedSets | None = None) -> MetricRecord:
+        """What a run records, with the digest of the features' weights and the sets that are compared.
+
+        Raises:
+            DarkroomError: a set is too small.
+        """
+        record = super().describe(sets)
+        if sets is None:
+            return record
+        self.require(sets.predictions, sets.references)
+        return dataclasses.replace(record, protocol=f"{self.features.protocol()}; {sets}")
+
+    def require(self, predictions: int, references: int) -> None:
+        """Raise if one of the two sets is too small.
+
+        Raises:
+            DarkroomError: with both numbers.
+        """
+        if min(predictions, references) < LEAST:
+            raise DarkroomError(
+                f"{self.title} needs at least {LEAST} images of either set; {predictions} were generated, and {references} are real"
+            )
 
 
-def fid() -> WholeSetMetric:
-    """Fréchet Inception distance (Heusel et al. 2017), in the features and with the resizing of the original."""
-    return frechet_distance(inception_features(), "fid", "FID")
+def fid(inception: Path | None = None) -> DistributionMetric:
+    """Fréchet inception distance (Heusel et al. 2017), in the features and with the resizing of the original.
+
+    Args:
+        inception: a file with the published weights of its Inception; by default the one in PyTorch's cache. A file with other
+            weights is refused: their distance is `frechet_distance(inception_features(path, published=False), …)`.
+    """
+    return frechet_distance(inception_features(inception), "fid", "FID")
 
 
-def kid(subset_size: int = 1000) -> WholeSetMetric:
-    """Kernel Inception distance (Bińkowski et al. 2018), in the features and with the resizing of the original FID."""
-    return kernel_distance(inception_features(), "kid", "KID", subset_size)
+def kid(inception: Path | None = None, subset_size: int = 1000) -> DistributionMetric:
+    """Kernel inception distance (Bińkowski et al. 2018), in the features and with the resizing of the original FID."""
+    return kernel_distance(inception_features(inception), "kid", "KID", subset_size)
 
 
-def frechet_distance(features: Features, name: str, title: str) -> WholeSetMetric:
-    """Fréchet distance between Gaussians fitted to the features of two sets of images.
+def random_frechet_distance() -> DistributionMetric:
+    """The Fréchet distance in the features of a fixed random network: always there, and named as what it is."""
+    return frechet_distance(random_features(), "frechet_random", "Fréchet (random network)")
+
+
+def frechet_distance(features: Features, name: str, title: str) -> DistributionMetric:
+    """Squared Fréchet distance between Gaussians fitted to the features of two sets of images.
 
     d² = ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½). It depends on the number of images: only equal numbers compare.
 
@@ -71,149 +124,122 @@ def frechet_distance(features: Features, name: str, title: str) -> WholeSetMetri
         >>> round(state.compute().value, 3)
         0.08
     """
-
-    def statistic(number: int) -> Any:
-        from torchmetrics.image.fid import FrechetInceptionDistance  # slow to import
-
-        return FrechetInceptionDistance(_Given(number))
-
-    return WholeSetMetric(
+    return DistributionMetric(
         name,
         title,
         "",
         f"squared Fréchet distance between Gaussians fitted to features of {features.title}; images clipped and rounded to "
-        "8 bits; covariances in float64; depends on the number of images; lower is closer.",
+        "8 bits; covariances and their roots in float64; depends on the number of images; lower is closer.",
         higher_is_better=False,
         quality="perception",
-        state=lambda: _OfFeatures(features.network(), statistic, 2, title),
-        update=_update,
-        read=lambda distance: max(float(distance), 0.0),
-        requires=features.requires,
+        features=features,
+        statistic=Gaussians,
+        kept="sums",
     )
 
 
-def kernel_distance(features: Features, name: str, title: str, subset_size: int = 1000) -> WholeSetMetric:
+def kernel_distance(features: Features, name: str, title: str, subset_size: int = 1000) -> DistributionMetric:
     """Squared maximum mean discrepancy of the features of two sets of images.
 
-    With the kernel k(x, y) = (xᵀy / d + 1)³, unbiased, mean over 100 random subsets of both sets (seeded). The features of all
-    images are kept.
+    With the kernel k(x, y) = (xᵀy / d + 1)³, unbiased, mean over 100 random subsets of both sets (seeded); see
+    `feature_statistics.Kernel`. Its expectation does not depend on the number of images. The features of all images are kept.
 
     Args:
-        subset_size: images of a subset; both sets need at least as many.
+        subset_size: images of a subset; of smaller sets, all of the smaller one. Another size than 1000 is part of the name.
     """
-
-    def statistic(number: int) -> Any:
-        from torchmetrics.image.kid import KernelInceptionDistance  # slow to import
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it keeps features
-            return KernelInceptionDistance(_Given(number), KID_SUBSETS, subset_size)
-
-    return WholeSetMetric(
-        name,
-        title,
+    own = subset_size != 1000
+    return DistributionMetric(
+        f"{name}_subsets_{subset_size}" if own else name,
+        f"{title} (subsets of {subset_size})" if own else title,
         "",
         f"squared maximum mean discrepancy with a cubic polynomial kernel on features of {features.title}, mean over "
-        f"{KID_SUBSETS} subsets of {subset_size}; images clipped and rounded to 8 bits; lower is closer.",
+        f"{SUBSETS} subsets of {subset_size} (of smaller sets: of all images); images clipped and rounded to 8 bits; unbiased, so "
+        "that it may be negative; lower is closer.",
         higher_is_better=False,
         quality="perception",
-        state=lambda: _OfFeatures(features.network(), statistic, subset_size, title),
-        update=_update,
-        read=lambda mean_and_deviation: float(mean_and_deviation[0]),
-        requires=features.requires,
+        features=features,
+        statistic=lambda features, device: Kernel(subset_size),
+        kept="features",
     )
 
 
-def inception_features() -> Features:
-    """The 2048 pooled features of FID's Inception v3, images resized to 299x299 by TensorFlow 1's bilinear interpolation."""
-    return Features("Inception v3 (2015-12-05, pooled; resized without antialiasing)", _Inception, _missing_inception)
-
-
-def find_inception() -> None:
-    """Make sure that the weights of `fid()` and `kid()` are in the cache; download them if they are not.
-
-    Raises:
-        DarkroomError: the package torch-fidelity is not installed, or the weights could not be downloaded.
-    """
-    if not importlib.util.find_spec("torch_fidelity"):
-        raise DarkroomError(_missing_inception())
-    INCEPTION.find()
-
-
-def _missing_inception() -> str:
-    if not importlib.util.find_spec("torch_fidelity"):
-        return "the package torch-fidelity is not installed: pip install torch-fidelity"
-    return INCEPTION.missing()
-
-
-def _update(state: Any, prediction: Tensor | None, target: Tensor | None) -> None:
-    for images, real in ((prediction, False), (target, True)):
-        if images is not None and len(images):
-            state.update(images, real=real)
-
-
-class _OfFeatures:
-    """A statistic of torchmetrics on the features of a network.
+class DistributionAccumulator:
+    """The state of a distance between two sets of images.
 
     Args:
-        network: see `Features`.
-        statistic: makes the statistic for a number of features.
-        least: number of images that either set needs.
-        title: of the metric.
+        metric: the protocol.
+        device: of the predictions.
     """
 
-    def __init__(self, network: nn.Module, statistic: Callable[[int], Any], least: int, title: str) -> None:
-        self.network, self.statistic, self.least, self.title = network.eval(), statistic, least, title
-        self.counts = {True: 0, False: 0}
-        self.device = torch.device("cpu")
-        self.made: Any = None
+    def __init__(self, metric: DistributionMetric, device: torch.device) -> None:
+        self.metric, self.device = metric, device
+        self.extractor = metric.features.load(device)
+        self.statistic: FeatureStatistic | None = None
+        self.predictions = self.references = 0
+        self._shape: torch.Size | None = None
+        self._entry: Path | None = None
+        self._cached = False
 
-    def to(self, device: torch.device) -> "_OfFeatures":
-        self.network, self.device = self.network.to(device), device
-        return self
+    def begin(self, references: str) -> bool:
+        """Say which images the reference will be; returns whether it is known, from the cache, and need not be updated.
 
-    def update(self, images: Images, real: bool) -> None:
-        features = self.network(round_to_8_bits(images.to(self.device))).double()
-        if self.made is None:
-            self.made = self.statistic(features.shape[1]).to(self.device)
-        self.made.update(features, real=real)
-        self.counts[real] += len(images)
+        Args:
+            references: a digest of all reference images, "" where there is none.
+        """
+        if not references:
+            return False
+        self._entry = reference_cache.entry(references, self.metric.features.protocol(), self.metric.kept)
+        known = reference_cache.load(self._entry)
+        if known is not None:
+            count, features = (int(known.pop(name)) for name in ("count", "width"))
+            self.statistic = self.metric.statistic(features, self.device)
+            self.statistic.set_reference(known)
+            self.references, self._cached = count, True
+        return self._cached
 
-    def compute(self) -> Any:
-        if min(self.counts.values()) < self.least:
+    @torch.no_grad()
+    def update(self, prediction: Tensor | None, target: Tensor | None) -> None:
+        """Take in generated images, real ones, or both; real ones are passed over where they are known."""
+        if prediction is not None and len(prediction):
+            self._update(prediction, reference=False)
+            self.predictions += len(prediction)
+        if target is not None and len(target) and not self._cached:
+            self._update(target, reference=True)
+            self.references += len(target)
+
+    @torch.no_grad()
+    def compute(self) -> Score:
+        """The distance; nan where an image was not finite.
+
+        Raises:
+            DarkroomError: a set is too small.
+        """
+        self.metric.require(self.predictions, self.references)
+        assert self.statistic is not None
+        if self._entry is not None and not self._cached:
+            self._save(self._entry)
+        return Score(self.statistic.distance(), None, self.predictions)
+
+    def _update(self, images: Float[Tensor, "batch channel height width"], reference: bool) -> None:
+        self._require_one_size(images)
+        features = self.extractor(images)
+        if self.statistic is None:
+            self.statistic = self.metric.statistic(features.shape[1], self.device)
+        self.statistic.update(features, reference)
+
+    def _require_one_size(self, images: Tensor) -> None:
+        if self.metric.features.resizer:
+            return
+        self._shape = self._shape or images.shape[1:]
+        if images.shape[1:] != self._shape:
+            one, other = ("x".join(map(str, shape)) for shape in (self._shape, images.shape[1:]))
             raise DarkroomError(
-                f"{self.title} needs at least {self.least} images of either set; {self.counts[False]} were generated, "
-                f"and {self.counts[True]} are real"
+                f"{self.metric.title} compares images of one size, and there are {one} and {other} (channel x height x width)"
             )
-        with torch.random.fork_rng(devices=[]):  # random subsets
-            torch.manual_seed(0)
-            return self.made.compute()
 
-
-class _Given(nn.Module):
-    """Features that have been computed already."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
-        return features
-
-
-class _Inception(nn.Module):
-    """FID's Inception v3: 8-bit RGB images of any size to 2048 features."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        from torchmetrics.image.fid import NoTrainInceptionV3  # slow to import
-
-        find_inception()
-        path = INCEPTION.path()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()  # the file is unpickled: checked before it is opened
-        if not digest.startswith(path.stem.rsplit("-", 1)[1]):
-            raise DarkroomError(f"{path} is damaged, or not {INCEPTION.title}: delete it, and it is downloaded again")
-        self.network = NoTrainInceptionV3("inception-v3-compat", ["2048"], str(path), antialias=False)
-
-    def forward(self, images: Images) -> Float[Tensor, "batch features"]:
-        return self.network(to_uint8(images).expand(-1, 3, -1, -1))
+    def _save(self, path: Path) -> None:
+        assert self.statistic is not None
+        kept = self.statistic.reference()
+        width = next(iter(kept.values())).shape[-1]
+        numbers = {"count": torch.tensor(self.references), "width": torch.tensor(width)}
+        reference_cache.save(path, {**kept, **numbers})

@@ -1,7 +1,5 @@
 """Metrics that have a value for every image."""
 
-import math
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.core.averages import deviation, mean
 from darkroom.core.errors import DarkroomError
 from darkroom.core.metric import Accumulator, Metric, Score
 
@@ -76,27 +75,3 @@ class _Values:
         if not self.values:
             raise DarkroomError(f"{self.metric.title}: the test set has no images")
         return Score(mean(self.values), deviation(self.values), len(self.values), tuple(self.values))
-
-
-def mean(values: Sequence[float]) -> float:
-    """The mean; infinite values of one sign make it infinite, of both signs or with a nan, nan.
-
-    Example:
-        >>> mean([30.0, float("inf")])
-        inf
-    """
-    if any(map(math.isnan, values)) or {math.inf, -math.inf} <= set(values):
-        return math.nan
-    return statistics.fmean(values)
-
-
-def deviation(values: Sequence[float]) -> float | None:
-    """The sample's standard deviation; 0 for one value, None where a value is not finite.
-
-    Example:
-        >>> deviation([1.0, 3.0]), deviation([1.0, float("inf")])
-        (1.4142135623730951, None)
-    """
-    if not all(map(math.isfinite, values)):
-        return None
-    return statistics.stdev(values) if len(values) > 1 else 0.0

@@ -12,16 +12,18 @@ from darkroom.core import torch_files, weights
 from darkroom.core.allocation import limited_by
 from darkroom.core.errors import DarkroomError, about
 from darkroom.core.network import RestorationNetwork
+from darkroom.networks.deblurgan import DeblurGAN
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.ffdnet import FFDNet
 from darkroom.networks.imdn import IMDN
+from darkroom.networks.kernel_net import KernelNet
 from darkroom.networks.onnx_network import OnnxNetwork
 from darkroom.networks.rfdn import RFDN
 from darkroom.networks.safmn import SAFMN
 from darkroom.networks.swinir import SwinIR
 
-Own = DnCNN | FFDNet | IMDN | RFDN | SAFMN | SwinIR
-OWN: tuple[type[Own], ...] = (DnCNN, FFDNet, IMDN, RFDN, SAFMN, SwinIR)
+Own = DeblurGAN | DnCNN | FFDNet | IMDN | KernelNet | RFDN | SAFMN | SwinIR
+OWN: tuple[type[Own], ...] = (DnCNN, FFDNet, IMDN, KernelNet, RFDN, SAFMN, SwinIR)
 """Networks of this library that also exist as public checkpoints; they are tried first."""
 
 VARIANTS = ("FDnCNN", "IRCNN")
@@ -85,15 +87,15 @@ def readable() -> list[str]:
     return sorted({network.__name__ for network in OWN} | {*VARIANTS} | theirs, key=str.lower)
 
 
-def read(path: Path) -> RestorationNetwork:
+def read(path: Path) -> RestorationNetwork | KernelNet:
     """Build the network of a `.pth`, `.pt` or `.safetensors` file of another program, and load its weights.
 
     An `.onnx` file that `darkroom export` wrote is run by ONNX Runtime.
 
-    DnCNN, FDnCNN and IRCNN (all common ports), FFDNet, IMDN, RFDN, SAFMN and SwinIR are this library's; others are spandrel's, such
-    as ESRGAN, HAT, NAFNet and SCUNet; see `readable`. Prefixes of names (`model.`, `net.`), also two of them, and tensors outside
-    them, as training programs write them, are removed. Nothing in the file is executed, and no more memory is taken than its size
-    justifies.
+    DeblurGAN, DnCNN, FDnCNN and IRCNN (all common ports), FFDNet, IMDN, KernelNet, RFDN, SAFMN and SwinIR are this library's; others are
+    spandrel's, such as ESRGAN, HAT, NAFNet and SCUNet; see `readable`. Prefixes of names (`model.`, `net.`), also two of them, and
+    tensors outside them, as training programs write them, are removed. Nothing in the file is executed, and no more memory is taken
+    than its size justifies.
 
     Raises:
         DarkroomError: the file cannot be read, a weight is not finite, its tensors fit no network of `readable`, they give no image
@@ -112,7 +114,7 @@ def read(path: Path) -> RestorationNetwork:
         return _by_spandrel(path, state)
 
 
-def _own(network: type[Own], state: Mapping[str, Tensor]) -> RestorationNetwork | None:
+def _own(network: type[Own], state: Mapping[str, Tensor]) -> RestorationNetwork | KernelNet | None:
     """The network of a checkpoint; None if it is of another network, also where some tensors have the right names."""
     try:
         return network.from_state_dict(state)

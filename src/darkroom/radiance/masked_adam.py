@@ -12,7 +12,8 @@ class MaskedAdam(Optimizer):
     """Adam (Kingma & Ba 2015) on the rows of each parameter whose gradient is not zero.
 
     Gradients may be sparse. A group may have "row_lr_scales": factors on the learning rate, one for each row of its only
-    parameter. Parameters of one dimension are updated as a whole.
+    parameter; and "weight_decay": a factor of the parameter that is added to the gradient, of those rows too. Parameters of one
+    dimension are updated as a whole.
 
     Args:
         groups: parameters, or groups of them.
@@ -35,7 +36,7 @@ class MaskedAdam(Optimizer):
     def __init__(
         self, groups: Iterable[Any], lr: float = 1e-1, betas: tuple[float, float] = (0.9, 0.99), eps: float = 1e-15
     ) -> None:
-        super().__init__(groups, dict(lr=lr, betas=betas, eps=eps, row_lr_scales=None))
+        super().__init__(groups, dict(lr=lr, betas=betas, eps=eps, row_lr_scales=None, weight_decay=0.0))
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -54,6 +55,8 @@ class MaskedAdam(Optimizer):
         step = float(state["step"])
         lr: float | Tensor = group["lr"] / (1 - beta1**step)
         rows, g = _nonzero_rows(gradient)
+        if group["weight_decay"]:
+            g = g + group["weight_decay"] * parameter[rows]
         if group["row_lr_scales"] is not None:
             lr = lr * group["row_lr_scales"][rows, None]
         first = beta1 * state["exp_avg"][rows] + (1 - beta1) * g

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from darkroom.layers.growth import Growing
 
+INTERVAL = 16
+"""Steps between two updates, once training has settled."""
+
 Density = Callable[[Float[Tensor, "points 3"]], Float[Tensor, " points"]]
 """Density of a field at points, in any unit."""
 
@@ -110,11 +113,35 @@ class OccupancyGrid(Growing):
             self.density = torch.zeros(self.mask.shape, device=self.mask.device)
         points = self.centres() if cells is None else self.centres()[cells]
         edge = (self.high - self.low) / (torch.tensor(self.mask.shape, device=points.device) - 1)
-        new = density(points + (torch.rand_like(points) - 0.5) * edge).to(self.density.dtype)
+        points = (points + (torch.rand_like(points) - 0.5) * edge).clamp(self.low, self.high)
+        new = density(points).to(self.density.dtype)
         maximum = self.density.flatten() * decay
         maximum = torch.maximum(maximum, new) if cells is None else maximum.scatter_reduce(0, cells, new, "amax")
         self.density = maximum.view(self.mask.shape)
         self.mask = self.density > self.density.mean().clamp(max=threshold)
+
+    def some_cells(self) -> Int[Tensor, " cells"]:
+        """Half as many cells as there are, drawn from the global generator: one half of them from all, one from the occupied ones.
+
+        Source: Müller et al. 2022, appendix E.1.
+        """
+        count, occupied = self.mask.numel(), self.mask.flatten().nonzero().squeeze(1)
+        anywhere = torch.randint(count, (count // 4,), device=occupied.device)
+        if not len(occupied):
+            return anywhere
+        return torch.cat([anywhere, occupied[torch.randint(len(occupied), (count // 4,), device=occupied.device)]])
+
+
+def is_due(step: int) -> bool:
+    """Whether an occupancy grid is updated after a step: every time at first, ever more seldom, and at last every 16 steps.
+
+    Source: Müller et al. 2022, appendix E.1.
+
+    Example:
+        >>> [step for step in range(100, 150) if is_due(step)]
+        [102, 108, 112, 119, 126, 128, 136, 144]
+    """
+    return step % min(INTERVAL, max(1, step // INTERVAL)) == 0
 
 
 def grid_points(low: Float[Tensor, "3"], high: Float[Tensor, "3"], size: Sequence[int]) -> Float[Tensor, "points 3"]:

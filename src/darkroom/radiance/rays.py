@@ -14,6 +14,7 @@ from darkroom.core.randomness import generator
 from darkroom.core.record import DataRecord
 from darkroom.core.stream import Stream
 from darkroom.radiance.cameras import PIXEL_CENTRE, Rays, rays_through, to_ndc
+from darkroom.radiance.colour import over
 from darkroom.radiance.scenes import Scene, View, digest, read_layers, read_view
 
 BUNDLE = 256
@@ -55,6 +56,7 @@ class RayStream(Stream):
             transparent field.
         seed: of the draws.
         pixel_centre: offset of the ray in its pixel.
+        linear: composite random backgrounds in linear colour.
 
     Raises:
         DarkroomError: `rays` is not a multiple of 256.
@@ -69,11 +71,12 @@ class RayStream(Stream):
         seed: int,
         centre_crop: int = 0,
         pixel_centre: float = PIXEL_CENTRE,
+        linear: bool = False,
     ) -> None:
         if rays < BUNDLE or rays % BUNDLE:
             raise DarkroomError(f"--batch-size {rays}: the number of rays per step must be a multiple of {BUNDLE}")
         self.find, self.background, self.batch_size, self.seed = find, background, rays // BUNDLE, seed
-        self.centre_crop, self.pixel_centre = centre_crop, pixel_centre
+        self.centre_crop, self.pixel_centre, self.linear = centre_crop, pixel_centre, linear
         self._views: Sequence[View] = ()
 
     def open(self) -> None:
@@ -129,7 +132,7 @@ class RayStream(Stream):
             rays = to_ndc(rays, (camera.fx, camera.fy), camera.width, camera.height)
         target = to_float(self._pixels[view, y, x])
         if self.background is None:
-            target = target[:, :3] + (1 - target[:, 3:]) * background
+            target = over(target, background, linear=self.linear)
         return RayBatch(rays, target, background)
 
 

@@ -47,6 +47,15 @@ class Samples(NamedTuple):
         """The samples at an index that keeps their order, or where a mask is true."""
         return Samples(self.ray[index], self.t[index], self.spacing[index], self.rays)
 
+    def first(self) -> Int[Tensor, " rays"]:
+        """Index of the first sample of each ray; of the next ray's for a ray without samples."""
+        return torch.searchsorted(self.ray, torch.arange(self.rays, device=self.ray.device))
+
+    def rays_within(self, count: int) -> int:
+        """How many rays, from the first on, have at most so many samples together."""
+        after = torch.searchsorted(self.ray, torch.arange(self.rays, device=self.ray.device), right=True)
+        return int((after <= count).sum())
+
 
 def intervals(t: Float[Tensor, "rays count"], rays: Rays) -> Samples:
     """Samples that stand for the interval to the next one, as many on every ray; the last interval of a ray is unbounded.
@@ -121,17 +130,26 @@ def march(
     leave: Float[Tensor, " rays"],
     step: float,
     *,
+    cone: float = 0.0,
+    offset: Float[Tensor, " rays"] | None = None,
     spacing: float | None = None,
     occupied: Occupied | None = None,
 ) -> Samples:
-    """Samples every `step` along rays, from `enter` up to, but not at, `leave`.
+    """Samples along rays, from `enter` up to, but not at, `leave`: every `step`, or farther apart the farther away they are.
+
+    The distance between samples is the larger of `step` and `cone` times the distance from the origin, so that with a cone they are
+    as dense as pixels far away, and a scene without bounds takes few of them.
 
     Args:
         rays: `(rays, 3)`.
         enter, leave: range of t; a ray with leave <= enter has no samples.
         step: length in world units.
-        spacing: what each sample stands for, in the field's unit of length; by default `step`.
+        cone: growth of the distance between samples with the distance from the origin; 0 for none.
+        offset: of the first sample, in steps; 0 by default.
+        spacing: what a sample with a distance of `step` stands for, in the field's unit of length; by default `step`.
         occupied: samples where this is false are left out.
+
+    Source: cones: Müller et al. 2022, appendix E.1.
 
     Example:
         >>> import torch
@@ -141,15 +159,40 @@ def march(
         >>> enter, leave = intersect_box(rays, -torch.ones(3), torch.ones(3))
         >>> march(rays, enter, leave, step=0.5, occupied=lambda points: points[:, 2] <= 0).t.tolist()
         [3.0, 3.5]
+        >>> march(rays, enter, 20 + leave, step=0.5, cone=0.5).t.tolist()
+        [2.0, 3.0, 4.5, 6.75, 10.125, 15.1875, 22.78125]
     """
-    length = rays.directions.norm(dim=-1)
-    count = (((leave - enter) * length / step).floor() + 1).clamp(min=0).long()
+    steps = step / rays.directions.norm(dim=-1)  # in t
+    begin = enter if offset is None else enter + offset * _distance(enter, steps, cone)
+    even = _even_steps(begin, leave, steps, cone)
+    count = even
+    if cone:
+        turn = begin + even * steps  # beyond, t grows by a factor
+        count = even + ((leave / turn).clamp(min=1).log() / math.log1p(cone)).floor() + 1
+    count = torch.where(begin < leave, count, torch.zeros_like(count)).long()
     ray = torch.arange(len(count), device=count.device).repeat_interleave(count)
     first = count.cumsum(0) - count
     number = torch.arange(len(ray), device=count.device) - first[ray]
-    t = enter[ray] + number * (step / length)[ray]
-    found = Samples(ray, t, torch.full_like(t, step if spacing is None else spacing), len(count))
+    t = begin[ray] + number * steps[ray]
+    if cone:
+        beyond = (number - even[ray]).clamp(min=0)
+        t = torch.where(beyond > 0, turn[ray] * (1 + cone) ** beyond, t)
+    lengths = torch.full_like(t, step if spacing is None else spacing)
+    if cone:
+        lengths = lengths * (_distance(t, steps[ray], cone) / steps[ray])
+    found = Samples(ray, t, lengths, len(count))
     keep = t < leave[ray]
     if occupied is not None:
         keep &= occupied(found.points(rays))
     return found.subset(keep.nonzero().squeeze(1))
+
+
+def _distance(t: Tensor, steps: Tensor, cone: float) -> Tensor:
+    """Distance in t to the next sample."""
+    return torch.maximum(steps, cone * t) if cone else steps
+
+
+def _even_steps(begin: Tensor, leave: Tensor, steps: Tensor, cone: float) -> Tensor:
+    """Number of samples at a distance of one step: up to `leave`, or to where a cone's are farther apart."""
+    until = torch.minimum(leave, steps / cone) if cone else leave
+    return ((until - begin) / steps).ceil().clamp(min=0)

@@ -22,6 +22,8 @@ from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
 from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import super_resolution
 
+TASK = "super-resolution"
+
 ROWS = {
     "baseline": dict(),
     "residual": dict(residual=True),

@@ -19,6 +19,8 @@ from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import denoising
 
+TASK = "denoising"
+
 _SIGMAS = (15.0, 25.0, 50.0)
 _BLIND = dict(sigma=(0.0, 55.0), test_sigmas=_SIGMAS, depth=20, patch_size=50, steps=150_000)
 _LAPTOP = dict(

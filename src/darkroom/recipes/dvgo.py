@@ -30,6 +30,8 @@ from darkroom.radiance.space import Space
 from darkroom.recipes.options import OptimizationOptions, SceneOptions
 from darkroom.recipes.protocols import views
 
+TASK = "views of a scene"
+
 
 @dataclass(frozen=True)
 class GridOptions:

@@ -39,6 +39,8 @@ from darkroom.operators.resample import DownscaledPair
 from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import super_resolution
 
+TASK = "super-resolution"
+
 
 @dataclass(frozen=True)
 class GeneratorOptions:

@@ -2,23 +2,22 @@
 
 import importlib
 import importlib.util
-import pkgutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
-from darkroom import recipes
 from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Evaluation
 from darkroom.core.record import Published, Study
 from darkroom.engine.describe import RowDescription
 from darkroom.engine.run import Run
+from darkroom.recipes.outline import check_row, names, outline
 from darkroom.recipes.ranges import check
+from darkroom.recipes.setting_types import check_types
 from darkroom.recipes.settings import arguments, defaults
 
-_NO_RECIPES = {"lookup", "options", "ranges", "settings", "trained"}
 _OUTSIDE: dict[str, ModuleType] = {}
 """Recipes of files outside the package that were read, by name."""
 
@@ -27,24 +26,14 @@ _OUTSIDE: dict[str, ModuleType] = {}
 class Recipe(Protocol):
     """What a recipe's file has: rows, and the function whose signature is the configuration.
 
-    It may also have `PUBLISHED`, numbers of papers by row, and `STUDIES`, a tuple of `core.record.Study` that the report draws.
-    Its docstring says paper, command, duration and expected result.
+    It may also have `TASK`, the words that `darkroom list` and the report group recipes by; `PUBLISHED`, numbers of papers by row;
+    and `STUDIES`, a tuple of `core.record.Study` that the report draws. Its docstring says paper, command, duration and expected
+    result.
     """
 
     ROWS: Mapping[str, Mapping[str, Any]]
 
     def recipe(self, **settings: Any) -> Run: ...
-
-
-def names() -> list[str]:
-    """Every recipe of the package.
-
-    Example:
-        >>> "dncnn" in names()
-        True
-    """
-    files = pkgutil.iter_modules(recipes.__path__)
-    return sorted(file.name for file in files if not file.ispkg and file.name not in _NO_RECIPES)
 
 
 def find(recipe: str) -> Recipe:
@@ -57,12 +46,7 @@ def find(recipe: str) -> Recipe:
         return _outside(Path(recipe))
     if recipe in _OUTSIDE:
         return _OUTSIDE[recipe]  # type: ignore[return-value]
-    if recipe not in names():
-        raise DarkroomError(
-            f"no recipe {recipe!r}; there are {', '.join(names())} (see `darkroom list`), or give the path of a file of your own, "
-            "for example my_recipe.py"
-        )
-    return importlib.import_module(f"darkroom.recipes.{recipe}")  # type: ignore[return-value]
+    return importlib.import_module(f"darkroom.recipes.{outline(recipe).name}")  # type: ignore[return-value]
 
 
 def _outside(path: Path) -> Recipe:
@@ -78,9 +62,15 @@ def _outside(path: Path) -> Recipe:
     sys.modules[name] = module
     if str(path.parent.resolve()) not in sys.path:  # it may import files beside it
         sys.path.insert(0, str(path.parent.resolve()))
-    specification.loader.exec_module(module)
-    if not isinstance(getattr(module, "ROWS", None), Mapping) or not callable(getattr(module, "recipe", None)):
-        raise DarkroomError(f"{path} is not a recipe: it needs ROWS, a dictionary of rows, and a function recipe(...) -> Run")
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:  # it is the user's code
+        raise DarkroomError(f"{path} cannot be imported: {type(error).__name__}: {error} (--debug shows where)") from error
+    rows = getattr(module, "ROWS", None)
+    if not isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows.values()):
+        raise DarkroomError(f"{path} is not a recipe: it needs ROWS, a dictionary of rows, each a dictionary of settings")
+    if not callable(getattr(module, "recipe", None)):
+        raise DarkroomError(f"{path} is not a recipe: it needs a function recipe(...) -> Run")
     _OUTSIDE[path.stem] = module
     return module  # type: ignore[return-value]
 
@@ -106,8 +96,7 @@ def row(recipe: str, row: str) -> dict[str, Any]:
         25.0
     """
     found = find(recipe)
-    if row not in found.ROWS:
-        raise DarkroomError(f"recipe {name_of(recipe)} has no row {row!r}; there are {', '.join(found.ROWS)}")
+    check_row(row, found.ROWS, name_of(recipe))
     default = defaults(found.recipe)
     if unknown := set(found.ROWS[row]) - set(default):
         raise DarkroomError(f"row {row} of {recipe} changes {', '.join(sorted(unknown))}, which the recipe does not have")
@@ -118,13 +107,14 @@ def build(recipe: str, settings: Mapping[str, Any]) -> Run:
     """The run that a recipe makes of flat settings; nothing is opened.
 
     Raises:
-        DarkroomError: there is no such recipe, it has no such setting, or a number is outside its range.
+        DarkroomError: there is no such recipe, it has no such setting, or a value is of another type or outside its range.
     """
     function = find(recipe).recipe
     try:
         given = arguments(function, settings)
     except DarkroomError as error:
         raise DarkroomError(f"recipe {name_of(recipe)} has {error}; was it written by another version?") from error
+    check_types(function, settings)
     check(settings)
     return function(**given)
 
@@ -136,6 +126,7 @@ def describe(recipe: str, row_name: str, settings: Mapping[str, Any], run: Run) 
     return RowDescription(
         recipe=name_of(recipe),
         row=row_name,
+        task=getattr(found, "TASK", ""),
         docstring=found.__doc__ or name_of(recipe),
         row_number=list(found.ROWS).index(row_name),
         settings=dict(settings),

@@ -20,6 +20,8 @@ from darkroom.radiance.space import Space
 from darkroom.recipes.options import OptimizationOptions, SceneOptions
 from darkroom.recipes.protocols import views
 
+TASK = "views of a scene"
+
 ROWS: dict[str, dict[str, object]] = {
     "lego": dict(scene="lego"),
     "fern": dict(scene="fern", noise=1.0, background=0.0, centre_crop=0),

@@ -32,6 +32,8 @@ from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import denoising
 from darkroom.solvers import classical
 
+TASK = "denoising"
+
 Kind = Literal["gaussian", "blind", "poisson", "impulse", "text"]
 
 _TRAINING: dict[str, Noise] = {
@@ -61,24 +63,31 @@ _LAPTOP = dict(
     lr=1e-3,
 )
 _FEW = dict(fixed_noise=True, residual=True, width=32, patch_size=64, batch_size=4, steps=4000, lr=1e-3)
-
-
-def _with_clean(name: str, **settings: object) -> dict[str, dict[str, object]]:
-    return {name: settings, f"{name}_clean": {**settings, "targets": "clean"}}
-
+_CLEAN = dict(targets="clean")
 
 ROWS: Mapping[str, Mapping[str, object]] = {
-    **_with_clean("gaussian"),
-    **_with_clean("blind", noise="blind"),
-    **_with_clean("poisson", noise="poisson"),
-    **_with_clean("impulse", noise="impulse"),
-    **_with_clean("text", noise="text"),
-    **{
-        row: settings
-        for count in (1, 4, 16, 64, 256)
-        for row, settings in _with_clean(f"images_{count}", image_count=count, **_FEW).items()
-    },
-    **_with_clean("laptop", **_LAPTOP),
+    "gaussian": dict(),
+    "gaussian_clean": _CLEAN,
+    "blind": dict(noise="blind"),
+    "blind_clean": dict(noise="blind", **_CLEAN),
+    "poisson": dict(noise="poisson"),
+    "poisson_clean": dict(noise="poisson", **_CLEAN),
+    "impulse": dict(noise="impulse"),
+    "impulse_clean": dict(noise="impulse", **_CLEAN),
+    "text": dict(noise="text"),
+    "text_clean": dict(noise="text", **_CLEAN),
+    "images_1": dict(image_count=1, **_FEW),
+    "images_1_clean": dict(image_count=1, **_FEW, **_CLEAN),
+    "images_4": dict(image_count=4, **_FEW),
+    "images_4_clean": dict(image_count=4, **_FEW, **_CLEAN),
+    "images_16": dict(image_count=16, **_FEW),
+    "images_16_clean": dict(image_count=16, **_FEW, **_CLEAN),
+    "images_64": dict(image_count=64, **_FEW),
+    "images_64_clean": dict(image_count=64, **_FEW, **_CLEAN),
+    "images_256": dict(image_count=256, **_FEW),
+    "images_256_clean": dict(image_count=256, **_FEW, **_CLEAN),
+    "laptop": _LAPTOP,
+    "laptop_clean": {**_LAPTOP, **_CLEAN},
 }
 
 STUDIES = (Study(along="image_count", between="targets", first="clean", second="noisy"),)

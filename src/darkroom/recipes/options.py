@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from darkroom.engine.optimization import Optimization, Schedule, adam, constant, cosine, exponential, linear, multistep
+from darkroom.engine.optimization import (
+    Optimization,
+    Schedule,
+    adam,
+    constant,
+    cosine,
+    exponential,
+    linear,
+    linear_after,
+    multistep,
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +42,11 @@ class OptimizationOptions:
     """Length of the training."""
     lr: float
     """Learning rate before the schedule."""
-    schedule: Literal["constant", "linear", "cosine", "multistep", "exponential"] = "constant"
-    """Of the learning rate: linear and cosine fall to 0, exponential to --gamma, multistep by --gamma at each of --milestones."""
+    schedule: Literal["constant", "linear", "constant_linear", "cosine", "multistep", "exponential"] = "constant"
+    """Of the learning rate: linear and cosine fall to 0, constant_linear from the first of --milestones on, exponential to --gamma,
+    multistep by --gamma at each of --milestones."""
     milestones: tuple[float, ...] = ()
-    """Of the multistep schedule, as shares of the training."""
+    """Of the multistep and constant_linear schedules, as shares of the training."""
     gamma: float = 0.1
     """Factor of the multistep and exponential schedules."""
     clip: float | None = None
@@ -53,6 +64,7 @@ class OptimizationOptions:
         schedules: dict[str, Schedule] = {
             "constant": constant,
             "linear": linear,
+            "constant_linear": linear_after(self.milestones[0] if self.milestones else 0.5),
             "cosine": cosine,
             "multistep": multistep(self.gamma, *self.milestones),
             "exponential": exponential(self.gamma),
@@ -82,6 +94,8 @@ class SceneOptions:
     """Behind transparent pixels: 1 white, 0 black."""
     random_background: bool = False
     """Train with a random background colour behind every ray, so that white surfaces are not taken for background."""
+    linear_background: bool = False
+    """Composite random backgrounds in linear colour; images are evaluated over plain white or black in any case."""
     batch_size: int = 1024
     """Rays per step, over all devices."""
     pixel_centre: float = 0.5

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from darkroom.core.errors import DarkroomError
+from darkroom.recipes.setting_types import check_type
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class Range:
 
 AT_LEAST_0, AT_LEAST_1, ABOVE_0 = Range(0), Range(1), Range(0, inside=True)
 SHARE, DECAY = Range(0, 1), Range(0, 1, inside=True)
-THREADS = Range(1, 1024)
+THREADS, MEMORY = Range(1, 1024), Range(1, 1 << 20)
+
+LARGEST = 2**32
+"""No integer is larger, whatever its range: sizes are computed of them, and would overflow."""
 
 PROCESSES = 4 * (os.cpu_count() or 1)
 """Most processes that a command starts."""
@@ -81,9 +85,23 @@ SETTINGS: dict[str, Range] = {
     "frequency_weight": AT_LEAST_0,
     "depths": AT_LEAST_1,
     "heads": AT_LEAST_1,
+    # of photographs
+    "widths": AT_LEAST_1,
+    "qualities": Range(1, 100),
+    "test_qualities": Range(1, 100),
     # of deblurring
     "solver_steps": AT_LEAST_1,
     "regularisation": ABOVE_0,
+    "support": Range(3, 255),
+    "convolutions": Range(1, 2),
+    "dropout": SHARE,
+    "critic_width": AT_LEAST_1,
+    "critic_steps": AT_LEAST_1,
+    "penalty": AT_LEAST_0,
+    "content_weight": AT_LEAST_0,
+    "encoder": AT_LEAST_1,
+    "middle": AT_LEAST_1,
+    "decoder": AT_LEAST_1,
     "sigma_max": AT_LEAST_0,
     "border": AT_LEAST_0,
     # of scenes
@@ -106,6 +124,31 @@ SETTINGS: dict[str, Range] = {
     "entropy_weights": AT_LEAST_0,
     "point_weights": AT_LEAST_0,
     "tv_weight": AT_LEAST_0,
+    # of self-supervision and classification
+    "image_size": Range(8),
+    "smallest_crop": Range(1e-3, 1),
+    "flip": SHARE,
+    "warm_up": Range(0, 0.99),
+    "tau": SHARE,
+    "temperature": ABOVE_0,
+    "hidden": AT_LEAST_1,
+    "projection": Range(2),
+    "bottleneck": AT_LEAST_1,
+    "strength": AT_LEAST_0,
+    "classes": Range(2),
+    "shots": AT_LEAST_0,
+    # of hash grids
+    "levels": Range(1, 64),
+    "log2_rows": Range(3, 30),
+    "coarsest": Range(2, 4096),
+    "finest": Range(2, 2**20),
+    "extent": AT_LEAST_0,
+    "ray_steps": AT_LEAST_1,
+    "cone": SHARE,
+    "cells": Range(2, 1024),
+    "occupancy_warmup": AT_LEAST_0,
+    "samples_per_step": AT_LEAST_1,
+    "weight_decay": AT_LEAST_0,
 }
 """Ranges of recipes' settings by name; a setting that is not a number, such as a kind of noise, is not checked."""
 
@@ -125,17 +168,22 @@ def check(values: Mapping[str, Any], ranges: Mapping[str, Range] = SETTINGS) -> 
     for name, value in values.items():
         numbers = _numbers(value)
         allowed = ranges.get(name)
-        if any(not math.isfinite(number) or (allowed is not None and number not in allowed) for number in numbers):
-            words = " ".join(map(str, value)) if isinstance(value, tuple | list) else value
-            raise DarkroomError(f"--{name.replace('_', '-')} {words}: must be {allowed or 'finite'}")
+        too_large = any(isinstance(number, int) and abs(number) > LARGEST for number in numbers)
+        if too_large or any(not math.isfinite(number) or (allowed is not None and number not in allowed) for number in numbers):
+            words = str(" ".join(map(str, value)) if isinstance(value, tuple | list) else value)
+            limit = f" and no larger than {LARGEST}" if too_large else ""
+            raise DarkroomError(f"--{name.replace('_', '-')} {words[:80]}: must be {allowed or 'finite'}{limit}")
 
 
 def check_fields(options: Any) -> None:
-    """`check` the fields of a dataclass whose ranges are annotations, as in `Annotated[int, Range(1)]`.
+    """`check` the fields of a dataclass whose ranges are annotations, as in `Annotated[int, Range(1)]`, and their types.
 
     Raises:
         DarkroomError: as `check`.
     """
+    hints = typing.get_type_hints(type(options))
+    for field in dataclasses.fields(options):
+        check_type(field.name, getattr(options, field.name), hints[field.name])
     ranges = declared(type(options))
     check({field.name: getattr(options, field.name) for field in dataclasses.fields(options)}, ranges)
 
@@ -152,7 +200,9 @@ def _of(hint: Any) -> Range | None:
     return None
 
 
-def _numbers(value: Any) -> list[float]:
+def _numbers(value: Any) -> list[int | float]:
     if isinstance(value, tuple | list):
         return [number for item in value for number in _numbers(item)]
-    return [float(value)] if isinstance(value, numbers.Real) and not isinstance(value, bool) else []
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return []
+    return [int(value) if isinstance(value, numbers.Integral) else float(value)]

@@ -21,6 +21,8 @@ from darkroom.operators.resample import DownscaledPair
 from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import super_resolution
 
+TASK = "super-resolution"
+
 ROWS = {
     "x2": dict(scale=2),
     "x4": dict(scale=4),

@@ -36,6 +36,8 @@ from darkroom.solvers.classical import total_variation
 from darkroom.solvers.deblur import Solver, baselines, iterates
 from darkroom.solvers.denoiser import Denoiser
 
+TASK = "deblurring"
+
 
 @dataclass(frozen=True)
 class SolverOptions:

@@ -23,6 +23,8 @@ from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.recipes.options import DataOptions, OptimizationOptions
 from darkroom.recipes.protocols import denoising
 
+TASK = "denoising"
+
 _SIGMAS = (15.0, 25.0, 50.0)
 _MANY = dict(sigma=(10.0, 55.0), test_sigmas=_SIGMAS)
 _LAPTOP = dict(

@@ -15,26 +15,13 @@ from darkroom.engine.folder import RunFolder
 from darkroom.engine.run import Run
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.networks import foreign
+from darkroom.networks.kernel_net import KernelNet
 from darkroom.radiance.rays import RayStream
 from darkroom.radiance.scenes import Scene
 from darkroom.recipes import lookup
+from darkroom.recipes.paths import weights_path
 
-
-def weights_path(weights: str, runs: Path = Path("runs")) -> Path:
-    """A run's folder or a weights file: a path, or RECIPE/ROW among the runs.
-
-    Raises:
-        DarkroomError: there is neither.
-    """
-    for path in (Path(weights), runs / weights):
-        if path.exists():
-            return path
-    recipe, _, row_name = weights.partition("/")
-    trainable = recipe in lookup.names() and row_name in lookup.find(recipe).ROWS
-    remedy = (
-        f"train it first with `darkroom train {recipe} {row_name}`" if trainable else "give a run's folder or a weights file"
-    )
-    raise DarkroomError(f"no weights at {weights} or {runs / weights}: {remedy}")
+__all__ = ["kind_of", "load", "network", "restoring", "run", "scene", "training_scene", "weights_path"]
 
 
 def kind_of(path: Path) -> str:
@@ -86,11 +73,23 @@ def network(path: Path, recipe: str | None = None) -> RestorationNetwork:
     Raises:
         DarkroomError: there is nothing, it cannot be read, or it is not a restoration network.
     """
+    found = restoring(path, recipe)
+    if isinstance(found, KernelNet):
+        raise DarkroomError(f"{path} holds a kernel network, not a network that restores images by itself")
+    return found
+
+
+def restoring(path: Path, recipe: str | None = None) -> RestorationNetwork | KernelNet:
+    """What images are restored with: a restoration network, or a kernel network for blind deblurring; arguments as for `load`.
+
+    Raises:
+        DarkroomError: there is nothing, it cannot be read, or it is neither.
+    """
     kind = kind_of(path)
-    if kind not in ("restoration", ""):
+    if kind not in ("restoration", "kernel network", ""):
         raise DarkroomError(f"{path} holds a {kind}, not a network that restores images")
     found = load(path, recipe)
-    if not isinstance(found, RestorationNetwork):
+    if not isinstance(found, RestorationNetwork | KernelNet):
         raise DarkroomError(f"{path} holds no network that restores images: its recipe trains none")
     return found
 

@@ -7,28 +7,36 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from darkroom.core.averages import deviation, mean
 from darkroom.core.errors import DarkroomError
-from darkroom.core.files import read_json_lines
-from darkroom.core.record import EvaluationRecord, MetricRecord, Published, Result, RunRecord, Variant, spell
+from darkroom.core.files import read_json, read_json_lines
+from darkroom.core.record import EvaluationRecord, MetricRecord, Published, Result, RunRecord, Variant, from_json, spell
 from darkroom.engine.folder import RunFolder, runs_below
-from darkroom.metrics.per_image import deviation, mean
+from darkroom.report.words import place, presentable, shortened, spell_settings
 
 Curve = list[tuple[int, float]]
 """A logged number against the step."""
 
+_LONGEST_NAME, _LARGEST_STEP = 255, 10**12
+
 
 class Column(NamedTuple):
-    """A column of the results: what was measured, on which test set, in which variant, by which protocol."""
+    """A column of the results: what was measured, on which test set, in which variant, by which protocol.
+
+    Numbers are in one column only if all of this is equal: `protocol` is in the evaluation's words; `compared` in the metric's own,
+    of a network that computes features, its weights, and the sets of images.
+    """
 
     dataset: str
     metric: str
     variant: tuple[tuple[str, float | str], ...] = ()
     protocol: str = ""
+    compared: str = ""
 
     @property
     def place(self) -> str:
-        """Test set and variant, for example "bsd68 · sigma 25"."""
-        return " · ".join([self.dataset, *spell(dict(self.variant))])
+        """Test set and variant, for example "BSD68, σ = 25"."""
+        return place(self.dataset, dict(self.variant))
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,8 @@ class TrainedRun:
         evaluation = self.evaluation(dataset, variant)
         if evaluation is None or metric not in evaluation.metrics:
             return None
-        return Column(dataset, metric, tuple(sorted(variant.items())), evaluation.protocol)
+        compared = evaluation.metrics[metric].protocol
+        return Column(dataset, metric, tuple(sorted(variant.items())), evaluation.protocol, compared)
 
 
 @dataclass(frozen=True)
@@ -214,17 +223,6 @@ def rows_below(paths: Sequence[Path]) -> tuple[list[Row], list[str]]:
     return _with_shared(rows), unreadable
 
 
-def spell_settings(settings: Mapping[str, Any]) -> str:
-    """Settings as words.
-
-    Example:
-        >>> spell_settings({"batch_size": 8, "benchmark_sets": ["set5", "bsd100"]})
-        'batch_size=8, benchmark_sets=set5/bsd100'
-    """
-    words = {key: "/".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
-    return ", ".join(f"{key}={value}" for key, value in words.items())
-
-
 def evaluation_title(evaluation: EvaluationRecord) -> str:
     """Test set and variant, for example "bsd68, sigma 25"; equal to the title of the evaluation itself."""
     return ", ".join([evaluation.dataset, *spell(evaluation.variant)])
@@ -243,23 +241,39 @@ def _with_shared(rows: list[Row]) -> list[Row]:
 
 
 def _read(folder: RunFolder) -> TrainedRun:
-    """Read a run's files.
+    """Read a run's files; every text in them as a page can show it.
 
     Raises:
         DarkroomError: one of them cannot be read; it is named.
     """
     file = folder.description
     try:
-        record = folder.read()
+        record = from_json(RunRecord, presentable(read_json(file)), file)
+        _check(record)
         file = folder.results
-        results = folder.read_results()
+        results = [from_json(Result, presentable(line), file) for line in read_json_lines(file)]
         file = folder.metrics
         curves: dict[tuple[str, str], Curve] = {}
-        for line in read_json_lines(file):
-            curves.setdefault((line["split"], line["name"]), []).append((int(line["step"]), float(line["value"])))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for line in presentable(read_json_lines(file)):
+            curves.setdefault((line["split"], line["name"]), []).append((_step(line["step"]), float(line["value"])))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DarkroomError(f"{file} cannot be read: {type(error).__name__}: {error}") from error
     return TrainedRun(folder, record, results, curves)
+
+
+def _check(record: RunRecord) -> None:
+    """Raise a `ValueError` about what no run has: names that are no names of folders, and seeds that are no numbers."""
+    for words, name in (("recipe", record.recipe), ("row", record.row)):
+        if not 0 < len(name) <= _LONGEST_NAME or "\n" in name:
+            raise ValueError(f"the {words}'s name is {shortened(repr(name), 60)}, of {len(name)} characters")
+    if not isinstance(record.settings.get("seed", 0), int):
+        raise ValueError(f"the seed is {shortened(repr(record.settings['seed']), 60)}")
+
+
+def _step(value: int) -> int:
+    if not 0 <= value <= _LARGEST_STEP:
+        raise ValueError(f"the step is {value}")
+    return int(value)
 
 
 def _undescribed(run: TrainedRun) -> list[str]:

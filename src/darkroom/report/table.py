@@ -40,7 +40,8 @@ class Table:
         heads: variants and over how many columns each stands.
         metrics: headings of the columns.
         lines: the rows of the table.
-        protocols: how the numbers were measured: a sentence for every head, by its mark; one with the mark "" is for all.
+        protocols: how the numbers were measured: a sentence for every head, and for every metric that compares sets of images,
+            by its mark; one with the mark "" is for all.
         remarks: rows whose training data contains test images, and test images that were used for validation.
     """
 
@@ -81,7 +82,7 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
     """The columns of all rows: by test set, then variant, protocol and metric, each in the order of evaluation."""
     found = list(dict.fromkeys(column for row in rows for columns in row.cells.values() for column in columns))
     orders = {name: [*dict.fromkeys(getattr(column, name) for column in found)] for name in Column._fields}
-    keys = ("dataset", "variant", "protocol", "metric")
+    keys = ("dataset", "variant", "protocol", "metric", "compared")
     return sorted(found, key=lambda column: [orders[key].index(getattr(column, key)) for key in keys])
 
 
@@ -93,6 +94,8 @@ def tables_of(rows: Sequence[Row]) -> list[Table]:
         mine = [column for column in columns if column.dataset == dataset]
         words = list(dict.fromkeys(column.protocol for column in mine if column.protocol))
         marks = {protocol: str(number) if len(words) > 1 else "" for number, protocol in enumerate(words, 1)}
+        compared = dict.fromkeys(column.compared for column in mine if column.compared)
+        notes = {protocol: str(number) for number, protocol in enumerate(compared, 1 + len([*filter(None, marks.values())]))}
         groups = [(key, len(list(group))) for key, group in itertools.groupby(mine, key=lambda c: (c.variant, c.protocol))]
         counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in mine}
         tables.append(
@@ -100,9 +103,9 @@ def tables_of(rows: Sequence[Row]) -> list[Table]:
                 dataset=dataset,
                 count=max(counts),
                 heads=[(_head(dict(variant), marks.get(protocol, "")), span) for (variant, protocol), span in groups],
-                metrics=[metrics[column.metric].heading for column in mine],
+                metrics=[_marked(metrics[column.metric].heading, notes.get(column.compared, "")) for column in mine],
                 lines=lines_of(rows, mine),
-                protocols=[(mark, protocol) for protocol, mark in marks.items()],
+                protocols=[(mark, protocol) for protocol, mark in (marks | notes).items()],
                 remarks=_remarks(rows, mine),
             )
         )
@@ -124,7 +127,11 @@ def _remarks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
 
 
 def _head(variant: dict[str, float | str], mark: str) -> str:
-    return " ".join(filter(None, [", ".join(spell(variant)), f"[{mark}]" if mark else ""]))
+    return _marked(", ".join(spell(variant)), mark)
+
+
+def _marked(words: str, mark: str) -> str:
+    return " ".join(filter(None, [words, f"[{mark}]" if mark else ""]))
 
 
 @dataclass

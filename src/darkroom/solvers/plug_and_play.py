@@ -12,6 +12,9 @@ from darkroom.solvers.proximal import continuation, proximal_gradient
 
 Solver = Literal["ista", "fista", "hqs"]
 
+STEPS = 8
+"""Iterations of half-quadratic splitting (Zhang et al. 2022)."""
+
 SIGMA_MAX = 49 / 255
 """Noise level at which the continuation starts, in the image's units (Zhang et al. 2022)."""
 

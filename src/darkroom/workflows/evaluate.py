@@ -23,8 +23,10 @@ from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
 from darkroom.recipes import trained
+from darkroom.recipes.paths import weights_paths
 from darkroom.recipes.protocols import denoising, super_resolution
 from darkroom.recipes.ranges import AT_LEAST_0, check_fields
+from darkroom.recipes.setting_types import check_types
 from darkroom.workflows.options import Accelerator
 
 Progress = Callable[[str, int, int], None]
@@ -62,6 +64,8 @@ class Protocol:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if not self.test_sigmas:
+            raise DarkroomError("at least one noise level is needed, for example --test-sigmas 25")
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ def evaluate(
         >>> {(result.method, result.metric): round(result.value, 2) for result in results}  # doctest: +SKIP
         {('laptop', 'psnr'): 30.08, ('laptop', 'ssim'): 0.86, ('noisy input', 'psnr'): 20.27, ('noisy input', 'ssim'): 0.43}
     """
+    check_types(evaluate, {"quantised": quantised, "reduction": reduction, "baselines": baselines, "accelerator": accelerator})
     test_sets = () if test_set is None else (test_set,) if isinstance(test_set, str) else tuple(test_set)
     protocol = Protocol(test_sets, tuple(test_sigmas), quantised, reduction)
     given = [weights] if isinstance(weights, str | Path) else weights
@@ -135,8 +140,6 @@ def compare(
 
     `partial_results` is called after every evaluation with the results so far.
     """
-    if not weights:
-        raise DarkroomError("which weights? For example: darkroom evaluate runs/dncnn/laptop --test-set embedded")
     device = choose_device(accelerator)
     entries = _entries(_by_name(weights), protocol, recipe)
     shown, results = progress or _no_progress, list[Result]()
@@ -168,7 +171,7 @@ class _Entry:
 
 def _by_name(weights: Sequence[str | Path]) -> dict[str, Path]:
     """Paths by their last part, or whole if that is not unique."""
-    paths = [trained.weights_path(str(path)) for path in weights]
+    paths = weights_paths(weights)
     unique = len({path.name for path in paths}) == len(paths)
     return {path.name if unique else str(path): path for path in paths}
 

@@ -84,6 +84,8 @@ def _of_pil(image: Image.Image) -> Planes:
 
 
 def _of_array(array: np.ndarray) -> Planes:
+    if not array.size:
+        raise DarkroomError(f"an image has at least one pixel; the array is {array.shape}")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
         raise DarkroomError(f"an image array is (height, width) or (height, width, 1 to 4 channels), not {array.shape}")
     channels_first = np.array(np.atleast_3d(array).transpose(2, 0, 1), order="C")
@@ -100,6 +102,8 @@ def _of_array(array: np.ndarray) -> Planes:
 
 
 def _of_tensor(tensor: Tensor) -> Planes:
+    if not tensor.numel():
+        raise DarkroomError(f"an image has at least one pixel; the tensor is {tuple(tensor.shape)}")
     if tensor.ndim not in (3, 4) or tensor.shape[-3] not in (1, 3):
         raise DarkroomError(
             f"an image tensor is ([batch, ]channel, height, width) with 1 or 3 channels, not {tuple(tensor.shape)}"

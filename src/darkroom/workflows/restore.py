@@ -6,22 +6,29 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.data.kernels import read_kernel
+from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.devices import choose_device
-from darkroom.engine.restore_files import RestoredFile, plan_files
+from darkroom.engine.restore_files import ImageRestorer, RestoredFile, plan_files
 from darkroom.engine.restore_files import restore_files as restore_planned
 from darkroom.engine.restorer import Restorer
+from darkroom.networks.kernel_net import KernelNet
 from darkroom.operators.resample import upscale
 from darkroom.recipes import trained
+from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, check
+from darkroom.recipes.setting_types import check_types
+from darkroom.solvers import plug_and_play, richardson_lucy
+from darkroom.solvers.blind import Restoration
 from darkroom.solvers.deblur import Solver
 from darkroom.workflows import memory_images
 from darkroom.workflows.options import Accelerator, Precision
 
 Image = TypeVar("Image")
 
-Weights = str | Path | RestorationNetwork
+Weights = str | Path | RestorationNetwork | KernelNet
 """A run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
 
 
@@ -52,12 +59,12 @@ def make_restorer(
     sigma: float | None = None,
     kernel: str | None = None,
     solver: Solver = "hqs",
-    solver_steps: int = 8,
+    solver_steps: int | None = None,
     memory: int = 512,
     precision: Precision = "auto",
     accelerator: Accelerator = "auto",
     recipe: str | None = None,
-) -> Restorer | Deblurrer:
+) -> ImageRestorer:
     """A network made ready for images of any size: tiled, and in bfloat16 where that is safe.
 
     Args:
@@ -66,23 +73,33 @@ def make_restorer(
         kernel: deblur with this kernel, the network serving as the prior: an image, .npy, .txt, or .npz file ("file:name" where it
             holds several).
         solver: of deblurring.
-        solver_steps: of deblurring.
+        solver_steps: of deblurring; by default 8, and 30 of Richardson–Lucy with the kernels that a kernel network estimates.
         memory: MiB that activations may take; larger images are restored in tiles.
         precision: "auto" takes bfloat16 where the hardware supports it and a check on these weights allows it.
         accelerator: device to compute on.
         recipe: the recipe's file, for weights of a recipe outside the package.
 
     Raises:
-        DarkroomError: the weights or the kernel cannot be read.
+        DarkroomError: the weights or the kernel cannot be read, or a number is outside its range.
     """
-    network = weights if isinstance(weights, RestorationNetwork) else _network(weights, recipe)
-    restorer = Restorer(network, device=choose_device(accelerator), memory=memory << 20, precision=precision, sigma=sigma)
+    words = {"kernel": kernel, "solver": solver, "precision": precision, "accelerator": accelerator, "recipe": recipe}
+    numbers = {"sigma": sigma, "solver_steps": solver_steps, "memory": memory}
+    check_types(make_restorer, {**words, **numbers})
+    check(numbers, {"sigma": AT_LEAST_0, "solver_steps": AT_LEAST_1, "memory": MEMORY})
+    network = weights if isinstance(weights, RestorationNetwork | KernelNet) else _network(weights, recipe)
+    device = choose_device(accelerator)
+    if isinstance(network, KernelNet):
+        if kernel is not None:
+            raise DarkroomError("these weights estimate the kernels themselves: leave out the kernel, or give weights of a denoiser")
+        how = Restoration(solver_steps or richardson_lucy.STEPS, network.gamma)
+        return BlindDeblurrer(network, device=device, memory=memory << 20, restoration=how)
+    restorer = Restorer(network, device=device, memory=memory << 20, precision=precision, sigma=sigma)
     if kernel is None:
         return restorer
-    return Deblurrer(restorer, read_kernel(kernel), sigma, solver=solver, steps=solver_steps)
+    return Deblurrer(restorer, read_kernel(kernel), sigma, solver=solver, steps=solver_steps or plug_and_play.STEPS)
 
 
-def restore(images: Image, weights: Weights | Restorer | Deblurrer, **options: Any) -> Image:
+def restore(images: Image, weights: Weights | ImageRestorer, **options: Any) -> Image:
     """Restore images in memory: denoise, upscale or deblur them.
 
     Args:
@@ -108,7 +125,7 @@ def restore(images: Image, weights: Weights | Restorer | Deblurrer, **options: A
 
         >>> restore("holiday.jpg", "dncnn/laptop_photo").save("clean.png")  # doctest: +SKIP
     """
-    restorer = weights if isinstance(weights, Restorer | Deblurrer) else make_restorer(weights, **options)
+    restorer = weights if isinstance(weights, ImageRestorer) else make_restorer(weights, **options)
     if isinstance(images, list | tuple):
         return [_restore_one(image, restorer) for image in images]  # type: ignore[return-value]
     return _restore_one(images, restorer)
@@ -117,7 +134,7 @@ def restore(images: Image, weights: Weights | Restorer | Deblurrer, **options: A
 def restore_files(
     source: str | Path | Sequence[str | Path],
     output: str | Path,
-    weights: Weights | Restorer | Deblurrer,
+    weights: Weights | ImageRestorer,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     finished: Callable[[RestoredFile, int], None] = lambda file, total: None,
@@ -148,7 +165,7 @@ def restore_files(
     """
     sources = [source] if isinstance(source, str | Path) else source
     planned = plan_files([Path(each) for each in sources], Path(output))
-    restorer = weights if isinstance(weights, Restorer | Deblurrer) else make_restorer(weights, **options)
+    restorer = weights if isinstance(weights, ImageRestorer) else make_restorer(weights, **options)
     files = []
     for file in restore_planned(restorer, planned, progress):
         files.append(file)
@@ -156,11 +173,13 @@ def restore_files(
     return files
 
 
-def _network(weights: str | Path, recipe: str | None) -> RestorationNetwork:
-    return trained.network(trained.weights_path(str(weights)), recipe)
+def _network(weights: str | Path, recipe: str | None) -> RestorationNetwork | KernelNet:
+    if not isinstance(weights, str | Path):
+        raise DarkroomError(f"weights are a path, recipe/row, or a RestorationNetwork, not {type(weights).__name__}")
+    return trained.restoring(trained.weights_path(str(weights)), recipe)
 
 
-def _restore_one(image: Any, restorer: Restorer | Deblurrer) -> Any:
+def _restore_one(image: Any, restorer: ImageRestorer) -> Any:
     def upscale_alpha(plane: Tensor) -> Tensor:
         return plane if restorer.scale == 1 else upscale(plane[None], restorer.scale)[0].clamp(0, 1)
 

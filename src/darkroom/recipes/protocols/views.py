@@ -38,6 +38,7 @@ def ray_stream(options: SceneOptions, find: Callable[[], Scene], seed: int, *, c
         seed=seed,
         centre_crop=centre_crop,
         pixel_centre=options.pixel_centre,
+        linear=options.linear_background,
     )
 
 

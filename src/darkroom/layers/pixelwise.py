@@ -1,0 +1,133 @@
+"""Pixelwise networks that vary in space: one small perceptron for each tile of an image, its parameters predicted by a network."""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+from torch.nn.functional import embedding, leaky_relu
+
+SLOPE = 0.01
+"""Of the leaky ReLU between layers."""
+
+CACHED = 1 << 18
+"""Activations (numbers of one layer) that are computed at a time in evaluation, so that they stay in a core's cache."""
+
+
+class PixelwiseNetworks(nn.Module):
+    """One perceptron a tile, applied to every pixel of its tile: pixel → width → … → width → outputs, leaky ReLU between.
+
+    A pixel is its input (a label, or channels) and its position in the tile. The module has no parameters: each tile's are an
+    argument, a vector of `numbers` numbers, layer by layer the weights `(in, out)` and the biases `(out,)`. They are never
+    spread over pixels: the layers of a tile are matrix products of its pixels and its weights, batched over tiles; in evaluation
+    a few tiles at a time, which stay in the cache. A label map is not expanded to channels: one-hot input times a matrix is a row
+    of the matrix.
+
+    Args:
+        labels: number of ids, where pixels are labels; otherwise 0.
+        channels: of a pixel, where it is none.
+        octaves: of the positional encoding, see `positions`.
+        width: of the hidden layers.
+        depth: number of layers.
+        outputs: of the last layer.
+
+    Source: Shaham et al. 2021 (ASAPNet), sections 3.1 and 3.3.
+
+    Example:
+        >>> networks = PixelwiseNetworks(labels=35, octaves=4)
+        >>> networks.numbers
+        16003
+        >>> networks(torch.zeros(1, 2, 3, 16003), torch.zeros(1, 1, 32, 48, dtype=torch.long)).shape
+        torch.Size([1, 3, 32, 48])
+    """
+
+    def __init__(
+        self, *, labels: int = 0, channels: int = 3, octaves: int, width: int = 64, depth: int = 5, outputs: int = 3
+    ) -> None:
+        super().__init__()
+        self.labels, self.octaves = labels, octaves
+        self.widths = [(labels or channels) + 4 * octaves, *[width] * (depth - 1), outputs]
+        self.numbers = sum((before + 1) * after for before, after in self.layers())
+
+    def layers(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of each layer."""
+        return list(pairwise(self.widths))
+
+    def forward(
+        self, parameters: Float[Tensor, "batch rows columns numbers"], pixels: Shaped[Tensor, "batch c height width"]
+    ) -> Float[Tensor, "batch outputs height width"]:
+        """Apply the networks of a grid of tiles.
+
+        Args:
+            parameters: of the network of each tile.
+            pixels: a label map with one channel, int64, or channels; height and width are the same multiple of rows and columns.
+        """
+        batch, rows, columns, _ = parameters.shape
+        side = pixels.shape[-1] // columns
+        tiles, where = _tiles(pixels, side), positions(side, self.octaves, parameters.device).to(parameters.dtype)
+        flat = parameters.flatten(0, 2)
+        if torch.is_grad_enabled():
+            found = self._on_tiles(flat, tiles, where)
+        else:
+            count = max(1, CACHED // (side * side * max(self.widths[1:])))
+            found = parameters.new_empty(len(flat), side * side, self.widths[-1])
+            for start in range(0, len(flat), count):
+                part = slice(start, start + count)
+                found[part] = self._on_tiles(flat[part], tiles[part], where)
+        return found.view(batch, rows, columns, side, side, -1).permute(0, 5, 1, 3, 2, 4).flatten(2, 3).flatten(3, 4)
+
+    def _on_tiles(
+        self, parameters: Float[Tensor, "t n"], tiles: Shaped[Tensor, "t p c"], where: Float[Tensor, "p e"]
+    ) -> Tensor:
+        """The perceptrons of some tiles on their pixels."""
+        layers = self._matrices(parameters)
+        weight, bias = next(layers)
+        from_pixels, from_positions = weight.split([weight.shape[1] - where.shape[1], where.shape[1]], 1)
+        positional = where.expand(len(tiles), -1, -1)
+        if self.labels:
+            x = torch.baddbmm(_rows(from_pixels + bias, tiles[..., 0]), positional, from_positions)
+        else:
+            x = torch.baddbmm(bias, torch.cat([tiles.to(weight.dtype), positional], 2), weight)
+        for weight, bias in layers:
+            x = torch.baddbmm(bias, leaky_relu(x, SLOPE, inplace=not x.requires_grad), weight)
+        return x
+
+    def _matrices(self, parameters: Float[Tensor, "t n"]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weights `(tiles, in, out)` and biases `(tiles, 1, out)` of each layer; views, not copies."""
+        start = 0
+        for before, after in self.layers():
+            weights = parameters[:, start : start + before * after].unflatten(1, (before, after))
+            start += before * after
+            yield weights, parameters[:, None, start : start + after]
+            start += after
+
+
+def positions(side: int, octaves: int, device: torch.device | None = None) -> Float[Tensor, "pixels features"]:
+    """Sines and cosines of x and y within a tile, at the periods k, k/2, …, k/2^(octaves − 1), where k is the tile's side in pixels.
+
+    Source: Shaham et al. 2021, section 3.3 and equation 3.
+
+    Example:
+        >>> positions(4, 2).shape
+        torch.Size([16, 8])
+    """
+    angles = 2 * math.pi * torch.arange(side, device=device) / side
+    waves = angles[:, None] * 2.0 ** torch.arange(octaves, device=device)
+    along = torch.cat([waves.sin(), waves.cos()], 1)  # of one axis
+    across = along[None].expand(side, -1, -1), along[:, None].expand(-1, side, -1)
+    return torch.cat(across, 2).flatten(0, 1)
+
+
+def _rows(table: Float[Tensor, "t labels width"], ids: Int[Tensor, "t p"]) -> Float[Tensor, "t p width"]:
+    """For each pixel, the row of its label in the table of its tile."""
+    first = torch.arange(len(table), device=ids.device)[:, None] * table.shape[1]
+    return embedding(ids + first, table.flatten(0, 1))
+
+
+def _tiles(x: Shaped[Tensor, "b c h w"], side: int) -> Shaped[Tensor, "tiles pixels c"]:
+    """An image as a batch of tiles, row by row, their pixels row by row."""
+    batch, channels, height, width = x.shape
+    cells = x.reshape(batch, channels, height // side, side, width // side, side)
+    return cells.permute(0, 2, 4, 3, 5, 1).reshape(-1, side * side, channels)

@@ -1,0 +1,1 @@
+"""Diffusion processes, samplers and likelihoods: everything about generation that knows no network."""

@@ -1,0 +1,1 @@
+"""From noise to samples: one solver of the reverse process a file."""

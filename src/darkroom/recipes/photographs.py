@@ -1,0 +1,166 @@
+"""General networks for photographs, small and fast on a CPU: those that `darkroom restore` uses.
+
+    darkroom train photographs laptop       two minutes on two CPU cores, nothing to download
+    darkroom train photographs denoise      blind denoising, sigma 0 to 50, white and correlated noise; an hour on one CPU core
+    darkroom train photographs enlarge_2    ×2 from clean images, 35 minutes on one CPU core; enlarge_4 starts from its weights
+    darkroom train photographs jpeg         JPEG artefacts, quality 10 to 90; starts from the weights of denoise
+    darkroom train photographs denoise --steps 1000000 --batch-size 16     the same for longer, on a GPU
+
+Training data are the 400 images of BSDS500 outside BSD100. A row that starts from another one takes its weights from the runs, or,
+where it has not been trained, those that are part of the package.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from darkroom.core.randomness import generator
+from darkroom.data.named_sets import evaluation_images, training_images
+from darkroom.data.streams import Degradation, PatchStream
+from darkroom.engine.run import InitialWeights, Run
+from darkroom.evaluations.paired_images import PairedImages
+from darkroom.methods.regression import Regression, absolute_error, negative_psnr
+from darkroom.metrics.fidelity import psnr, ssim
+from darkroom.networks.small_edsr import SmallEDSR
+from darkroom.networks.small_unet import SmallUNet
+from darkroom.operators.jpeg import JPEG, CompressedPair
+from darkroom.operators.noise import Gaussian, NoisyPair
+from darkroom.operators.photographic_noise import PhotographicNoise
+from darkroom.operators.resample import DownscaledPair, upscalings
+from darkroom.recipes import shipped
+from darkroom.recipes.options import DataOptions, OptimizationOptions
+from darkroom.recipes.protocols import compression, denoising, super_resolution
+
+TASK = "general restoration"
+
+_ENLARGE = dict(task="enlarge", test_set="bsd100", steps=14_000, lr=8e-4)
+_COMPRESSED = dict(compressed=True, qualities=(30.0, 95.0), test_qualities=(40.0, 75.0))
+_FROM_DENOISE = dict(test_set="bsd100", start="denoise", steps=6500, lr=4e-4)
+
+ROWS = {
+    "denoise": dict(),
+    "jpeg": {**_FROM_DENOISE, "task": "jpeg"},
+    "enlarge_2": {**_ENLARGE, "scale": 2},
+    "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 6000},
+    "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 6000},
+    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 6000},
+    "laptop": dict(
+        widths=(24, 48, 80),
+        test_sigmas=(25.0,),
+        train_set="embedded",
+        test_set="embedded",
+        shuffle_colors=True,
+        patch_size=64,
+        steps=2000,
+    ),
+}
+
+PUBLISHED = {
+    "enlarge_2": super_resolution.references(2),
+    "enlarge_4": super_resolution.references(4),
+}
+
+Task = Literal["denoise", "enlarge", "jpeg"]
+
+
+def recipe(
+    task: Task = "denoise",
+    scale: int = 1,
+    compressed: bool = False,
+    sigma: tuple[float, float] = (0.0, 55.0),
+    test_sigmas: tuple[float, ...] = (15.0, 25.0, 50.0),
+    qualities: tuple[float, float] = (10.0, 90.0),
+    test_qualities: tuple[float, ...] = (10.0, 20.0, 30.0, 40.0),
+    widths: tuple[int, ...] = (48, 96, 160),
+    width: int = 48,
+    blocks: int = 8,
+    start: str | None = None,
+    data: DataOptions = DataOptions("bsds400", "cbsd68", super_resolution.SETS, patch_size=96, batch_size=4),
+    optimization: OptimizationOptions = OptimizationOptions(36_000, 8e-4, "cosine", clip=1.0, ema=0.999),
+    seed: int = 0,
+) -> Run:
+    """A small network for photographs, blind to how strong the degradation is.
+
+    Args:
+        task: What it repairs: noise, a small size, or JPEG artefacts.
+        scale: Upscaling factor of enlarge.
+        compressed: Compress the small images of enlarge as JPEG.
+        sigma: Bounds of the noise level in training (0-255 scale).
+        test_sigmas: Noise levels of the evaluation.
+        qualities: Bounds of the JPEG quality in training.
+        test_qualities: JPEG qualities of the evaluation.
+        widths: Features at the scales of the U-Net (denoise and jpeg).
+        width: Features of the network that enlarges.
+        blocks: Residual blocks of the network that enlarges.
+        start: Row of this recipe whose final weights the training starts from.
+        data: Training and test images; patches are of the target.
+        optimization: Adam.
+        seed: Of weights, patches and degradations.
+    """
+    network: SmallUNet | SmallEDSR
+    if task == "enlarge":
+        network, loss = SmallEDSR(scale, width, blocks), absolute_error
+    else:
+        network, loss = SmallUNet(widths=widths), negative_psnr
+    jpeg = JPEG(qualities, "any")
+    degrade: Degradation
+    if task == "denoise":
+        degrade, evaluations = NoisyPair(PhotographicNoise(sigma)), _denoising(data, test_sigmas)
+    elif task == "jpeg":
+        degrade, evaluations = NoisyPair(jpeg), _compression(data, test_qualities)
+    else:
+        reduced = DownscaledPair(scale, "matlab")
+        degrade = CompressedPair(reduced, jpeg) if compressed else reduced
+        evaluations = _enlargement(data, scale, test_qualities if compressed else ())
+    required = [evaluation for evaluation in evaluations if not evaluation.optional]
+    return Run(
+        method=Regression(network.initialise(generator(seed, "weights")), loss),
+        stream=PatchStream(
+            training_images(data.train_set),
+            degrade,
+            patch_size=data.patch_size,
+            batch_size=data.batch_size,
+            seed=seed,
+            shuffle_colors=data.shuffle_colors,
+        ),
+        optimizers={"network": optimization.adam(betas=(0.9, 0.99))},
+        steps=optimization.steps,
+        validation=required[len(required) // 2].subset(8),
+        validation_interval=optimization.validation_interval,
+        evaluations=evaluations,
+        network=network,
+        initial=_initial(start, network) if start else None,
+        seed=seed,
+    )
+
+
+def _denoising(data: DataOptions, sigmas: Sequence[float]) -> list[PairedImages]:
+    """Noise in 8 bits, and the images without noise, which should come back unchanged."""
+    images = evaluation_images(data.test_set)
+    clean = PairedImages(images, NoisyPair(Gaussian(0.0, quantised=True)), (psnr, ssim), variant={"sigma": 0.0})
+    return [clean, *denoising.evaluations(images, sigmas, quantised=True)]
+
+
+def _compression(data: DataOptions, qualities: Sequence[float]) -> list[PairedImages]:
+    return compression.evaluations(evaluation_images(data.test_set), qualities)
+
+
+def _enlargement(data: DataOptions, scale: int, qualities: Sequence[float]) -> list[PairedImages]:
+    """The standard protocol; with qualities, the small images compressed as JPEG."""
+    if not qualities:
+        return super_resolution.evaluations(scale, data.test_set, data.benchmark_sets)
+    return [
+        PairedImages(
+            evaluation_images(data.test_set),
+            CompressedPair(DownscaledPair(scale, "matlab"), JPEG(quality)),
+            super_resolution.metrics(scale),
+            variant={"scale": float(scale), "quality": quality},
+            baselines=upscalings(scale),
+        )
+        for quality in qualities
+    ]
+
+
+def _initial(start: str, network: SmallUNet | SmallEDSR) -> InitialWeights:
+    """Weights of another row; between scales, those of the trunk."""
+    part, name = (network.trunk, "network.trunk") if isinstance(network, SmallEDSR) else (network, "network")
+    return InitialWeights("photographs", start, part, name, otherwise=shipped.FOLDER / f"{start}.safetensors")

@@ -1,0 +1,66 @@
+"""Protocols of blind deblurring: synthetic camera shake, the GoPro test set, and Köhler's benchmark."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from darkroom.core.evaluation import Predictor
+from darkroom.core.method import Example
+from darkroom.data.gopro import gopro
+from darkroom.data.koehler import Koehler
+from darkroom.data.named_sets import evaluation_images, training_images
+from darkroom.data.shaken import DrawnForEachImage
+from darkroom.data.streams import PatchStream
+from darkroom.evaluations.paired_images import PairedImages, SeveralDegradations
+from darkroom.evaluations.trajectory_frames import TrajectoryFrames
+from darkroom.metrics.best_frame import best_frame_psnr, best_frame_ssim
+from darkroom.metrics.fidelity import psnr, ssim
+from darkroom.operators.shaken import ShakenPair
+from darkroom.recipes.options import DataOptions
+
+METRICS = (psnr, ssim)
+
+
+def blurred_input(batch: Example) -> Tensor:
+    """The blurred image itself."""
+    return batch.input
+
+
+BASELINES: Mapping[str, Predictor] = {"blurred input": blurred_input}
+
+
+def synthetic(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0) -> SeveralDegradations:
+    """Sharp images of a test set, each with a shake of its own.
+
+    Args:
+        test_set: name of the images.
+        pair: how they are shaken.
+        seed: of the shakes; each depends on it and on the image's name.
+        image_count: number of images, the first ones; 0 for all.
+    """
+    images = evaluation_images(test_set)
+    images = images.first(image_count) if image_count else images
+    return SeveralDegradations(images, DrawnForEachImage(pair, seed), METRICS, baselines=BASELINES)
+
+
+def evaluation(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0) -> PairedImages:
+    """The evaluation of a test set: GoPro's own pairs, or sharp images that are shaken."""
+    return on_gopro() if test_set == "gopro" else synthetic(test_set, pair, seed=seed, image_count=image_count)
+
+
+def stream(data: DataOptions, pair: ShakenPair, seed: int) -> PatchStream:
+    """Training patches: of GoPro's own pairs, or of sharp images that are shaken."""
+    given = dict(patch_size=data.patch_size, batch_size=data.batch_size, seed=seed, shuffle_colors=data.shuffle_colors)
+    if data.train_set == "gopro":
+        return PatchStream(gopro("train"), None, **given)
+    return PatchStream(training_images(data.train_set), pair, **given)
+
+
+def on_gopro(*, gamma: bool = False) -> PairedImages:
+    """The GoPro test set, where it is present; see `data.gopro`. Published numbers are means over all of its 1111 pairs."""
+    return PairedImages(gopro("test", gamma=gamma), None, METRICS, baselines=BASELINES, optional=True)
+
+
+def on_koehler(linear_gamma: float = 1.0) -> TrajectoryFrames:
+    """Köhler's benchmark, where it is present; see `evaluations.trajectory_frames`."""
+    return TrajectoryFrames(Koehler(), (best_frame_psnr, best_frame_ssim), linear_gamma=linear_gamma, optional=True)

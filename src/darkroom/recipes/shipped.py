@@ -1,0 +1,59 @@
+"""The networks that are part of the package, by name: what they do, their weights and their cards."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from darkroom.core.errors import DarkroomError
+
+FOLDER = Path(__file__).parent.parent / "shipped"
+"""Weights in half precision and a card for each, beside the code."""
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A network of the package.
+
+    Args:
+        name: what it is called by: `darkroom apply --weights NAME`, `darkroom.restore(image, NAME)`.
+        purpose: what it does, in a few words.
+    """
+
+    name: str
+    purpose: str
+
+    @property
+    def weights(self) -> Path:
+        """Its weights, in half precision."""
+        return FOLDER / f"{self.name}.safetensors"
+
+    @property
+    def card(self) -> str:
+        """Its card: data, licence, protocol, table, limits."""
+        return (FOLDER / f"{self.name}.md").read_text(encoding="utf-8")
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Shipped("denoise", "removes noise of any strength up to sigma 50, white or correlated, also from JPEG files"),
+        Shipped("jpeg", "removes the artefacts of JPEG compression, quality 10 to 90"),
+        Shipped("enlarge_2", "enlarges clean images to twice the size"),
+        Shipped("enlarge_4", "enlarges clean images to four times the size"),
+    )
+}
+"""By name, in the order of lists."""
+
+
+def find(name: str) -> Shipped:
+    """A network of the package by its name.
+
+    Raises:
+        DarkroomError: there is none of that name.
+
+    Example:
+        >>> find("denoise").weights.name
+        'denoise.safetensors'
+    """
+    if name not in NETWORKS:
+        raise DarkroomError(f"no network {name!r} is part of Darkroom; there are {', '.join(NETWORKS)} (see `darkroom models`)")
+    return NETWORKS[name]

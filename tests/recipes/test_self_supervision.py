@@ -1,0 +1,168 @@
+"""Pre-training and transfer from end to end: killed and resumed, frozen, reported, and mistakes in one line."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as processes
+
+from darkroom.core import weights
+from darkroom.core.errors import DarkroomError
+from darkroom.core.method import Example
+from darkroom.core.randomness import generator
+from darkroom.engine.folder import RunFolder
+from darkroom.engine.processes import average_gradients
+from darkroom.layers.perceptron import Perceptron
+from darkroom.methods.byol import BYOL
+from darkroom.methods.self_supervision import SelfSupervision
+from darkroom.methods.simclr import SimCLR
+from darkroom.networks.encoder import Encoder
+from darkroom.networks.resnet import ResNet
+from darkroom.recipes import lookup, trained
+from darkroom.report import collect, page
+from darkroom.workflows.options import RunOptions
+from darkroom.workflows.train import train
+from tests.engine.commands import wait_for
+from tests.tiny import flags
+
+BACKBONE = dict(width=4, image_size=8)
+TINY = dict(**BACKBONE, hidden=8, projection=4, batch_size=8, steps=40, probe_set="digits_high")
+TARGET = dict(**BACKBONE, batch_size=8, steps=4)
+
+
+def options(out: Path) -> RunOptions:
+    return RunOptions(out=out, accelerator="cpu", precision="32", threads=1)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    """A folder with backbones with and without labels."""
+    out = tmp_path_factory.mktemp("runs")
+    train("byol", "laptop", options=options(out), **TINY)
+    train("supervised", "laptop", options=options(out), **TARGET)
+    return out
+
+
+def test_killed_it_ends_with_the_same_weights(runs: Path, tmp_path: Path):
+    """The target network, its statistics and the momentum of the optimizer are kept."""
+    words = ["byol", "laptop", "--out", str(tmp_path), "--save-every", "0", "--precision", "32", "--accelerator", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "darkroom", "train", *words, "--threads", "1", *flags(**TINY)], stderr=subprocess.DEVNULL
+    )
+    folder = RunFolder(tmp_path / "byol" / "laptop")
+    wait_for(process, folder.last)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not folder.final.exists()
+    train("byol", "laptop", options=options(tmp_path), **TINY)
+    expected = weights.load(RunFolder(runs / "byol" / "laptop").final)[0]
+    resumed = weights.load(folder.final)[0]
+    assert any(name.startswith("target.0.bn1.running") for name in expected)
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in expected.items())
+
+
+def test_the_spread_of_projections_is_logged(runs: Path):
+    rows, unreadable = collect.rows_below([runs / "byol"])
+    assert not unreadable and len(rows[0].curve("train", "spread")) == 2
+    assert {column.variant for column in rows[0].cells["ours"]} == {
+        (("classifier", "linear"),), (("classifier", "nearest neighbours"),)
+    }  # fmt: skip
+    assert "colours of 64 cells" in rows[0].cells
+
+
+def test_a_trained_backbone_is_loaded_by_its_folder(runs: Path):
+    backbone = trained.load(runs / "byol" / "laptop")
+    assert isinstance(backbone, ResNet) and not backbone.training and trained.kind_of(runs / "byol" / "laptop") == "backbone"
+
+
+@pytest.mark.parametrize(("row", "source"), [("laptop_self_supervised", "byol"), ("laptop_labelled", "supervised")])
+def test_a_frozen_backbone_ends_as_it_began(runs: Path, row: str, source: str):
+    for frozen in (True, False):
+        folder = train("transfer", f"{row}_frozen" if frozen else row, options=options(runs), **TARGET)
+        before, after = (weights.load(RunFolder(path).final)[0] for path in (runs / source / "laptop", folder.path))
+        names = [name for name in after if name.startswith("network.backbone.")]
+        assert names and all(torch.equal(after[name], before[name]) for name in names) == frozen
+        assert any(name.endswith("running_var") for name in names)
+
+
+def test_seeds_are_averaged_and_settings_stand_on_one_page(runs: Path, tmp_path: Path):
+    for seed in (0, 1):
+        train("transfer", "laptop", options=options(runs), seed=seed, **TARGET)
+    rows, _ = collect.rows_below([runs / "transfer"])
+    row = next(row for row in rows if row.row == "laptop")
+    assert row.seeds == [0, 1] and all(cell.deviation is not None for cell in row.cells["ours"].values())
+    page.write(tmp_path / "report.html", rows)
+    text = (tmp_path / "report.html").read_text()
+    assert "after training by sgd" in text and "confusion matrix" in text and "±" in text
+
+
+def test_the_fine_tuning_recipe_is_part_of_the_protocol():
+    changed = {**lookup.row("transfer", "scratch"), "lr": 0.1}
+    described = lookup.describe("transfer", "scratch", changed, lookup.build("transfer", changed))
+    assert described.protocol_changes == {"office_home": ["lr=0.1"]}
+    settings = [lookup.row("transfer", row) for row in lookup.find("transfer").ROWS if row.startswith("small")]
+    shared = [{key: value for key, value in row.items() if key not in ("initial", "frozen")} for row in settings]
+    assert len(shared) == 5 and all(row == shared[0] for row in shared)
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "words"),
+    [
+        ("laptop_self_supervised", {}, "train it first with `darkroom train byol laptop`"),
+        ("laptop", {"classes": 3}, "of 5 classes: give --classes 5 instead of 3"),
+        ("laptop", {"initial": "byol"}, "--initial byol: must be RECIPE/ROW"),
+        ("laptop", {"train_set": "nowhere"}, "'nowhere' is neither a folder"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, row: str, changes: dict, words: str):
+    with pytest.raises(DarkroomError, match=words):
+        train("transfer", row, options=options(tmp_path), **{**TARGET, **changes})
+
+
+def test_a_backbone_of_another_size_is_one_line(runs: Path):
+    with pytest.raises(DarkroomError, match="do not fit this network"):
+        train("transfer", "laptop_self_supervised", options=options(runs), **{**TARGET, "width": 8, "seed": 5})
+
+
+def methods() -> list[SelfSupervision]:
+    def encoder() -> Encoder:
+        network = Encoder(ResNet(10, width=4, stem="small"), Perceptron((32, 16, 8)), Perceptron((8, 16, 8)))
+        return network.initialise(generator(0, "weights"))
+
+    return [BYOL(encoder(), tau=0.9, steps=4).train(), SimCLR(encoder(), temperature=0.5).train()]
+
+
+def gradients(batch: Example, rank: int) -> list[list[torch.Tensor]]:
+    found = []
+    for method in methods():
+        part = [view.chunk(2)[rank] if rank >= 0 else view for view in batch[:2]]
+        ((_, loss),) = method.losses(Example(*part), 0)
+        loss.backward()
+        parameters = [parameter for parameter in method.network.parameters() if parameter.grad is not None]
+        if rank >= 0:
+            average_gradients(parameters)
+        found.append([parameter.grad for parameter in parameters])
+    return found
+
+
+def process(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    batch = Example(*torch.load(f"{folder}/batch.pt", weights_only=True))
+    torch.save(gradients(batch, rank), f"{folder}/{rank}.pt")
+    os._exit(0)  # the process group's threads may abort an interpreter that is shutting down
+
+
+def test_two_processes_have_the_gradient_of_one(tmp_path: Path):
+    """Batch statistics and negatives are those of the whole batch."""
+    batch = Example(torch.rand(8, 3, 16, 16), torch.rand(8, 3, 16, 16))
+    torch.save(list(batch[:2]), tmp_path / "batch.pt")
+    processes.spawn(process, (str(tmp_path),), nprocs=2)
+    for rank in range(2):
+        for mine, whole in zip(torch.load(tmp_path / f"{rank}.pt", weights_only=True), gradients(batch, -1), strict=True):
+            for gradient, expected in zip(mine, whole, strict=True):
+                torch.testing.assert_close(gradient, expected, atol=1e-5, rtol=1e-3)
