@@ -4,7 +4,8 @@
 
     darkroom.train("dncnn", "laptop")                                       # a row of a recipe
     darkroom.evaluate("dncnn/laptop", "embedded")                           # by the published tables' protocol
-    darkroom.restore("noisy.jpg", "dncnn/laptop").save("clean.png")         # a path, PIL image, array or tensor
+    darkroom.restore("noisy.jpg").save("clean.png")                         # a path, PIL image, array or tensor
+    darkroom.restore("noisy.jpg", "dncnn/laptop").save("clean.png")         # with weights of one's own
     network = darkroom.load("dncnn/laptop")                                 # a torch.nn.Module
 
 Importing the package imports neither torch nor numpy; the functions do when they are first used.

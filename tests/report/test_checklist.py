@@ -20,9 +20,9 @@ def test_overlaps_are_stated_as_they_were_checked(tmp_path: Path):
     overlaps = [None, [], ["test001", "test002", "test003"]]
     write_run(tmp_path, run_record(evaluations=[evaluation(overlap=overlap) for overlap in overlaps]), [])
     assert answers(tmp_path)[OVERLAP] == [
-        "bsd68, sigma 25: not checked.",
-        "bsd68, sigma 25: no test image is among the training images, compared by content.",
-        "bsd68, sigma 25: 3 of 68 test images, compared by content: test001, test002, test003.",
+        "BSD68, σ = 25: not checked.",
+        "BSD68, σ = 25: no test image is among the training images, compared by content.",
+        "BSD68, σ = 25: 3 of 68 test images, compared by content: test001, test002, test003.",
     ]
 
 
@@ -70,5 +70,5 @@ def test_validation_on_test_images_is_stated(tmp_path: Path):
     write_run(tmp_path, run_record(validation=validation), [result("ours", "psnr", 29.0)])
     (answer,) = answers(tmp_path)["Validation during training"]
     assert answer == (
-        "bsd68, 8 images, by PSNR; 8 of them in the test set bsd68. Used for curves and best.safetensors; not for final weights."
+        "BSD68, 8 images, by PSNR; 8 of them in the test set BSD68. Used for curves and best.safetensors; not for final weights."
     )

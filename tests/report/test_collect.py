@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.core.errors import DarkroomError
-from darkroom.report.collect import Column, rows_below
+from darkroom.report.collect import rows_below
+from darkroom.report.trained_run import Column
 from tests.report.runs import PSNR, change_record, denoising_run, evaluation, result, run_record, write_run
 
 

@@ -9,7 +9,10 @@ from darkroom.report.collect import rows_below
 from darkroom.report.table import comparisons_of, tables_of
 from tests.report.runs import PSNR, evaluation, result, run_record, write_run
 
-INCEPTION, OTHER = "features of Inception (weights 6726825d); 68 predictions against 68 images (PNG)", "features of another network"
+INCEPTION, OTHER = (
+    "features of Inception (weights 6726825d); 68 predictions against 68 images (PNG)",
+    "features of another network",
+)
 
 
 def fid(protocol: str) -> MetricRecord:
@@ -67,3 +70,14 @@ def test_a_record_of_before_has_no_words_of_its_own():
     record = dataclasses.asdict(PSNR)
     del record["protocol"]
     assert MetricRecord(**record) == PSNR
+
+
+def test_times_have_a_column_for_each_device(tmp_path: Path):
+    time = MetricRecord("time", "ms", "Median.", False, 1, 0.0, 0.2, "time")
+    for row, device, value in (("s15", "a GPU", 3.0), ("s25", "a CPU, 1 thread", 50.0), ("s50", "a GPU", 4.0)):
+        record = run_record(row, evaluations=[evaluation(psnr=PSNR, milliseconds=time)], published=[])
+        write_run(tmp_path, record, [result("ours", "psnr", 29.0), result("ours", "milliseconds", value, device=device)])
+    (table,) = tables_of(rows_below([tmp_path])[0])
+    assert table.metrics == ["PSNR (dB)", "time (ms) [1]", "time (ms) [2]"]
+    assert [line.numbers[1:] for line in table.lines] == [["3.0", ""], ["", "50.0"], ["4.0", ""]]
+    assert table.protocols[1:] == [("1", "on a GPU"), ("2", "on a CPU, 1 thread")]

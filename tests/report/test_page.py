@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -93,6 +95,72 @@ def test_markup_in_names_is_escaped(tmp_path: Path):
     assert "<script>alert(1)" not in text and "<b>bold" not in text and "<img src=x" not in text
 
 
+def test_runs_of_several_tasks_have_a_heading_and_a_table_each(tmp_path: Path):
+    denoising_run(tmp_path / "a", task="denoising")
+    views = dataclasses.replace(evaluation("over white"), dataset="lego", variant={}, unit="view", count=200)
+    record = run_record(recipe="dvgo", task="views of a scene", evaluations=[views], published=[])
+    write_run(tmp_path / "b", record, [result("ours", "psnr", 33.0, dataset="lego", variant={}, count=200)])
+    denoising_run(tmp_path / "c", recipe="another", task="super-resolution", published=[])  # on the same images
+    text = written(tmp_path)
+    headings = re.findall("<h3>(.*?)</h3>", text.split("<h2>Results</h2>")[1].split("<h2>")[0])
+    assert sorted(headings) == ["Denoising", "Super-resolution", "Views of a scene"]
+    assert len(re.findall('<table class="results">', text)) == 3
+    assert "seconds per view" in text and "200 views. Protocol: over white." in text and "seconds per image" in text
+    assert "<h3>Denoising</h3>" not in written(tmp_path / "a")
+
+
+def test_a_recipes_description_is_set_as_prose(tmp_path: Path):
+    description = "    darkroom train dncnn s25     a night, as `s50`\n\nWords with `code` & <b>.\n\n    x  y\n    1  2"
+    denoising_run(tmp_path, description=description)
+    text = written(tmp_path)
+    assert "<dt><code>darkroom train dncnn s25</code></dt><dd>a night, as <code>s50</code></dd>" in text
+    assert "<p>Words with <code>code</code> &amp; &lt;b&gt;.</p>" in text
+    assert "<pre>x  y\n1  2</pre>" in text
+
+
+def test_every_image_says_what_it_shows(tmp_path: Path):
+    denoising_run(tmp_path)
+    alts = set(re.findall(r'<img[^>]*alt="([^"]*)"', written(tmp_path)))
+    assert {"input, BSD68, σ = 25: test001", "dncnn s25, BSD68, σ = 25: test001", "dncnn s25: test001, step 100"} <= alts
+    assert "crop of target, BSD68, σ = 25: test001" in alts and "Plot: Validation PSNR on BSD68; dncnn s25" in alts
+
+
+HOSTILE = [
+    "$x_$ \\frac{",
+    "caf\udce9",
+    "a" * 100_000,
+    "</script><script>alert(1)</script>",
+    "a\x00\x0b\u202eb",
+    "[/] [bold]",
+    "{{ 7 * 7 }}",
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_any_text_in_a_record_is_shown_or_refused_by_name(tmp_path: Path, words: str):
+    denoising_run(tmp_path / "good")
+    folder = denoising_run(
+        tmp_path / "other", "s50", settings={"train_set": words}, command=words, description=words, task=words
+    )
+    change_record(folder, title=words, device=words)
+    text = written(tmp_path)
+    assert "reproduced within 0.1 dB" in text and "dncnn s50" in text
+    assert "<script>alert" not in text and "49" not in re.findall("<dd>49</dd>", text) and len(text) < 3_000_000
+    change_record(folder, recipe=words, row=words)
+    assert (f"Not in this report: {folder / 'run.json'}" in written(tmp_path)) == (len(words) > 255)
+
+
+def test_a_folder_of_any_name_is_reported(tmp_path: Path):
+    for name in (os.fsdecode(b"caf\xe9"), "$x_$ \\frac{", "[/bold]"):
+        folder = denoising_run(tmp_path / name, settings={"train_set": name})
+        (folder / "previews").rename(folder / "old")
+        (folder / "old" / "bsd68--sigma-25").rename(folder / "old" / name)
+        (folder / "old").rename(folder / "previews")
+        change_record(denoising_run(tmp_path / name, "s50"), threads="two")
+    text = written(tmp_path)
+    assert "caf\\xe9" in text and text.count("Not in this report:") == 3
+
+
 PROBE = """
 <script>
 addEventListener("load", () => {
@@ -136,7 +204,7 @@ def test_in_a_browser_the_slider_moves_and_every_image_loads(tmp_path: Path):
     assert match, done.stderr[-2000:]
     found = json.loads(match[1].replace("&quot;", '"'))
     assert found["cut"].replace(" ", "") in ("inset(0px80%0px0px)", "inset(0pxcalc(80%)0px0px)")
-    assert found["changed"] and found["shown"] == "target"
+    assert found["changed"] and found["shown"] == "target, BSD68, σ = 25: test001"
     assert found["broken"] == 0 and found["images"] >= 5
     assert found["options"] == ["input", "BM3D", "dncnn s25", "target"]
     assert not found["wide"]

@@ -34,7 +34,7 @@ def test_an_image_is_shown_with_every_method_of_every_row(tmp_path: Path):
     (comparison,) = found.comparisons
     labels = [label for label, _ in comparison.views]
     assert labels == ["input", "BM3D", "dncnn s25", "dncnn s25 (steps=7)", "target"]  # the noisy input is the input
-    assert comparison.title == "bsd68, sigma 25 · test001"
+    assert comparison.title == "BSD68, σ = 25: test001"
     assert (comparison.left, labels[comparison.right]) == (0, "dncnn s25")
     psnr = {crop.label: crop.psnr for crop in comparison.crops}
     assert psnr["input"] is None and psnr["target"] is None
@@ -96,7 +96,7 @@ def test_images_of_another_aspect_are_shown_alone(tmp_path: Path):
     grey(folder / EXAMPLE / "spectrum.png", 0.7, 60, 60)
     found = shown(tmp_path)
     assert "spectrum" not in [label for label, _ in found.comparisons[0].views]
-    assert [single.caption for single in found.singles] == ["bsd68, sigma 25 · test001 · spectrum"]
+    assert [single.caption for single in found.singles] == ["BSD68, σ = 25: test001, spectrum"]
 
 
 def test_single_images_are_shown_as_they_are(tmp_path: Path):
@@ -107,8 +107,8 @@ def test_single_images_are_shown_as_they_are(tmp_path: Path):
     found = shown(tmp_path)
     assert not found.comparisons
     assert [single.caption for single in found.singles] == [
-        "bsd68, sigma 25 · grid · dncnn s25",
-        "bsd68, sigma 25 · grid · dncnn s25 (steps=7)",
+        "BSD68, σ = 25: grid, dncnn s25",
+        "BSD68, σ = 25: grid, dncnn s25 (steps=7)",
     ]
     assert decoded(found.singles[0].address).size == (90, 60)
 

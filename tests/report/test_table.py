@@ -56,7 +56,7 @@ def test_numbers_of_unequal_protocols_are_never_in_one_column(tmp_path: Path):
     )
     rows = rows_of(tmp_path)
     (table,) = tables_of(rows)
-    assert table.heads == [("sigma 25 [1]", 2), ("sigma 25 [2]", 2)]
+    assert table.heads == [("σ = 25 [1]", 2), ("σ = 25 [2]", 2)]
     assert table.protocols == [("1", "Gaussian noise of sigma 25"), ("2", "Gaussian noise of sigma 25, rounded to 8 bits")]
     numbers = {line.name: line.numbers for line in table.lines}
     assert numbers["BM3D"][0] == "28.60" and numbers["BM3D"][2] == "27.40"

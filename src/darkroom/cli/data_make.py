@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from darkroom.cli.data_make_blur import frame_blur, shaken
 from darkroom.cli.parse import parse
 from darkroom.cli.progress import counted
 from darkroom.cli.subcommands import choose
@@ -13,9 +14,10 @@ from darkroom.recipes.ranges import AT_LEAST_1, SETTINGS
 
 
 def command(arguments: list[str]) -> None:
-    """Make data: noisy pairs, a scene."""
+    """Make data: noisy pairs, shaken photographs, a scene."""
     example = "data make noisy-pairs --from my/photos -o train_data.pkl"
-    choose({"noisy-pairs": _noisy_pairs, "scene": _scene}, arguments, "data make", example)
+    commands = {"noisy-pairs": _noisy_pairs, "shaken": shaken, "frame-blur": frame_blur, "scene": _scene}
+    choose(commands, arguments, "data make", example)
 
 
 @dataclass

@@ -18,7 +18,9 @@ USAGE = """usage: darkroom COMMAND [options]
   list        recipes by task, or the rows of one recipe
   train       train a row of a recipe, or resume training it
   evaluate    evaluate weights on a test set, by the protocol of the published tables
-  apply       restore an image or a folder of images; render views of a scene
+  restore     restore photographs with the networks that are part of Darkroom
+  models      the networks that are part of Darkroom: list, card
+  apply       restore images with weights of your own; render views of a scene
   export      write a network as ONNX or torch.export, checked against PyTorch
   view        look at a scene in the browser
   report      one page with tables, curves and images of runs
@@ -27,6 +29,7 @@ USAGE = """usage: darkroom COMMAND [options]
 
 Each has --help with an example. --debug shows the traceback of an error.
 
+  darkroom restore photo.jpg
   darkroom demo
   darkroom train dncnn laptop
   darkroom apply holiday.jpg -o clean.png --weights runs/dncnn/laptop"""
@@ -34,7 +37,7 @@ Each has --help with an example. --debug shows the traceback of an error.
 _NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 """What torch says in a `RuntimeError` where there is not enough memory."""
 
-COMMANDS = ("list", "train", "evaluate", "apply", "export", "view", "report", "data", "demo")
+COMMANDS = ("list", "train", "evaluate", "restore", "models", "apply", "export", "view", "report", "data", "demo")
 
 
 def main() -> None:

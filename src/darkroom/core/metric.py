@@ -74,7 +74,8 @@ class Metric(ABC):
         digits: decimals in tables.
         tolerance: a result may fall short of a published one by this much and counts as reproduced, in units of the metric.
         relative_tolerance: the same as a share of the published number; the larger of the two counts.
-        quality: whether it measures fidelity to the ground truth, perceptual quality, or something else.
+        quality: whether it measures fidelity to the ground truth, perceptual quality, time (of which the report has a column for
+            each device), or something else.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Metric(ABC):
     digits: int = 4
     tolerance: float = 0.0
     relative_tolerance: float = 0.03
-    quality: Literal["fidelity", "perception", "other"] = "fidelity"
+    quality: Literal["fidelity", "perception", "time", "other"] = "fidelity"
 
     @abstractmethod
     def accumulator(self, device: torch.device) -> Accumulator:

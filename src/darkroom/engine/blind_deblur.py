@@ -130,4 +130,4 @@ class BlindDeblurrer:
             self.network(torch.zeros(1, 3, side, side, device=self.device))
 
         with torch.inference_mode():
-            return self.tiling.side_within(self.memory, run)
+            return self.tiling.side_within(self.memory, self.tiling.bytes_per_pixel(run))

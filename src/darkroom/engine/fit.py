@@ -62,7 +62,8 @@ class Training:
         if state:
             self.method.load_state_dict(state["method"])
         decays = {name: optimization.ema for name, optimization in run.optimizers.items() if optimization.ema is not None}
-        self.ema = EMA(self.method.networks(), decays) if decays else None
+        warm_up = [name for name, optimization in run.optimizers.items() if optimization.ema_warm_up]
+        self.ema = EMA(self.method.networks(), decays, warm_up) if decays else None
         if self.ema:
             if state:
                 self.ema.load_state_dict(state["ema"])

@@ -29,6 +29,7 @@ class Optimization:
         schedule: factor on the learning rate by progress (step / steps).
         clip: largest norm of the network's gradient, or None.
         ema: decay of the exponential moving average of the network's weights that is evaluated in their place, or None.
+        ema_warm_up: begin with a smaller decay, min(ema, (1 + n) / (10 + n)) after n steps.
     """
 
     build: Callable[[nn.Module], Optimizer]
@@ -36,6 +37,7 @@ class Optimization:
     schedule: Schedule = constant
     clip: float | None = None
     ema: float | None = None
+    ema_warm_up: bool = False
 
 
 def adam(

@@ -11,9 +11,10 @@ from darkroom.core.errors import DarkroomError
 from darkroom.data.image_set import files_below
 from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
+from darkroom.engine.photograph_restorer import PhotographRestorer
 from darkroom.engine.restorer import Restorer
 
-ImageRestorer = Restorer | Deblurrer | BlindDeblurrer
+ImageRestorer = Restorer | Deblurrer | BlindDeblurrer | PhotographRestorer
 """What is called with an image and returns it restored."""
 
 
@@ -52,6 +53,26 @@ def plan_files(sources: Path | Sequence[Path], output: Path) -> list[tuple[Path,
             raise DarkroomError(f"{path} would be overwritten by its own restoration: choose another output")
         if (other := inputs.setdefault(target, path)) != path:
             raise DarkroomError(f"{other} and {path} would both be written to {target}: rename one of them")
+    return pairs
+
+
+def plan_beside(sources: Sequence[Path], suffix: str = "restored") -> list[tuple[Path, Path]]:
+    """Output paths beside the inputs: `photo_restored.jpg` for `photo.jpg`, the folder `photos_restored` for `photos`.
+
+    A name that is taken gets a number: nothing is overwritten.
+
+    Raises:
+        DarkroomError: a source does not exist.
+    """
+    pairs: list[tuple[Path, Path]] = []
+    for source in sources:
+        target = _writable(source) if source.is_file() else source.resolve()
+        taken = {output for _, output in pairs}
+        output, number = target.with_name(f"{target.stem}_{suffix}{target.suffix}"), 1
+        while output.exists() or output in taken:
+            number += 1
+            output = target.with_name(f"{target.stem}_{suffix}_{number}{target.suffix}")
+        pairs += _plan(source, output, into_folder=False)
     return pairs
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from darkroom.core.dataset import Dataset
 from darkroom.core.method import Example
+from darkroom.data.palettes import Palette
 
 
 class Chosen(Dataset):
@@ -31,6 +32,11 @@ class Chosen(Dataset):
     def files(self) -> Mapping[str, object]:
         """The whole dataset's files by name, where it has them; for messages."""
         return getattr(self.dataset, "files", {})
+
+    @property
+    def palette(self) -> Palette:
+        """The whole dataset's palette, where it has label maps; for figures."""
+        return getattr(self.dataset, "palette", ())
 
     def open(self) -> None:
         self.dataset.open()

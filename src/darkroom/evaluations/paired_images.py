@@ -21,9 +21,11 @@ from darkroom.core.evaluation import (
     Progress,
     no_progress,
 )
+from darkroom.core.images import to_float
 from darkroom.core.method import Example, Method
 from darkroom.core.metric import ComparedSets, Metric
 from darkroom.core.record import Variant
+from darkroom.data.palettes import coloured, distinct
 from darkroom.evaluations import chosen
 from darkroom.evaluations.batches import collate, grouped, shapes
 from darkroom.evaluations.digests import digest_of
@@ -89,8 +91,12 @@ class PairedImages(Evaluation):
         return (self.degradation,)
 
     def preview(self, name: str, example: Example, prediction: Tensor) -> Preview:
-        """What is shown of an example, without batch dimension; label maps in grey levels."""
-        shown = (x if x.is_floating_point() else x / x.max().clamp(min=1) for x in (example.input, prediction, example.target))
+        """What is shown of an example, without batch dimension; label maps in the colours of the dataset's palette."""
+        palette = getattr(self.images, "palette", ())
+        shown = (
+            x if x.is_floating_point() else to_float(coloured(x, palette or distinct(int(x.max()) + 1)))
+            for x in (example.input, prediction, example.target)
+        )
         images = centre_crops(*shown, side=PREVIEW_SIDE)
         return Preview(name, dict(zip(("input", "prediction", "target"), images, strict=True)))
 

@@ -1,43 +1,46 @@
-"""The small fully connected networks behind a backbone: projectors and predictors."""
+"""A small multilayer perceptron without biases, in one kernel on a GPU (Müller et al. 2021, "fully fused")."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.layers.initialization import initialise_linears
-from darkroom.layers.normalization import BatchNorm1d
+from darkroom.layers import kernels
 
 
-class Perceptron(nn.Sequential):
-    """Linear layers with batch normalisation and ReLU after each but the last, which is plain.
+class Perceptron(nn.Module):
+    """Linear layers without biases, with ReLU between them.
+
+    On a GPU hidden features stay in registers: Triton computes all layers at once, and again in the backward pass, in the
+    precision of autocast with sums in float32.
 
     Args:
-        widths: of the input, of the hidden layers, and of the output; (2048, 4096, 256) is BYOL's projector.
-        normalised: normalise the output too, without scale and shift (SimSiam's projector).
+        inputs, width, outputs: features.
+        hidden: number of hidden layers.
 
-    Source: Grill et al. 2020, section 3.3; Chen & He 2021, section 3.
+    Source: Müller, Rousselle, Novák, Keller 2021, section 4.
 
     Example:
         >>> import torch
-        >>> Perceptron((8, 16, 4))(torch.randn(5, 8)).shape
-        torch.Size([5, 4])
+        >>> Perceptron(32, 64, 16, hidden=1)(torch.zeros(5, 32)).shape
+        torch.Size([5, 16])
     """
 
-    def __init__(self, widths: Sequence[int], *, normalised: bool = False) -> None:
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths[:-1]):
-            layers += [nn.Linear(before, after, bias=False), BatchNorm1d(after), nn.ReLU(inplace=True)]
-        layers.append(nn.Linear(widths[-2], widths[-1], bias=not normalised))
-        super().__init__(*layers, *([BatchNorm1d(widths[-1], affine=False)] if normalised else []))
+    def __init__(self, inputs: int, width: int, outputs: int, hidden: int) -> None:
+        super().__init__()
+        sizes = [inputs, *[width] * hidden, outputs]
+        self.layers = nn.ModuleList(nn.Linear(before, after, bias=False) for before, after in pairwise(sizes))
 
-    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch outputs"]:
-        """Features to the projection or prediction."""
-        return super().forward(features)
+    def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        """Outputs of the last layer."""
+        weights = [layer.weight for layer in self.layers]
+        if kernels.usable(x, *weights):
+            from darkroom.layers.triton_perceptron import TritonPerceptron, fits
 
-    def initialise(self, generator: torch.Generator) -> "Perceptron":
-        """Draw the weights."""
-        initialise_linears(self, generator)
-        return self
+            if fits(weights):
+                dtype = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else torch.float32
+                return TritonPerceptron.apply(x, dtype, *weights)  # type: ignore[no-any-return]
+        for layer in self.layers[:-1]:
+            x = nn.functional.relu(layer(x), inplace=True)
+        return self.layers[-1](x)  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """Pixelwise networks that vary in space: one small perceptron for each tile of an image, its parameters predicted by a network."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -20,7 +20,7 @@ class PixelwiseNetworks(nn.Module):
     """One perceptron a tile, applied to every pixel of its tile: pixel → width → … → width → outputs, leaky ReLU between.
 
     A pixel is its input (a label, or channels) and its position in the tile. The module has no parameters: each tile's are an
-    argument, a vector of `numbers` numbers, layer by layer the weights `(in, out)` and the biases `(out,)`. They are never
+    argument, for each layer a vector of the weights `(in, out)` and the biases `(out,)`, of the lengths `numbers`. They are never
     spread over pixels: the layers of a tile are matrix products of its pixels and its weights, batched over tiles; in evaluation
     a few tiles at a time, which stay in the cache. A label map is not expanded to channels: one-hot input times a matrix is a row
     of the matrix.
@@ -37,9 +37,10 @@ class PixelwiseNetworks(nn.Module):
 
     Example:
         >>> networks = PixelwiseNetworks(labels=35, octaves=4)
-        >>> networks.numbers
-        16003
-        >>> networks(torch.zeros(1, 2, 3, 16003), torch.zeros(1, 1, 32, 48, dtype=torch.long)).shape
+        >>> networks.numbers, sum(networks.numbers)
+        ([3328, 4160, 4160, 4160, 195], 16003)
+        >>> parameters = [torch.zeros(1, 2, 3, number) for number in networks.numbers]
+        >>> networks(parameters, torch.zeros(1, 1, 32, 48, dtype=torch.long)).shape
         torch.Size([1, 3, 32, 48])
     """
 
@@ -49,59 +50,57 @@ class PixelwiseNetworks(nn.Module):
         super().__init__()
         self.labels, self.octaves = labels, octaves
         self.widths = [(labels or channels) + 4 * octaves, *[width] * (depth - 1), outputs]
-        self.numbers = sum((before + 1) * after for before, after in self.layers())
+        self.numbers = [(before + 1) * after for before, after in self.layers()]
 
     def layers(self) -> list[tuple[int, int]]:
         """Inputs and outputs of each layer."""
         return list(pairwise(self.widths))
 
     def forward(
-        self, parameters: Float[Tensor, "batch rows columns numbers"], pixels: Shaped[Tensor, "batch c height width"]
+        self, parameters: Sequence[Float[Tensor, "batch rows columns _"]], pixels: Shaped[Tensor, "batch c height width"]
     ) -> Float[Tensor, "batch outputs height width"]:
         """Apply the networks of a grid of tiles.
 
         Args:
-            parameters: of the network of each tile.
+            parameters: of each layer, for the network of each tile.
             pixels: a label map with one channel, int64, or channels; height and width are the same multiple of rows and columns.
         """
-        batch, rows, columns, _ = parameters.shape
+        batch, rows, columns, _ = parameters[0].shape
         side = pixels.shape[-1] // columns
-        tiles, where = _tiles(pixels, side), positions(side, self.octaves, parameters.device).to(parameters.dtype)
-        flat = parameters.flatten(0, 2)
+        tiles, flat = _tiles(pixels, side), [layer.flatten(0, 2) for layer in parameters]
+        where = positions(side, self.octaves, pixels.device).to(flat[0].dtype)
         if torch.is_grad_enabled():
             found = self._on_tiles(flat, tiles, where)
         else:
+            found = flat[0].new_empty(len(tiles), self.widths[-1], side * side)
             count = max(1, CACHED // (side * side * max(self.widths[1:])))
-            found = parameters.new_empty(len(flat), side * side, self.widths[-1])
-            for start in range(0, len(flat), count):
+            for start in range(0, len(tiles), count):
                 part = slice(start, start + count)
-                found[part] = self._on_tiles(flat[part], tiles[part], where)
-        return found.view(batch, rows, columns, side, side, -1).permute(0, 5, 1, 3, 2, 4).flatten(2, 3).flatten(3, 4)
+                found[part] = self._on_tiles([layer[part] for layer in flat], tiles[part], where)
+        return found.view(batch, rows, columns, -1, side, side).permute(0, 3, 1, 4, 2, 5).flatten(2, 3).flatten(3, 4)
 
     def _on_tiles(
-        self, parameters: Float[Tensor, "t n"], tiles: Shaped[Tensor, "t p c"], where: Float[Tensor, "p e"]
-    ) -> Tensor:
-        """The perceptrons of some tiles on their pixels."""
-        layers = self._matrices(parameters)
-        weight, bias = next(layers)
+        self, parameters: Sequence[Float[Tensor, "t _"]], tiles: Shaped[Tensor, "t p c"], where: Float[Tensor, "p e"]
+    ) -> Float[Tensor, "t outputs p"]:
+        """The networks of some tiles on their pixels."""
+        (weight, bias), *between, last = [_matrices(*layer) for layer in zip(parameters, self.layers(), strict=True)]
         from_pixels, from_positions = weight.split([weight.shape[1] - where.shape[1], where.shape[1]], 1)
         positional = where.expand(len(tiles), -1, -1)
         if self.labels:
             x = torch.baddbmm(_rows(from_pixels + bias, tiles[..., 0]), positional, from_positions)
         else:
             x = torch.baddbmm(bias, torch.cat([tiles.to(weight.dtype), positional], 2), weight)
-        for weight, bias in layers:
+        for weight, bias in between:
             x = torch.baddbmm(bias, leaky_relu(x, SLOPE, inplace=not x.requires_grad), weight)
-        return x
+        # The few outputs come first: so the product is faster, and they are the planes of an image.
+        weight, bias = (matrix.transpose(1, 2) for matrix in last)
+        return torch.baddbmm(bias, weight, leaky_relu(x, SLOPE, inplace=not x.requires_grad).transpose(1, 2))
 
-    def _matrices(self, parameters: Float[Tensor, "t n"]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Weights `(tiles, in, out)` and biases `(tiles, 1, out)` of each layer; views, not copies."""
-        start = 0
-        for before, after in self.layers():
-            weights = parameters[:, start : start + before * after].unflatten(1, (before, after))
-            start += before * after
-            yield weights, parameters[:, None, start : start + after]
-            start += after
+
+def _matrices(parameters: Float[Tensor, "t _"], layer: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Weights `(tiles, in, out)` and biases `(tiles, 1, out)` of a layer; views, not copies."""
+    before, after = layer
+    return parameters[:, : before * after].unflatten(1, layer), parameters[:, None, before * after :]
 
 
 def positions(side: int, octaves: int, device: torch.device | None = None) -> Float[Tensor, "pixels features"]:

@@ -83,7 +83,7 @@ class ScoreMatching(GenerativeMethod):
         weighting: Literal["noise", "likelihood"] = "noise",
         reduction: Literal["half sum", "mean"] = "mean",
         interpolation: Interpolation = "none",
-        sampling: SamplingDefaults = SamplingDefaults(),  # noqa: B008
+        sampling: SamplingDefaults = SamplingDefaults(),
     ) -> None:
         super().__init__()
         self.network, self.sde, self.preconditioning, self.shape = network, sde, preconditioning, shape

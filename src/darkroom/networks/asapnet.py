@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.layers.initialization import initialise_normal
+from darkroom.layers.instance_norm import InstanceNorm2d
 from darkroom.layers.label_convolution import LabelConvolution
 from darkroom.layers.pixelwise import SLOPE, PixelwiseNetworks
 from darkroom.networks.translation import Source, TranslationNetwork
@@ -40,12 +41,12 @@ class SpatiallyAdaptive(nn.Module):
         super().__init__()
         self.first, self.pixelwise, self.grid, self.factor = first, pixelwise, grid, 2**downsamplings
         widths = [width * 2 ** min(level, downsamplings) for level in range(depth + 1)]
-        layers = [nn.InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True)]
+        layers = [InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True)]
         for level, (before, after) in enumerate(pairwise(widths)):
             layers.append(nn.Conv2d(before, after, 3, stride=2 if level < downsamplings else 1, padding=1, bias=False))
-            layers += [nn.InstanceNorm2d(after, affine=True), nn.ReLU(inplace=True)]
+            layers += [InstanceNorm2d(after, affine=True), nn.ReLU(inplace=True)]
         self.stream = nn.Sequential(*layers)
-        self.predict = nn.Linear(widths[-1], pixelwise.numbers)
+        self.predict = nn.ModuleList(nn.Linear(widths[-1], number) for number in pixelwise.numbers)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the weights.
@@ -56,18 +57,17 @@ class SpatiallyAdaptive(nn.Module):
         Source: Chang, Flokas, Lipson 2020 (Principled Weight Initialization for Hypernetworks), section 4, for such scales.
         """
         initialise_normal(self, generator)
-        pixelwise, features, start = self.pixelwise, self.predict.in_features, 0
-        nn.init.zeros_(self.predict.weight)
-        nn.init.zeros_(self.predict.bias)
-        for number, (before, after) in enumerate(pixelwise.layers()):
+        pixelwise = self.pixelwise
+        for layer, (before, after) in zip(self.predict, pixelwise.layers(), strict=True):
             # Of the first layer's inputs one label is not zero, and 4 · octaves waves of mean square 1/2.
-            active = 1 + 2 * pixelwise.octaves if pixelwise.labels and not number else before
+            active = 1 + 2 * pixelwise.octaves if pixelwise.labels and layer is self.predict[0] else before
             variance = 2 / ((1 + SLOPE**2) * active)
-            part = slice(start, start + before * after)
+            weights = slice(before * after)
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
             with torch.no_grad():  # a feature after a ReLU has the mean square 1/2
-                self.predict.weight[part].normal_(std=math.sqrt(variance / features), generator=generator)
-                self.predict.bias[part].normal_(std=math.sqrt(variance / 2), generator=generator)
-            start += (before + 1) * after
+                layer.weight[weights].normal_(std=math.sqrt(variance / layer.in_features), generator=generator)
+                layer.bias[weights].normal_(std=math.sqrt(variance / 2), generator=generator)
 
     def side(self, height: int, width: int) -> int:
         """Side of the tiles of an image, in pixels.
@@ -92,8 +92,8 @@ class SpatiallyAdaptive(nn.Module):
         self, pixels: Shaped[Tensor, "batch c height width"], *low: Shaped[Tensor, "batch _ low_height low_width"]
     ) -> Float[Tensor, "batch outputs height width"]:
         """Predict the networks from `low`, the arguments of the first convolution, and apply them to `pixels`."""
-        features = self.stream(self.first(*low))
-        return self.pixelwise(self.predict(features.permute(0, 2, 3, 1)), pixels)
+        features = self.stream(self.first(*low)).permute(0, 2, 3, 1)
+        return self.pixelwise([predict(features) for predict in self.predict], pixels)
 
 
 class ASAPNet(TranslationNetwork):

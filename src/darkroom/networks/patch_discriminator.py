@@ -9,6 +9,7 @@ from torch.nn.functional import avg_pool2d
 from torch.nn.utils.parametrizations import spectral_norm
 
 from darkroom.layers.initialization import initialise_normal
+from darkroom.layers.instance_norm import InstanceNorm2d
 from darkroom.layers.spectral import initialise_spectral
 
 
@@ -55,7 +56,7 @@ class PatchDiscriminator(nn.Module):
             )
             if spectral:
                 convolution = spectral_norm(convolution)
-            normalised = [nn.InstanceNorm2d(after, affine=affine)] if layer else []
+            normalised = [InstanceNorm2d(after, affine=affine)] if layer else []
             self.hidden.append(nn.Sequential(convolution, *normalised, nn.LeakyReLU(0.2)))
             before = after
         self.last = nn.Conv2d(before, 1, 4, padding=1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, leaky_relu, relu
 
 from darkroom.layers.initialization import initialise_normal
+from darkroom.layers.instance_norm import InstanceNorm2d
 from darkroom.layers.label_convolution import LabelConvolution
 from darkroom.networks.matching import matches
 from darkroom.networks.translation import Source, TranslationNetwork
@@ -60,8 +61,8 @@ class UNetGenerator(TranslationNetwork):
             for level in reversed(range(levels))
         )
         # Neither the first nor the innermost layer is normalised: one pixel has no variance.
-        self.down_norm = nn.ModuleList(nn.InstanceNorm2d(count, affine=True) for count in features[2:-1])
-        self.up_norm = nn.ModuleList(nn.InstanceNorm2d(features[level], affine=True) for level in reversed(range(1, levels)))
+        self.down_norm = nn.ModuleList(InstanceNorm2d(count, affine=True) for count in features[2:-1])
+        self.up_norm = nn.ModuleList(InstanceNorm2d(features[level], affine=True) for level in reversed(range(1, levels)))
 
     def initialise(self, generator: torch.Generator) -> "UNetGenerator":
         """Draw the weights; returns the network."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from darkroom.layers.initialization import initialise_normal
+from darkroom.layers.instance_norm import InstanceNorm2d
 from darkroom.layers.label_convolution import LabelConvolution
 from darkroom.networks.translation import Source, TranslationNetwork
 
@@ -105,10 +106,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect"),
-            nn.InstanceNorm2d(width),
+            InstanceNorm2d(width),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect"),
-            nn.InstanceNorm2d(width),
+            InstanceNorm2d(width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ def _first(labels: int, edges: bool, width: int) -> LabelConvolution:
 
 
 def _normalised(width: int) -> list[nn.Module]:
-    return [nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
+    return [InstanceNorm2d(width), nn.ReLU(inplace=True)]
 
 
 def _down(width: int) -> list[nn.Module]:

@@ -78,9 +78,7 @@ class SmallUNet(RestorationNetwork):
         nn.init.zeros_(self.tail.weight)
         return self
 
-    def forward(
-        self, image: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def forward(self, image: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch channel height width"]:
         """Restore an image in [0, 1]; the output is not clipped."""
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.grid)

@@ -49,7 +49,7 @@ class PhotographicNoise:
         field = torch.randn(clean.shape, generator=generator)
         rest = (kind - self.clean - self.white) / (1 - self.clean - self.white) if kind > self.clean + self.white else -1.0
         if 0 <= rest < 0.75:  # a half of them is filtered and rounded, a quarter filtered and compressed
-            field = _filtered(field, draw((0.3, 1.2), generator), draw((0.5, 2.0), generator))
+            field = filtered(field, draw((0.3, 1.2), generator), draw((0.5, 2.0), generator))
         noisy = clean + sigma * field
         if rest >= 0.5:
             return JPEG((60.0, 98.0), "any")(noisy, generator)[0], torch.tensor(sigma)
@@ -63,20 +63,21 @@ class PhotographicNoise:
         )
 
 
-def _filtered(field: Tensor, luma: float, chroma: float) -> Tensor:
-    """White noise filtered by Gaussian kernels of these standard deviations in pixels, with unit variance in every channel.
+def filtered(field: Float[Tensor, "channel height width"], luma: float, chroma: float) -> Float[Tensor, "channel height width"]:
+    """White noise filtered by Gaussian kernels of these standard deviations in pixels; its variance stays what it is.
 
-    The mean of the channels is filtered by the kernel of luma, their deviation from the mean by that of chroma.
+    The mean of the channels is filtered by the kernel of luma, their deviation from the mean by that of chroma. The field is
+    continued periodically.
     """
     mean = field.mean(0, keepdim=True)
     return _blurred(mean, luma) + _blurred(field - mean, chroma)
 
 
 def _blurred(field: Tensor, spread: float) -> Tensor:
-    """A field filtered by a Gaussian kernel of unit energy, so that the variance of white noise stays what it is."""
+    """A field filtered by a Gaussian kernel of unit energy."""
     radius = max(1, round(3 * spread))
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / spread) ** 2)
     kernel = kernel / kernel.square().sum().sqrt()
-    padded = nn.functional.pad(field[:, None], (radius,) * 4, mode="circular")
-    rows = nn.functional.conv2d(padded, kernel.view(1, 1, 1, -1))
-    return nn.functional.conv2d(rows, kernel.view(1, 1, -1, 1))[:, 0]
+    rows, columns = (torch.arange(-radius, length + radius) % length for length in field.shape[1:])
+    continued = field[:, rows][:, :, columns][:, None]
+    return nn.functional.conv2d(nn.functional.conv2d(continued, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))[:, 0]

@@ -12,7 +12,7 @@ from torch.nn.functional import conv2d, pad
 
 from darkroom.core.errors import DarkroomError
 from darkroom.operators.blur import Blur
-from darkroom.operators.kernel_field import KernelField, Kernels, Masks, check
+from darkroom.operators.kernel_field import KernelField, check
 from darkroom.operators.linear import LinearMap, LinearOperator
 
 Boundary = Literal["valid", "circular", "reflect"]
@@ -26,6 +26,8 @@ TILE = 256
 
 Sharp = Float[Tensor, "batch channel height width"]
 Blurred = Float[Tensor, "batch channel blurred_height blurred_width"]
+Basis = Float[Tensor, "batch basis kernel_height kernel_width"]
+Masks = Float[Tensor, "batch basis blurred_height blurred_width"]
 
 
 def blurred(x: Sharp, field: KernelField, *, algorithm: Algorithm = "auto") -> Blurred:
@@ -197,7 +199,7 @@ class VaryingBlur(LinearOperator):
 class _Engine:
     """Valid convolution with several kernels and mixing, and its adjoint, for patches of at most one size."""
 
-    def __init__(self, kernels: Kernels, size: tuple[int, ...], algorithm: Algorithm) -> None:
+    def __init__(self, kernels: Basis, size: tuple[int, ...], algorithm: Algorithm) -> None:
         self.kernels, (self.rows, self.columns) = kernels, kernels.shape[-2:]
         large = self.rows * self.columns > FOURIER_FROM
         self.fourier = algorithm == "fourier" or (algorithm == "auto" and large)

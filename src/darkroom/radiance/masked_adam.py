@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from darkroom.layers import kernels
+
 
 class MaskedAdam(Optimizer):
     """Adam (Kingma & Ba 2015) on the rows of each parameter whose gradient is not zero.
@@ -51,28 +53,46 @@ class MaskedAdam(Optimizer):
         if not state:
             state.update(step=torch.zeros(()), exp_avg=torch.zeros_like(parameter), exp_avg_sq=torch.zeros_like(parameter))
         state["step"] += 1
-        beta1, beta2 = group["betas"]
-        step = float(state["step"])
-        lr: float | Tensor = group["lr"] / (1 - beta1**step)
-        rows, g = _nonzero_rows(gradient)
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * parameter[rows]
-        if group["row_lr_scales"] is not None:
-            lr = lr * group["row_lr_scales"][rows, None]
-        first = beta1 * state["exp_avg"][rows] + (1 - beta1) * g
-        second = beta2 * state["exp_avg_sq"][rows] + (1 - beta2) * g * g
-        state["exp_avg"][rows], state["exp_avg_sq"][rows] = first, second
-        parameter[rows] -= lr * first / ((second / (1 - beta2**step)).sqrt() + group["eps"])
+        moments = state["exp_avg"], state["exp_avg_sq"]
+        step, scales = int(state["step"]), group["row_lr_scales"]
+        if gradient.is_sparse:
+            rows, gradient = _nonzero_rows(gradient)
+            old = (parameter[rows], *(moment[rows] for moment in moments))
+            new = _adam(*old, gradient, group, step, None if scales is None else scales[rows, None])
+            for tensor, values in zip((parameter, *moments), new, strict=True):
+                tensor[rows] = values
+            return
+        if scales is None and kernels.usable(parameter, gradient):
+            from darkroom.radiance.triton_adam import fits, update
+
+            if fits(parameter):
+                same = {name: group[name] for name in ("lr", "betas", "eps", "weight_decay")}
+                update(parameter, *moments, gradient.contiguous(), **same, step=step)
+                return
+        new = _adam(parameter, *moments, gradient, group, step, None if scales is None else scales[:, None])
+        used = (gradient != 0).any(1, keepdim=True) if gradient.ndim > 1 else torch.ones_like(gradient, dtype=torch.bool)
+        for tensor, values in zip((parameter, *moments), new, strict=True):
+            tensor.copy_(torch.where(used, values, tensor))
 
 
-def _nonzero_rows(gradient: Tensor) -> tuple[Tensor | slice, Tensor]:
-    """Index of the rows whose gradient is not zero, and the gradient of those."""
-    if gradient.ndim == 1:
-        return slice(None), gradient
-    if gradient.is_sparse:
-        gradient = gradient.coalesce()
-        rows, values = gradient.indices()[0], gradient.values()
-        nonzero = (values != 0).any(1)
-        return rows[nonzero], values[nonzero]
-    rows = (gradient != 0).any(1).nonzero().squeeze(1)
-    return rows, gradient[rows]
+def _adam(
+    parameter: Tensor, first: Tensor, second: Tensor, gradient: Tensor, group: dict[str, Any], step: int, scales: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A parameter and its moments after a step (Kingma & Ba 2015, algorithm 1)."""
+    beta1, beta2 = group["betas"]
+    if group["weight_decay"]:
+        gradient = gradient + group["weight_decay"] * parameter
+    first = torch.lerp(first, gradient, 1 - beta1)
+    second = torch.addcmul(beta2 * second, gradient, gradient, value=1 - beta2)
+    change = first / (second / (1 - beta2**step)).sqrt_().add_(group["eps"])
+    if scales is not None:
+        change *= scales
+    return torch.add(parameter, change, alpha=-group["lr"] / (1 - beta1**step)), first, second
+
+
+def _nonzero_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Index of the rows of a sparse gradient that are not zero, and those rows."""
+    gradient = gradient.coalesce()
+    rows, values = gradient.indices()[0], gradient.values()
+    nonzero = (values != 0).any(1)
+    return rows[nonzero], values[nonzero]

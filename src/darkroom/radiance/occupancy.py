@@ -56,10 +56,11 @@ class OccupancyGrid(Growing):
 
     def occupied(self, points: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
         """Whether the cell of each point is occupied; a point outside the box belongs to the nearest cell."""
-        shape = torch.tensor(self.mask.shape, device=points.device)
-        nearest = ((points - self.low) / (self.high - self.low) * (shape - 1)).round().long()
-        x, y, z = nearest.clamp_(min=0).minimum(shape - 1).unbind(1)
-        return self.mask.flatten()[(x * shape[1] + y) * shape[2] + z]
+        last = torch.tensor(self.mask.shape, device=points.device) - 1
+        nearest = ((points - self.low) / (self.high - self.low) * last + 0.5).clamp_(min=0).minimum(last.to(points.dtype)).int()
+        x, y, z = nearest.unbind(1)
+        _, rows, columns = self.mask.shape
+        return self.mask.flatten().index_select(0, (x * rows + y) * columns + z)
 
     def centres(self) -> Float[Tensor, "cells 3"]:
         """Positions of the grid points, in the order of `mask.flatten()`."""

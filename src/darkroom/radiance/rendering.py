@@ -100,8 +100,8 @@ def render(
     visible = torch.arange(len(ray), device=ray.device)
     if min_weight > 0:
         visible = (weights.detach() > min_weight).nonzero().squeeze(1)
-        ray, features, contributing = ray[visible], features[visible], weights[visible]
-    colours = field.colour(features, rays.viewing[ray]).to(weights.dtype)
+        ray, features, contributing = (part.index_select(0, visible) for part in (ray, features, weights))
+    colours = field.colour(features, rays.viewing.index_select(0, ray)).to(weights.dtype)
     colour = _sum(contributing[:, None] * colours, ray, samples.rays)
     opacity, depth = (_sum(part, samples.ray, samples.rays) for part in (weights, weights * samples.t))
     colour = colour + (1 - opacity)[:, None] * background

@@ -1,5 +1,6 @@
 """Samples along rays: the packed layout, and the rules that place them."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ class Samples(NamedTuple):
 
     def points(self, rays: Rays) -> Float[Tensor, "samples 3"]:
         """Positions `o + t d`."""
-        return torch.addcmul(rays.origins[self.ray], rays.directions[self.ray], self.t[:, None])
+        origins, directions = (part.index_select(0, self.ray) for part in (rays.origins, rays.directions))
+        return torch.addcmul(origins, directions, self.t[:, None])
 
     def subset(self, index: Tensor) -> "Samples":
         """The samples at an index that keeps their order, or where a mask is true."""
@@ -162,24 +164,21 @@ def march(
         >>> march(rays, enter, 20 + leave, step=0.5, cone=0.5).t.tolist()
         [2.0, 3.0, 4.5, 6.75, 10.125, 15.1875, 22.78125]
     """
-    steps = step / rays.directions.norm(dim=-1)  # in t
-    begin = enter if offset is None else enter + offset * _distance(enter, steps, cone)
-    even = _even_steps(begin, leave, steps, cone)
-    count = even
+    path = cone_of(rays, enter, leave, step, cone, offset)
+    count = path.even
     if cone:
-        turn = begin + even * steps  # beyond, t grows by a factor
-        count = even + ((leave / turn).clamp(min=1).log() / math.log1p(cone)).floor() + 1
-    count = torch.where(begin < leave, count, torch.zeros_like(count)).long()
+        count = count + ((leave / path.turn).clamp(min=1).log() / math.log1p(cone)).floor() + 1
+    count = torch.where(path.begin < leave, count, torch.zeros_like(count)).long()
     ray = torch.arange(len(count), device=count.device).repeat_interleave(count)
     first = count.cumsum(0) - count
     number = torch.arange(len(ray), device=count.device) - first[ray]
-    t = begin[ray] + number * steps[ray]
-    if cone:
-        beyond = (number - even[ray]).clamp(min=0)
-        t = torch.where(beyond > 0, turn[ray] * (1 + cone) ** beyond, t)
+    begin, steps, even, turn = (part[ray] for part in path)
+    t = begin + number * steps
     lengths = torch.full_like(t, step if spacing is None else spacing)
     if cone:
-        lengths = lengths * (_distance(t, steps[ray], cone) / steps[ray])
+        beyond = (number - even).clamp(min=0)
+        t = torch.where(beyond > 0, turn * (1 + cone) ** beyond, t)
+        lengths = lengths * (torch.maximum(steps, cone * t) / steps)
     found = Samples(ray, t, lengths, len(count))
     keep = t < leave[ray]
     if occupied is not None:
@@ -187,12 +186,34 @@ def march(
     return found.subset(keep.nonzero().squeeze(1))
 
 
-def _distance(t: Tensor, steps: Tensor, cone: float) -> Tensor:
-    """Distance in t to the next sample."""
-    return torch.maximum(steps, cone * t) if cone else steps
+class Cone(NamedTuple):
+    """Where the samples of rays are: `begin + n steps` for n up to `even`, and `turn (1 + cone)^(n - even)` beyond.
+
+    Args:
+        begin: t of the first sample.
+        steps: distance in t of those that follow.
+        even: number of samples at this distance; beyond, a cone's are farther apart.
+        turn: t of the first of the others.
+    """
+
+    begin: Float[Tensor, " rays"]
+    steps: Float[Tensor, " rays"]
+    even: Float[Tensor, " rays"]
+    turn: Float[Tensor, " rays"]
 
 
-def _even_steps(begin: Tensor, leave: Tensor, steps: Tensor, cone: float) -> Tensor:
-    """Number of samples at a distance of one step: up to `leave`, or to where a cone's are farther apart."""
+def cone_of(
+    rays: Rays,
+    enter: Float[Tensor, " rays"],
+    leave: Float[Tensor, " rays"],
+    step: float,
+    cone: float,
+    offset: Float[Tensor, " rays"] | None,
+) -> Cone:
+    """Where the samples of `march` are; arguments as there."""
+    steps = step / rays.directions.norm(dim=-1)
+    first = torch.maximum(steps, cone * enter)
+    begin = enter if offset is None else enter + offset * first
     until = torch.minimum(leave, steps / cone) if cone else leave
-    return ((until - begin) / steps).ceil().clamp(min=0)
+    even = ((until - begin) / steps).ceil().clamp(min=0)
+    return Cone(begin, steps, even, begin + even * steps)

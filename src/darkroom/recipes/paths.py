@@ -5,15 +5,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from darkroom.core.errors import DarkroomError
+from darkroom.recipes import shipped
 from darkroom.recipes.outline import names, outline
 
 
 def weights_path(weights: str, runs: Path = Path("runs")) -> Path:
-    """A run's folder or a weights file: a path, or RECIPE/ROW among the runs.
+    """A network of the package by its name, a run's folder or a weights file by its path, or RECIPE/ROW among the runs.
 
     Raises:
         DarkroomError: there is neither.
     """
+    if weights in shipped.NETWORKS:
+        return shipped.NETWORKS[weights].weights
     for path in (Path(weights), runs / weights):
         with suppress(OSError):  # a name that is too long
             if path.exists():

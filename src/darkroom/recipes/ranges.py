@@ -104,6 +104,14 @@ SETTINGS: dict[str, Range] = {
     "decoder": AT_LEAST_1,
     "sigma_max": AT_LEAST_0,
     "border": AT_LEAST_0,
+    "basis": AT_LEAST_1,
+    "segments": Range(1, 64),
+    "exposures": Range(1e-3, 1),
+    "blur_gamma": ABOVE_0,
+    "reblur_weight": AT_LEAST_0,
+    "kernel_weight": AT_LEAST_0,
+    "l1_from": SHARE,
+    "smoothing": Range(0, 0.2),
     # of scenes
     "image_width": AT_LEAST_0,
     "background": SHARE,
@@ -124,6 +132,8 @@ SETTINGS: dict[str, Range] = {
     "entropy_weights": AT_LEAST_0,
     "point_weights": AT_LEAST_0,
     "tv_weight": AT_LEAST_0,
+    # of translation and segmentation
+    "size": Range(16),
     # of self-supervision and classification
     "image_size": Range(8),
     "smallest_crop": Range(1e-3, 1),
@@ -137,6 +147,16 @@ SETTINGS: dict[str, Range] = {
     "strength": AT_LEAST_0,
     "classes": Range(2),
     "shots": AT_LEAST_0,
+    # of generation
+    "multipliers": AT_LEAST_1,
+    "attention": AT_LEAST_1,
+    "levels": AT_LEAST_0,
+    "sigma_min": ABOVE_0,
+    "snr": ABOVE_0,
+    "warm_up_steps": AT_LEAST_0,
+    "sample_count": AT_LEAST_1,
+    "sample_batch": AT_LEAST_1,
+    "likelihood_images": AT_LEAST_0,
     # of hash grids
     "levels": Range(1, 64),
     "log2_rows": Range(3, 30),

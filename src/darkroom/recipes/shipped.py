@@ -8,13 +8,16 @@ from darkroom.core.errors import DarkroomError
 FOLDER = Path(__file__).parent.parent / "shipped"
 """Weights in half precision and a card for each, beside the code."""
 
+AUTO = "auto"
+"""Instead of a name: the network that fits the image, denoise or jpeg."""
+
 
 @dataclass(frozen=True)
 class Shipped:
     """A network of the package.
 
     Args:
-        name: what it is called by: `darkroom apply --weights NAME`, `darkroom.restore(image, NAME)`.
+        name: it is called by this: `darkroom restore --task NAME`, `darkroom.restore(image, NAME)`.
         purpose: what it does, in a few words.
     """
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
-from darkroom.core.record import DataRecord, EvaluationRecord, MetricRecord, ValidationRecord, spell
-from darkroom.report.collect import Row, TrainedRun, evaluation_title, spell_settings
+from darkroom.core.record import DataRecord, EvaluationRecord, MetricRecord, ValidationRecord
+from darkroom.report.collect import Row
+from darkroom.report.trained_run import TrainedRun
+from darkroom.report.words import place, set_title, shortened, spell_settings
 
 Item = tuple[str, str]
 """Question and answer."""
@@ -31,14 +33,14 @@ def checklist(row: Row) -> list[Item]:
         ("Training time", ", ".join(_training_time(run) for run in row.runs)),
         ("Computing infrastructure", _each("; ", (_infrastructure(run) for run in row.runs))),
         ("Software", _each("; ", (", ".join(f"{k} {v}" for k, v in run.record.versions.items()) for run in row.runs))),
-        ("Command", _each("; ", (run.record.command for run in row.runs))),
+        ("Command", _each("; ", (shortened(run.record.command, 4000) for run in row.runs))),
     ]
 
 
 def _training_data(training: DataRecord) -> list[Item]:
     drawn = f"{training.sample}; {training.samples_per_step} {training.unit} per step"
     return [
-        ("Training data", f"{training.dataset}, {_counted(training.count, 'image')}; {drawn}."),
+        ("Training data", f"{set_title(training.dataset)}, {_counted(training.count, 'image')}; {drawn}."),
         *([("Degradation in training", training.degradation)] if training.degradation else []),
         *([("Split", training.split)] if training.split else []),
         *(("Remark on the data", remark) for remark in training.remarks),
@@ -46,24 +48,27 @@ def _training_data(training: DataRecord) -> list[Item]:
 
 
 def _evaluation(evaluation: EvaluationRecord) -> str:
-    words = ", ".join([*spell(evaluation.variant), evaluation.protocol])
-    return f"{evaluation.dataset}, {_counted(evaluation.count, 'image')}: {words}."
+    return f"{_title(evaluation)}, {_counted(evaluation.count, evaluation.unit)}: {evaluation.protocol}."
+
+
+def _title(evaluation: EvaluationRecord) -> str:
+    return place(evaluation.dataset, evaluation.variant)
 
 
 def _overlap(evaluation: EvaluationRecord) -> str:
     if evaluation.overlap is None:
-        return f"{evaluation_title(evaluation)}: not checked."
+        return f"{_title(evaluation)}: not checked."
     if not evaluation.overlap:
-        return f"{evaluation_title(evaluation)}: no test image is among the training images, compared by content."
+        return f"{_title(evaluation)}: no test image is among the training images, compared by content."
     names = ", ".join(evaluation.overlap[:SHOWN]) + (", …" if len(evaluation.overlap) > SHOWN else "")
-    return f"{evaluation_title(evaluation)}: {len(evaluation.overlap)} of {evaluation.count} test images, compared by content: {names}."
+    return f"{_title(evaluation)}: {len(evaluation.overlap)} of {evaluation.count} test images, compared by content: {names}."
 
 
 def _validation(validation: ValidationRecord | None) -> list[Item]:
     if validation is None:
         return []
-    images = f"{validation.dataset}, {_counted(validation.count, 'image')}, by {validation.metric}"
-    tested = [f"{count} of them in the test set {name}" for name, count in validation.shared.items() if count]
+    images = f"{set_title(validation.dataset)}, {_counted(validation.count, 'image')}, by {validation.metric}"
+    tested = [f"{count} of them in the test set {set_title(name)}" for name, count in validation.shared.items() if count]
     return [("Validation during training", f"{'; '.join([images, *tested])}. Used for {validation.use}.")]
 
 

@@ -1,43 +1,106 @@
 """Figures of a report: training curves, the trade-off of fidelity and perceptual quality, and studies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from darkroom.core.record import MetricRecord, Study
-from darkroom.report.collect import Cell, Column, Row, spell_settings
-from darkroom.report.plots import Points, plot, scatter
-from darkroom.report.table import column_title, columns_of, metrics_of
-
-Figure = tuple[str, str]
-"""Title and data address of an SVG."""
+from darkroom.core.record import MetricRecord, Study, spell
+from darkroom.report.collect import Cell, Row
+from darkroom.report.plots import COLOURS, MARKERS, STYLES, Points, plot, scatter
+from darkroom.report.table import columns_of, metrics_of
+from darkroom.report.trained_run import Column
+from darkroom.report.words import place, spell_settings
 
 Scores = dict[Column, float]
 """A row's own numbers by column."""
 
 
+@dataclass(frozen=True)
+class Key:
+    """An entry of a legend: a name, the number of its colour, and the style of its line or the letter of its marker."""
+
+    name: str
+    colour: int
+    style: str = ""
+    marker: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with its words.
+
+    Args:
+        caption: what is shown, and where it was measured.
+        names: of the lines or points.
+        address: of the SVG, as data.
+        marked: whether the names are those of points.
+    """
+
+    caption: str
+    names: Sequence[str]
+    address: str
+    marked: bool = False
+
+    @property
+    def alt(self) -> str:
+        """What the plot shows, for readers who do not see it."""
+        return f"Plot: {self.caption}; {', '.join(self.names)}"
+
+    @property
+    def legend(self) -> list[Key]:
+        """The entries, where there is more than one; colours, styles and markers as the plot has them."""
+        if len(self.names) < 2:
+            return []
+        marks, styles = list(MARKERS.values()), [style for style in STYLES for _ in COLOURS]
+        return [
+            Key(name, n % len(COLOURS), marker=marks[n % len(marks)])
+            if self.marked
+            else Key(name, n % len(COLOURS), styles[n % len(styles)])
+            for n, name in enumerate(self.names)
+        ]
+
+
 def curves(rows: Sequence[Row]) -> list[Figure]:
-    """One figure for every logged loss and validated metric, with a line for every row; metrics over seconds too."""
-    metrics, figures = metrics_of(rows), list[Figure]()
+    """One figure for every logged loss and validated metric, with a line for every row; metrics over training time too."""
+    metrics, figures, places = metrics_of(rows), list[Figure](), _places(rows)
     for split, name in sorted({curve for row in rows for curve in row.curves()}):
         if split == "time" or name.startswith("lr/"):
             continue
-        title = _title(split, name, metrics)
-        lines = [(row.title, row.curve(split, name)) for row in rows if row.curve(split, name)]
-        figures.append((title, plot(lines, x="iteration" if split == "solver" else "step", log_y=split == "train")))
+        caption, y = _words(split, name, metrics, places)
+        lines = {row.title: row.curve(split, name) for row in rows if row.curve(split, name)}
+        x = "iteration of the solver" if split == "solver" else "step"
+        figures.append(Figure(caption, list(lines), plot(list(lines.values()), x=x, y=y, log_y=split == "train")))
         if split == "validation":
-            timed = [(row.title, over_seconds(row, name)) for row in rows]
-            if any(points for _, points in timed):
-                lines_over_time = [(title, points) for title, points in timed if points]
-                figures.append((f"{title}, over training time", plot(lines_over_time, x="seconds of training")))
+            timed = {title: points for title, points in _timed(rows, name).items() if points}
+            if timed:
+                address = plot(_in_minutes(timed), x="training time (minutes)", y=y)
+                figures.append(Figure(f"{caption}, against training time", list(timed), address))
     return figures
 
 
-def _title(split: str, name: str, metrics: dict[str, MetricRecord]) -> str:
-    """For example "Training loss (network)" or "Validation: PSNR (dB), bsd68"."""
-    metric, _, place = name.partition("@")
-    words = ", ".join(filter(None, [metrics[metric].heading if metric in metrics else metric, place]))
+def _places(rows: Sequence[Row]) -> dict[str, str]:
+    """Test sets and variants in words, by what curves are called in the journal."""
+    evaluations = [evaluation for row in rows for evaluation in row.record.evaluations]
+    return {" ".join([e.dataset, *spell(e.variant)]): place(e.dataset, e.variant) for e in evaluations}
+
+
+def _words(split: str, name: str, metrics: Mapping[str, MetricRecord], places: Mapping[str, str]) -> tuple[str, str]:
+    """Caption and vertical axis, for example "Validation PSNR on BSD68" and "PSNR (dB)"."""
+    metric, _, where = name.partition("@")
     if split == "train" and name.startswith("loss/"):
-        return f"Training loss ({name.removeprefix('loss/')})"
-    return {"train": "Training", "validation": "Validation", "solver": "Solver iterates"}.get(split, split) + f": {words}"
+        network = name.removeprefix("loss/")
+        return f"Training loss of the {network}", "loss"
+    title, heading = (metrics[metric].title, metrics[metric].heading) if metric in metrics else (metric, metric)
+    begun = {"train": "In training, ", "validation": "Validation ", "solver": "Along the iterations, "}.get(split, f"{split}: ")
+    on = f" on {places.get(where, place(where, {}))}" if where else ""
+    return f"{begun}{title}{on}", heading
+
+
+def _timed(rows: Sequence[Row], name: str) -> dict[str, Points]:
+    return {row.title: over_seconds(row, name) for row in rows}
+
+
+def _in_minutes(lines: Mapping[str, Points]) -> list[Points]:
+    return [[(seconds / 60, value) for seconds, value in points] for points in lines.values()]
 
 
 def over_seconds(row: Row, name: str) -> Points:
@@ -55,24 +118,26 @@ def tradeoffs(rows: Sequence[Row]) -> list[Figure]:
             methods.setdefault(row.title if method == "ours" else method, {}).update(cells)
     columns = columns_of(rows)
     evaluations = dict.fromkeys((column.place, column.protocol) for column in columns)
-    for place, protocol in evaluations:
-        here = [column for column in columns if (column.place, column.protocol) == (place, protocol)]
-        several = sum(other == place for other, _ in evaluations) > 1
+    for where, protocol in evaluations:
+        here = [column for column in columns if (column.place, column.protocol) == (where, protocol)]
+        several = sum(other == where for other, _ in evaluations) > 1
         fidelity = [column for column in here if metrics[column.metric].quality == "fidelity"]
         for y in here if fidelity else ():
             x = fidelity[0]
             both = {name: (cells[x].value, cells[y].value) for name, cells in methods.items() if x in cells and y in cells}
             if metrics[y.metric].quality == "perception" and len(both) > 1:
-                title, shown = _tradeoff(both, x, y, metrics)
-                figures.append((f"{title} · {protocol}" if several else title, shown))
+                figures.append(_tradeoff(both, x, y, metrics, f" ({protocol})" if several else ""))
     return figures
 
 
-def _tradeoff(points: dict[str, tuple[float, float]], x: Column, y: Column, metrics: dict[str, MetricRecord]) -> Figure:
+def _tradeoff(
+    points: dict[str, tuple[float, float]], x: Column, y: Column, metrics: dict[str, MetricRecord], remark: str
+) -> Figure:
     axes = [metrics[column.metric] for column in (x, y)]
     labels = [f"{metric.heading}, {'higher' if metric.higher_is_better else 'lower'} is better" for metric in axes]
-    shown = scatter(points, *labels, invert_x=not axes[0].higher_is_better, invert_y=not axes[1].higher_is_better)
-    return f"{axes[0].title} against {axes[1].title} · {x.place}", shown
+    inverted = [not metric.higher_is_better for metric in axes]
+    address = scatter(list(points.values()), *labels, invert_x=inverted[0], invert_y=inverted[1])
+    return Figure(f"{axes[0].title} against {axes[1].title} on {x.place}{remark}", list(points), address, marked=True)
 
 
 def studies(rows: Sequence[Row]) -> list[Figure]:
@@ -82,22 +147,22 @@ def studies(rows: Sequence[Row]) -> list[Figure]:
         for others, pairs in side_by_side(rows, study).items():
             shared = [column for column in columns if all(column in scores for pair in pairs.values() for scores in pair)]
             for column in shared if len(pairs) > 1 else ():
-                title = " · ".join(filter(None, (column_title(column, metrics), others)))
-                figures += _study(study, title, column, pairs)
+                figures += _study(study, column, metrics[column.metric], pairs, f" ({others})" if others else "")
     return figures
 
 
-def _study(study: Study, title: str, column: Column, pairs: dict[float | int, tuple[Scores, Scores]]) -> list[Figure]:
-    lines = [
-        (f"{study.between} {setting}", [(place, pair[which][column]) for place, pair in sorted(pairs.items())])
-        for which, setting in enumerate((study.first, study.second))
-    ]
-    gap = [(place, pair[0][column] - pair[1][column]) for place, pair in sorted(pairs.items())]
-    name = f"gap: {study.first} minus {study.second}"
-    return [
-        (title, plot(lines, x=study.along, log_x=True)),
-        (f"{title}, {name}", plot([(name, gap)], x=study.along, log_x=True, zero=True)),
-    ]
+def _study(
+    study: Study, column: Column, metric: MetricRecord, pairs: dict[float | int, tuple[Scores, Scores]], remark: str
+) -> list[Figure]:
+    along, between = (name.replace("_", " ") for name in (study.along, study.between))
+    lines = [[(x, pair[which][column]) for x, pair in sorted(pairs.items())] for which in (0, 1)]
+    gap = [(x, pair[0][column] - pair[1][column]) for x, pair in sorted(pairs.items())]
+    caption = f"{metric.title} on {column.place}, against {along}{remark}"
+    difference = f"{study.first} minus {study.second} {between}"
+    both = plot(lines, x=along, y=metric.heading, log_x=True)
+    apart = plot([gap], x=along, y=f"difference of {metric.heading}", log_x=True, zero=True)
+    names = [f"{study.first} {between}", f"{study.second} {between}"]
+    return [Figure(caption, names, both), Figure(f"{caption}: {difference}", [difference], apart)]
 
 
 def side_by_side(rows: Sequence[Row], study: Study) -> dict[str, dict[float | int, tuple[Scores, Scores]]]:
@@ -109,7 +174,7 @@ def side_by_side(rows: Sequence[Row], study: Study) -> dict[str, dict[float | in
     settings = [row.settings for row in rows]
     for row in rows:
         place, between = (row.settings.get(name) for name in (study.along, study.between))
-        if "ours" not in row.cells or place is None or between is None:
+        if "ours" not in row.cells or not isinstance(place, int | float) or between is None:
             continue
         others = {key: value for key, value in row.settings.items() if key not in (study.along, study.between)}
         varying = {key: value for key, value in others.items() if any(s.get(key) != value for s in settings)}

@@ -43,17 +43,19 @@ def read(path: Path) -> list[Entry]:
     """The ledger's lines; none if the file is empty or does not exist.
 
     Raises:
-        DarkroomError: the file has other columns.
+        DarkroomError: it cannot be read, or has other columns.
     """
     if not path.exists() or not path.stat().st_size:
         return []
     columns = [field.name for field in fields(Entry)]
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if list(reader.fieldnames or ()) != columns:
-            raise DarkroomError(f"{path} is not a ledger: its first line should be {','.join(columns)}")
-        lines = [Entry(**{name: line[name] or "" for name in columns}) for line in reader]
-    return lines
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if list(reader.fieldnames or ()) != columns:
+                raise DarkroomError(f"{path} is not a ledger: its first line should be {','.join(columns)}")
+            return [Entry(**{name: line[name] or "" for name in columns}) for line in reader]
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise DarkroomError(f"{path} cannot be read as a ledger: {error}") from error
 
 
 def enter(path: Path, new: Sequence[Entry]) -> None:

@@ -10,10 +10,13 @@ from darkroom.core.files import write_text
 from darkroom.core.versions import code_version
 from darkroom.report import ledger
 from darkroom.report.checklist import checklist
-from darkroom.report.collect import Row, spell_settings
+from darkroom.report.collect import Row
 from darkroom.report.figures import curves, studies, tradeoffs
+from darkroom.report.plots import COLOURS
 from darkroom.report.previews import previews, samples
-from darkroom.report.table import comparisons_of, tables_of
+from darkroom.report.prose import blocks, spans
+from darkroom.report.table import comparisons_of, metrics_of, tables_of
+from darkroom.report.words import shortened, spell_settings, written_place
 
 
 def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unreadable: Sequence[str] = ()) -> None:
@@ -34,8 +37,9 @@ def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unre
     records = {row.recipe: row.record for row in rows}
     shown = previews(rows)
     text = environment.get_template("page.html.j2").render(
-        title=", ".join(row.title for row in rows) if len(rows) < 4 else ", ".join(records),
-        recipes=list(records.values()),
+        title=shortened(", ".join(row.title for row in rows) if len(rows) < 4 else ", ".join(records)),
+        colours=COLOURS,
+        recipes=[(name, spans(record.title), blocks(record.description)) for name, record in records.items()],
         date=datetime.date.today().isoformat(),
         version=code_version(),
         unreadable=[*unreadable, *shown.unreadable],
@@ -43,6 +47,9 @@ def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unre
         shared=spell_settings(rows[0].shared),
         comparisons=comparisons_of(rows),
         tables=tables_of(rows),
+        tasks=list(dict.fromkeys(row.record.task for row in rows)),
+        metrics=metrics_of(rows),
+        written_place=written_place,
         devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
         studies=studies(rows),
         tradeoffs=tradeoffs(rows),

@@ -12,11 +12,17 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.file_names import file_name
-from darkroom.report.collect import Row, TrainedRun, evaluation_title
+from darkroom.report.collect import Row
+from darkroom.report.trained_run import TrainedRun, evaluation_title
+from darkroom.report.words import place, presentable
 
 CROP = 96
 """Side of the crop that is shown of every image, in pixels."""
+
+LARGEST = 4096
+"""Larger images are no previews."""
 
 SAME_ASPECT = 0.02
 """Relative difference up to which two aspect ratios are equal: sizes are rounded when images are downscaled."""
@@ -39,7 +45,7 @@ class Comparison:
     """Images of one example and of equal aspect.
 
     Args:
-        title: test set, variant and example.
+        title: test set, variant and example, for example "BSD68, σ = 25: test001".
         views: `(label, data address)`, the input first and the target last.
         left, right: positions of the views that are shown first.
         width, height: in pixels.
@@ -107,8 +113,8 @@ def previews(rows: Sequence[Row]) -> Previews:
         for file in sorted(run.folder.previews.glob("*/*/*.png")):
             try:
                 image = _read(file)
-            except (OSError, SyntaxError) as error:
-                unreadable.append(f"{file} cannot be read: {error}")
+            except DarkroomError as error:
+                unreadable.append(presentable(str(error)))
                 continue
             example = _example(run, file, examples)
             kind, label = _role(row, file.stem)
@@ -118,13 +124,23 @@ def previews(rows: Sequence[Row]) -> Previews:
         compared, alone = _grouped(sorted(example.views.values(), key=lambda view: _ORDER.index(view.kind)))
         if compared:
             comparisons.append(_comparison(example, compared))
-        singles += [Single(f"{example.title} · {view.label}", _data(view.image, lossless=True)) for view in alone]
+        singles += [Single(f"{example.title}, {view.label}", _data(view.image, lossless=True)) for view in alone]
     return Previews(comparisons, singles, unreadable)
 
 
 def _read(file: Path) -> Image.Image:
-    with Image.open(file) as image:
-        return image.convert("RGB")
+    """An image of a run's folder, which is a small one.
+
+    Raises:
+        DarkroomError: it is none, or a large one.
+    """
+    try:
+        with Image.open(file) as image:
+            if max(image.size) > LARGEST:
+                raise ValueError(f"{image.width}x{image.height} pixels are more than {LARGEST} a side")
+            return image.convert("RGB")
+    except Exception as error:  # Pillow raises many kinds
+        raise DarkroomError(f"{file} cannot be read: {error}") from error
 
 
 def _example(run: TrainedRun, file: Path, examples: dict[tuple[str, str, str], _Example]) -> _Example:
@@ -133,7 +149,8 @@ def _example(run: TrainedRun, file: Path, examples: dict[tuple[str, str, str], _
     evaluation = next((e for e in run.record.evaluations if file_name(evaluation_title(e)) == folder), None)
     key = (folder, evaluation.protocol if evaluation else "", name)
     if key not in examples:
-        title = f"{evaluation_title(evaluation) if evaluation else folder} · {name}"
+        where = place(evaluation.dataset, evaluation.variant) if evaluation else presentable(folder)
+        title = f"{where}: {presentable(name)}"
         quality = [metric.quality for metric in evaluation.metrics.values()] if evaluation else []
         examples[key] = _Example(title, "fidelity" in quality)
     return examples[key]
@@ -148,7 +165,7 @@ def _role(row: Row, stem: str) -> tuple[Kind, str]:
     if stem == "target":
         return "target", "target"
     method = next((method for method in row.cells if file_name(method) == stem), None)
-    return ("baseline", method) if method else ("other", stem.replace("-", " "))
+    return ("baseline", method) if method else ("other", presentable(stem.replace("-", " ")))
 
 
 def _grouped(views: list[_View]) -> tuple[list[_View], list[_View]]:
@@ -244,8 +261,8 @@ def samples(row: Row, count: int = 4) -> list[Single]:
             files = [files[position * (len(files) - 1) // (count - 1)] for position in range(count)]
         for step, file in files:
             try:
-                shown.append(Single(f"{name}, step {step:,}", _data(_read(file), quality=90)))
-            except (OSError, SyntaxError):
+                shown.append(Single(f"{presentable(name)}, step {step:,}", _data(_read(file), quality=90)))
+            except DarkroomError:
                 continue  # a file that is being written
     return shown
 

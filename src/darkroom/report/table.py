@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from darkroom.core.record import MetricRecord, Published, spell
-from darkroom.report.collect import Cell, Column, Row, spell_settings
+from darkroom.report.collect import Cell, Row
 from darkroom.report.ledger import Entry
+from darkroom.report.trained_run import Column
 from darkroom.report.verdict import Verdict, compare
+from darkroom.report.words import set_title, spell_settings, variant_words
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ class Table:
     """All numbers on one test set.
 
     Args:
-        dataset: the test set.
-        count: number of its images.
+        task: of the rows, in words.
+        title: the test set's name.
+        unit: what an example of it is; times are seconds for one of them.
+        count: number of its examples.
         heads: variants and over how many columns each stands.
         metrics: headings of the columns.
         lines: the rows of the table.
@@ -45,7 +49,9 @@ class Table:
         remarks: rows whose training data contains test images, and test images that were used for validation.
     """
 
-    dataset: str
+    task: str
+    title: str
+    unit: str
     count: int
     heads: list[tuple[str, int]]
     metrics: list[str]
@@ -74,8 +80,8 @@ def metrics_of(rows: Sequence[Row]) -> dict[str, MetricRecord]:
 
 
 def column_title(column: Column, metrics: dict[str, MetricRecord]) -> str:
-    """Metric, test set and variant, for example "PSNR (dB) · bsd68 · sigma 25"."""
-    return f"{metrics[column.metric].heading} · {column.place}"
+    """Metric, test set and variant, for example "PSNR (dB) on BSD68, σ = 25"."""
+    return f"{metrics[column.metric].heading} on {column.place}"
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:
@@ -87,7 +93,13 @@ def columns_of(rows: Sequence[Row]) -> list[Column]:
 
 
 def tables_of(rows: Sequence[Row]) -> list[Table]:
-    """One table for every test set."""
+    """One table for every task and test set."""
+    tasks = dict.fromkeys(row.record.task for row in rows)
+    return [table for task in tasks for table in _tables([row for row in rows if row.record.task == task], task)]
+
+
+def _tables(rows: Sequence[Row], task: str) -> list[Table]:
+    """One table for every test set of some rows."""
     metrics, columns = metrics_of(rows), columns_of(rows)
     tables = []
     for dataset in dict.fromkeys(column.dataset for column in columns):
@@ -100,7 +112,9 @@ def tables_of(rows: Sequence[Row]) -> list[Table]:
         counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in mine}
         tables.append(
             Table(
-                dataset=dataset,
+                task=task,
+                title=set_title(dataset),
+                unit=" or ".join(dict.fromkeys(unit for row in rows for unit in row.units(dataset))),
                 count=max(counts),
                 heads=[(_head(dict(variant), marks.get(protocol, "")), span) for (variant, protocol), span in groups],
                 metrics=[_marked(metrics[column.metric].heading, notes.get(column.compared, "")) for column in mine],
@@ -127,7 +141,7 @@ def _remarks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
 
 
 def _head(variant: dict[str, float | str], mark: str) -> str:
-    return _marked(", ".join(spell(variant)), mark)
+    return _marked(", ".join(variant_words(variant)), mark)
 
 
 def _marked(words: str, mark: str) -> str:

@@ -53,6 +53,20 @@ def place(dataset: str, variant: Mapping[str, float | str]) -> str:
     return ", ".join([set_title(dataset), *variant_words(variant)])
 
 
+def written_place(dataset: str, variant: str) -> str:
+    """Test set and variant, where the variant is written as in the ledger.
+
+    Example:
+        >>> written_place("set5", "scale 2")
+        'Set5, ×2'
+    """
+    key, _, value = variant.partition(" ")
+    try:
+        return place(dataset, {key: float(value)})
+    except ValueError:
+        return ", ".join(filter(None, [set_title(dataset), variant]))
+
+
 def spell_settings(settings: Mapping[str, Any]) -> str:
     """Settings as words.
 

@@ -12,13 +12,16 @@ from darkroom.data.kernels import read_kernel
 from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.devices import choose_device
+from darkroom.engine.photograph_restorer import PhotographRestorer
 from darkroom.engine.restore_files import ImageRestorer, RestoredFile, plan_files
 from darkroom.engine.restore_files import restore_files as restore_planned
 from darkroom.engine.restorer import Restorer
+from darkroom.networks.blended import Blended
 from darkroom.networks.kernel_net import KernelNet
 from darkroom.operators.resample import upscale
 from darkroom.recipes import trained
-from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, check
+from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, SHARE, check
+from darkroom.recipes.shipped import AUTO
 from darkroom.recipes.setting_types import check_types
 from darkroom.solvers import plug_and_play, richardson_lucy
 from darkroom.solvers.blind import Restoration
@@ -29,7 +32,8 @@ from darkroom.workflows.options import Accelerator, Precision
 Image = TypeVar("Image")
 
 Weights = str | Path | RestorationNetwork | KernelNet
-"""A run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
+"""A network of the package by its name ("denoise", "jpeg", "enlarge_2", "enlarge_4", or "auto" for the one that fits), a run's folder,
+"recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
 
 
 def load(weights: str | Path, *, recipe: str | None = None) -> nn.Module:
@@ -39,15 +43,16 @@ def load(weights: str | Path, *, recipe: str | None = None) -> nn.Module:
     and size.
 
     Args:
-        weights: a run's folder, "recipe/row" for one below `runs/`, a weights file, or another program's checkpoint.
+        weights: a network of the package by its name, a run's folder, "recipe/row" for one below `runs/`, a weights file, or another
+            program's checkpoint.
         recipe: the recipe's file, for weights of a recipe outside the package.
 
     Raises:
         DarkroomError: there are no weights, or they cannot be read.
 
     Example:
-        >>> network = load("dncnn/laptop")  # doctest: +SKIP
-        >>> network(torch.rand(1, 3, 64, 64)).shape  # doctest: +SKIP
+        >>> import torch
+        >>> load("denoise")(torch.rand(1, 3, 64, 64)).shape
         torch.Size([1, 3, 64, 64])
     """
     return trained.load(trained.weights_path(str(weights)), recipe)
@@ -60,6 +65,7 @@ def make_restorer(
     kernel: str | None = None,
     solver: Solver = "hqs",
     solver_steps: int | None = None,
+    strength: float = 1.0,
     memory: int = 512,
     precision: Precision = "auto",
     accelerator: Accelerator = "auto",
@@ -74,6 +80,7 @@ def make_restorer(
             holds several).
         solver: of deblurring.
         solver_steps: of deblurring; by default 8, and 30 of Richardson–Lucy with the kernels that a kernel network estimates.
+        strength: share of the network's correction that is applied, from 0 to 1.
         memory: MiB that activations may take; larger images are restored in tiles.
         precision: "auto" takes bfloat16 where the hardware supports it and a check on these weights allows it.
         accelerator: device to compute on.
@@ -83,9 +90,12 @@ def make_restorer(
         DarkroomError: the weights or the kernel cannot be read, or a number is outside its range.
     """
     words = {"kernel": kernel, "solver": solver, "precision": precision, "accelerator": accelerator, "recipe": recipe}
-    numbers = {"sigma": sigma, "solver_steps": solver_steps, "memory": memory}
+    numbers = {"sigma": sigma, "solver_steps": solver_steps, "strength": strength, "memory": memory}
     check_types(make_restorer, {**words, **numbers})
-    check(numbers, {"sigma": AT_LEAST_0, "solver_steps": AT_LEAST_1, "memory": MEMORY})
+    check(numbers, {"sigma": AT_LEAST_0, "solver_steps": AT_LEAST_1, "strength": SHARE, "memory": MEMORY})
+    if weights == AUTO and kernel is None:
+        options = {"strength": strength, "memory": memory, "precision": precision, "accelerator": accelerator}
+        return PhotographRestorer(*(make_restorer(name, **options) for name in ("denoise", "jpeg")))  # type: ignore[arg-type]
     network = weights if isinstance(weights, RestorationNetwork | KernelNet) else _network(weights, recipe)
     device = choose_device(accelerator)
     if isinstance(network, KernelNet):
@@ -93,13 +103,14 @@ def make_restorer(
             raise DarkroomError("these weights estimate the kernels themselves: leave out the kernel, or give weights of a denoiser")
         how = Restoration(solver_steps or richardson_lucy.STEPS, network.gamma)
         return BlindDeblurrer(network, device=device, memory=memory << 20, restoration=how)
+    network = network if strength == 1 else Blended(network, strength)
     restorer = Restorer(network, device=device, memory=memory << 20, precision=precision, sigma=sigma)
     if kernel is None:
         return restorer
     return Deblurrer(restorer, read_kernel(kernel), sigma, solver=solver, steps=solver_steps or plug_and_play.STEPS)
 
 
-def restore(images: Image, weights: Weights | ImageRestorer, **options: Any) -> Image:
+def restore(images: Image, weights: Weights | ImageRestorer = AUTO, **options: Any) -> Image:
     """Restore images in memory: denoise, upscale or deblur them.
 
     Args:
@@ -107,8 +118,9 @@ def restore(images: Image, weights: Weights | ImageRestorer, **options: Any) -> 
             the path of a file (the result is a PIL image),
             a PIL image,
             an array `(height, width[, channel])` or a tensor `([batch, ]channel, height, width)`, uint8 or float in [0, 1].
-        weights: see `Weights`; or what `make_restorer` returned, which saves time if it is used again.
-        options: of `make_restorer`, for example `sigma` or `kernel`.
+        weights: see `Weights`; by default the network of the package that fits each image. Or what `make_restorer` returned, which
+            saves time if it is used again.
+        options: of `make_restorer`, for example `strength`, `sigma` or `kernel`.
 
     Returns:
         An image of the same kind, or a list of them. Transparency is kept.
@@ -123,7 +135,8 @@ def restore(images: Image, weights: Weights | ImageRestorer, **options: Any) -> 
         >>> restore(noisy, DnCNN(3, width=4, depth=3).eval(), accelerator="cpu").shape
         torch.Size([3, 40, 50])
 
-        >>> restore("holiday.jpg", "dncnn/laptop_photo").save("clean.png")  # doctest: +SKIP
+        >>> restore("holiday.jpg").save("clean.png")  # doctest: +SKIP
+        >>> restore("holiday.jpg", "enlarge_2").save("large.png")  # doctest: +SKIP
     """
     restorer = weights if isinstance(weights, ImageRestorer) else make_restorer(weights, **options)
     if isinstance(images, list | tuple):
