@@ -12,6 +12,7 @@ ALL = (
     "upscale_speed",
     "scratch_speed",
     "radiance_speed",
+    "varying_blur_speed",
 )
 
 for name in sys.argv[1:] or ALL:

@@ -8,8 +8,10 @@ import copy
 import resource
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from PIL import Image
 from torch import nn
 
@@ -21,8 +23,10 @@ from darkroom.data.streams import batches
 from darkroom.data.view_streams import ViewPairs
 from darkroom.data.views import View
 from darkroom.engine.devices import choose_device
+from darkroom.engine.mixed_precision import MixedPrecision
 from darkroom.engine.optimization import sgd
-from darkroom.layers.perceptron import Perceptron
+from darkroom.engine.precision import has_fast_bf16
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.methods.byol import BYOL
 from darkroom.networks.encoder import Encoder
 from darkroom.networks.resnet import ResNet
@@ -85,6 +89,8 @@ def step(depth: int, size: int, batch_size: int) -> None:
     device = choose_device("auto")
     images = torch.rand(2, batch_size, 3, size, size, device=device)
     candidates = {"lightly's modules": _lightly(depth, *images), "ours": _ours(depth, *images)}
+    if has_fast_bf16(device):
+        candidates["ours in the precision of `darkroom train`"] = _ours(depth, *images, precision="bf16-mixed")
     before = _peak()
     show(f"step, ResNet-{depth}, {batch_size} images of {size}", alternate(candidates, rounds=9), against="lightly's modules")
     print(f"  most memory of the process so far {_peak():.0f} MiB ({before:.0f} MiB with both networks, before the first step)")
@@ -96,14 +102,20 @@ def _stream() -> ViewPairs:
 
 def _encoder(depth: int) -> Encoder:
     backbone = ResNet(depth)  # type: ignore[arg-type]
-    projector, predictor = Perceptron((backbone.features, HIDDEN, PROJECTION)), Perceptron((PROJECTION, HIDDEN, PROJECTION))
+    projector, predictor = (
+        ProjectionHead((backbone.features, HIDDEN, PROJECTION)),
+        ProjectionHead((PROJECTION, HIDDEN, PROJECTION)),
+    )
     return Encoder(backbone, projector, predictor).initialise(generator(0, "weights"))
 
 
-def _ours(depth: int, first: torch.Tensor, second: torch.Tensor) -> Callable[[], object]:
+def _ours(depth: int, first: torch.Tensor, second: torch.Tensor, precision: Any = "32-true") -> Callable[[], object]:
     """What `fit` does in a step."""
     method, optimization = BYOL(_encoder(depth), tau=0.996, steps=1000).to(first.device).train(), sgd(0.05, weight_decay=1e-4)
     method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mixed = MixedPrecision(Fabric(devices=1, precision=precision))
+    for network in (method.network, *method.frozen_networks()):
+        mixed.attach(network)
     optimizer = optimization.build(method.network)
     batch = Example(*(views.contiguous(memory_format=torch.channels_last) for views in (first, second)))
 

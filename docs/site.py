@@ -50,6 +50,8 @@ def on_files(files: Files, config: Any) -> Files:
         if (SOURCE / name).is_dir():
             files.append(File.generated(config, f"api/{name}.md", content=_api(name, title)))
     files.append(File.generated(config, "api/index.md", content=_api_index()))
+    for card in sorted((SOURCE / "shipped").glob("*.md")):
+        files.append(File.generated(config, f"models/{card.name}", content=card.read_text(encoding="utf-8")))
     files.append(File.generated(config, "results/published.md", content=_published(ROOT / "docs/results/ledger.csv")))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8")

@@ -154,7 +154,7 @@ def test_interpolation_fills_the_gaps_of_motion():
     for number, left in ((1, 11), (2, 12)):
         between = torch.from_numpy(square(left)).permute(2, 0, 1).float() / 255
         error = (filled[number] - between).abs().mean()
-        assert error < 0.5 * min((frames[0] - between).abs().mean(), (frames[1] - between).abs().mean())
+        assert error < 0.75 * min((frames[0] - between).abs().mean(), (frames[1] - between).abs().mean())
 
 
 def test_videos_are_read_frame_by_frame(tmp_path: Path):

@@ -117,7 +117,7 @@ def test_a_set_that_is_missing_is_one_line(tmp_path: Path, monkeypatch):
 
 
 def test_real_layouts(real_data: Path):
-    train, test = halves(real_data / "PACS" / "photo")
+    train, test = (labelled("pacs_photo", split) for split in ("train", "test"))
     assert (len(train), len(test), len(train.classes)) == (672, 168, 7)
     assert min(test.labels.count(label) for label in range(7)) == 24
     found = labelled("tiny_imagenet_val", "test")

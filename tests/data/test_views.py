@@ -135,7 +135,7 @@ def test_views_are_functions_of_seed_step_and_index_and_differ_between_images_of
 
 def test_every_image_comes_once_in_an_epoch():
     data = LabelledViews(Digits("train"), View(), image_size=16, batch_size=32, seed=0)
-    numbers = [data.number(step, index) for step in range(45) for index in range(32)]
+    numbers = [data.number(step, index) for step in range(50) for index in range(32)]
     assert sorted(numbers[: len(data.dataset)]) == list(range(len(data.dataset)))
     assert numbers[:100] != numbers[len(data.dataset) : len(data.dataset) + 100]
     assert torch.equal(data.sample(2, 3).target, Digits("train").example(data.number(2, 3)).target)

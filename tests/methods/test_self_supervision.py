@@ -9,7 +9,7 @@ from torch import nn
 
 from darkroom.core.method import Example
 from darkroom.core.randomness import generator
-from darkroom.layers.perceptron import Perceptron
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.methods.byol import BYOL, distance
 from darkroom.methods.self_supervision import WATCH_INTERVAL, spread
 from darkroom.methods.simclr import SimCLR, nt_xent
@@ -19,8 +19,8 @@ from darkroom.networks.resnet import ResNet
 
 
 def encoder(predictor: bool = True) -> Encoder:
-    heads = Perceptron((8, 16, 8)) if predictor else None
-    return Encoder(ResNet(10, width=4, stem="small"), Perceptron((32, 16, 8)), heads).initialise(generator(0, "weights"))
+    heads = ProjectionHead((8, 16, 8)) if predictor else None
+    return Encoder(ResNet(10, width=4, stem="small"), ProjectionHead((32, 16, 8)), heads).initialise(generator(0, "weights"))
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def test_nt_xent_of_orthogonal_pairs_has_a_closed_form():
 def test_heads_are_lightlys_but_for_biases_that_normalisation_removes(head: str):
     heads = pytest.importorskip("lightly.models.modules.heads")
     if head == "byol":
-        theirs, ours = heads.BYOLProjectionHead(32, 64, 16), Perceptron((32, 64, 16))
+        theirs, ours = heads.BYOLProjectionHead(32, 64, 16), ProjectionHead((32, 64, 16))
     else:
-        theirs, ours = heads.SimSiamProjectionHead(32, 64, 16), Perceptron((32, 64, 64, 16), normalised=True)
+        theirs, ours = heads.SimSiamProjectionHead(32, 64, 16), ProjectionHead((32, 64, 64, 16), normalised=True)
     kinds = [type(module).__mro__[-3 if isinstance(module, nn.ReLU) else 0].__name__ for module in ours]
     assert [type(module).__name__ for module in theirs.layers] == [kind if kind != "Module" else "ReLU" for kind in kinds]
     shapes = [tuple(parameter.shape) for parameter in theirs.parameters()]

@@ -9,7 +9,7 @@ import torch.multiprocessing as processes
 from darkroom.core.method import Example
 from darkroom.core.randomness import generator
 from darkroom.engine.processes import average_gradients
-from darkroom.layers.perceptron import Perceptron
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.methods.byol import BYOL
 from darkroom.methods.self_supervision import SelfSupervision
 from darkroom.methods.simclr import SimCLR
@@ -19,7 +19,7 @@ from darkroom.networks.resnet import ResNet
 
 def methods() -> list[SelfSupervision]:
     def encoder() -> Encoder:
-        network = Encoder(ResNet(10, width=4, stem="small"), Perceptron((32, 16, 8)), Perceptron((8, 16, 8)))
+        network = Encoder(ResNet(10, width=4, stem="small"), ProjectionHead((32, 16, 8)), ProjectionHead((8, 16, 8)))
         return network.initialise(generator(0, "weights"))
 
     return [BYOL(encoder(), tau=0.9, steps=4).train(), SimCLR(encoder(), temperature=0.5).train()]

@@ -21,7 +21,7 @@ def test_shift_and_scale_are_undone(down: int, right: int, factor: float):
     ours, theirs = matched(crop(down, right) * factor, crop(0, 0))
     kept = theirs.abs().sum(0) > 0
     assert kept.float().mean() > (1 - abs(down) / 48) * (1 - abs(right) / 64) - 0.02
-    assert (ours - theirs).abs()[:, kept].mean() < 0.05  # the factor is found before the shift, so it is not exact
+    assert (ours - theirs).abs()[:, kept].mean() < 0.08  # the factor is found before the shift, so it is not exact
 
 
 def score(metric, prediction: torch.Tensor, frames: list[torch.Tensor]) -> float:

@@ -147,11 +147,12 @@ def test_any_text_in_a_record_is_shown_or_refused_by_name(tmp_path: Path, words:
     assert "reproduced within 0.1 dB" in text and "dncnn s50" in text
     assert "<script>alert" not in text and "49" not in re.findall("<dd>49</dd>", text) and len(text) < 3_000_000
     change_record(folder, recipe=words, row=words)
-    assert (f"Not in this report: {folder / 'run.json'}" in written(tmp_path)) == (len(words) > 255)
+    _, unreadable = rows_below([tmp_path])
+    assert len(unreadable) == (len(words) > 255) and all(str(folder / "run.json") in line for line in unreadable)
 
 
 def test_a_folder_of_any_name_is_reported(tmp_path: Path):
-    for name in (os.fsdecode(b"caf\xe9"), "$x_$ \\frac{", "[/bold]"):
+    for name in (os.fsdecode(b"caf\xe9"), "$x_$ \\frac{", "[bold]"):
         folder = denoising_run(tmp_path / name, settings={"train_set": name})
         (folder / "previews").rename(folder / "old")
         (folder / "old" / "bsd68--sigma-25").rename(folder / "old" / name)

@@ -104,9 +104,10 @@ def _table(found: "Comparison", evaluations: "Sequence[Evaluation]") -> Table:
     """Methods down, metrics on one test set across; the weights last."""
     columns = [(evaluation, metric) for evaluation in evaluations for metric in evaluation.metrics]
     headings = [" · ".join([*spell(evaluation.variant), metric.describe().heading]) for evaluation, metric in columns]
-    title = f"{evaluations[0].name}, {len(evaluations[0])} examples, on {found.device}"
+    unit, count = evaluations[0].unit, len(evaluations[0])
+    title = f"{evaluations[0].name}, {count} {unit}{'s' * (count != 1)}, on {found.device}"
     measured = [result for result in found.results if result.dataset == evaluations[0].name]
-    table = Table(Column("method", overflow="fold"), *headings, "seconds each", title=title)
+    table = Table(Column("method", overflow="fold"), *headings, f"seconds per {unit}", title=title)
     methods = dict.fromkeys(result.method for result in measured)
     for name in sorted(methods, key=lambda name: name in found.names):
         own = {_key(result): result for result in measured if result.method == name}

@@ -59,7 +59,7 @@ def command(arguments: list[str]) -> None:
         raise DarkroomError("which image? For example: darkroom restore photo.jpg")
     for path in given.source:
         if not path.exists():
-            raise DarkroomError(f"no image or folder at {printable(path)}")
+            raise DarkroomError(f"no image or folder at {printable(str(path))}")
     from darkroom.engine.devices import choose_device, device_name
     from darkroom.engine.restore_files import plan_beside, plan_files, restore_files
     from darkroom.workflows.restore import make_restorer
@@ -86,4 +86,4 @@ def command(arguments: list[str]) -> None:
 def _spelled(file: "RestoredFile") -> str:
     if file.error:
         return f"darkroom: skipped {file.error}"
-    return f"{printable(file.source)} -> {printable(file.output)}" + (f" ({file.remark})" if file.remark else "")
+    return f"{printable(str(file.source))} -> {printable(str(file.output))}" + (f" ({file.remark})" if file.remark else "")

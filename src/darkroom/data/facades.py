@@ -22,7 +22,13 @@ PALETTE = (
 """The colour of each label: MATLAB's colour map "jet"."""
 
 
-def facades(split: Literal["train", "val", "test"], size: tuple[int, int] | None = None) -> PairedFolders:
+class Facades(PairedFolders):
+    """Pairs of label maps in colours and photographs; see `facades`."""
+
+    classes, palette = CLASSES, PALETTE
+
+
+def facades(split: Literal["train", "val", "test"], size: tuple[int, int] | None = None) -> Facades:
     """The facades of `facades/{train,val,test}` below the data root: label maps in colours as inputs, photographs as targets.
 
     Args:
@@ -32,4 +38,5 @@ def facades(split: Literal["train", "val", "test"], size: tuple[int, int] | None
     path = data_root() / "facades" / split
     remedy = "unpack pix2pix's facades.tar.gz there, or point DARKROOM_DATA at the folder that holds facades"
     name = "facades" if split == "test" else f"facades-{split}"
-    return side_by_side(path, "BtoA", name=name, size=size, labels="B", remedy=remedy)
+    pairs = side_by_side(path, "BtoA", name=name, size=size, labels="B", remedy=remedy)
+    return Facades(name, pairs.inputs, pairs.targets)

@@ -1,5 +1,6 @@
 """Labelled images by name or path, in any of the layouts in which such sets are distributed."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Literal
 from darkroom.core.dataset import Dataset
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import data_root
+from darkroom.data.cifar10 import Cifar10
 from darkroom.data.digits import Digits
 from darkroom.data.image_set import File, ImageSet, image_files, name_of
 from darkroom.data.labelled_images import LabelledImages, LabelTable, folder_of
@@ -16,7 +18,7 @@ from darkroom.data.labelled_images import LabelledImages, LabelTable, folder_of
 Split = Literal["train", "test"]
 
 HELD_OUT = 5
-"""Where a set has no test images of its own, every fifth image is one."""
+"""Where a set has no test images of its own, every fifth image of each class is one."""
 
 FOLDERS = {
     "imagenet": "imagenet",
@@ -34,15 +36,15 @@ DIGITS = {"digits": range(10), "digits_low": range(5), "digits_high": range(5, 1
 """The embedded digits: all, 0 to 4, and 5 to 9."""
 
 
-def labelled(name: str, split: Split) -> LabelledImages | Digits:
+def labelled(name: str, split: Split) -> LabelledImages | Digits | Cifar10:
     """Labelled images for training or for testing.
 
-    A set has a name of `FOLDERS` or `DIGITS`, or is a folder or zip file in one of these layouts:
+    A set is cifar10, has a name of `FOLDERS` or `DIGITS`, or is a folder or zip file in one of these layouts:
 
     - `train/` and `test/` (or `val/`, or zip files of these names), in each a folder for every class;
     - `train.csv` and `test.csv` (or `val.csv`) with columns `filename` and `label`, and the images in `train/` … or `images/`;
     - `train/` as above and `val/` with `images/` or `images.zip` and `val_annotations.txt` (Tiny-ImageNet);
-    - a folder for every class alone: every fifth image is a test image. So it is too where the test images are of other classes
+    - a folder for every class alone: every fifth image of each class is a test image. So it is too where the test images are of other classes
       than the training images, as in few-shot sets (mini-ImageNet).
 
     Args:
@@ -51,12 +53,15 @@ def labelled(name: str, split: Split) -> LabelledImages | Digits:
     """
     if name in DIGITS:
         return Digits(split, DIGITS[name])
+    if name == "cifar10":
+        return Cifar10(split, labels=True)
     return _FoundImages(name, split)
 
 
 def unlabelled(name: str) -> Dataset:
     """The training images of a set that `labelled` finds, or all images of a folder or zip file that has no labels."""
-    return Digits("train", DIGITS[name]) if name in DIGITS else _FoundImages(name, "train").images
+    found = labelled(name, "train")
+    return found.images if isinstance(found, LabelledImages) else found
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,12 @@ class _Part:
 
     def half(self, split: Split) -> "_Part":
         """The images that are not held out, or those that are."""
-        items = enumerate(self.files.items())
-        return _Part(
-            {name: file for n, (name, file) in items if (n % HELD_OUT == HELD_OUT - 1) == (split == "test")}, self.label
-        )
+        counts, chosen = Counter[str](), dict[str, File]()
+        for name, file in self.files.items():
+            counts[self.label(name)] += 1
+            if (counts[self.label(name)] % HELD_OUT == 0) == (split == "test"):
+                chosen[name] = file
+        return _Part(chosen, self.label)
 
 
 class _FoundImages(LabelledImages):
@@ -91,7 +98,7 @@ class _FoundImages(LabelledImages):
     def _parts(self) -> dict[Split, _Part]:
         path = data_root() / FOLDERS[self._set] if self._set in FOLDERS else Path(self._set).expanduser()
         if not path.exists():
-            known = ", ".join([*DIGITS, *FOLDERS])
+            known = ", ".join([*DIGITS, "cifar10", *FOLDERS])
             raise DarkroomError(
                 f"{self._set} is not at {path}: put its images there"
                 if self._set in FOLDERS

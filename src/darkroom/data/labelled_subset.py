@@ -40,7 +40,8 @@ class LabelledSubset(Dataset):
     @property
     def labels(self) -> list[int]:
         """The number of the class of each chosen image."""
-        return [self.dataset.labels[index] for index in self.indices]
+        labels = self.dataset.labels
+        return [labels[index] for index in self.indices]
 
     @property
     def names(self) -> list[str]:

@@ -78,7 +78,7 @@ class View:
             draw < probability
             for draw, probability in zip(gates, (self.flip, self.jitter, self.grey, self.blur, self.solarise), strict=True)
         )
-        top, left, height, width = box(*image.shape[1:], self.smallest, crop)
+        top, left, height, width = box(image.shape[1], image.shape[2], self.smallest, crop)
         view = resized(image[:, top : top + height, left : left + width], size)
         view = view.flip(-1) if flip else view
         if not (jitter or grey or blur or solarise):

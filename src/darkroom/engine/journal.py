@@ -6,6 +6,7 @@ from torch import Tensor
 
 from darkroom.core.files import json_text, read_json_lines, write_json_lines
 from darkroom.core.images import ImageFile, write
+from darkroom.core.paths import printable
 from darkroom.engine.folder import RunFolder
 
 
@@ -15,6 +16,8 @@ class Journal:
     Args:
         folder: the run's folder.
         start: the step that training resumes from.
+
+    `remark` says where something is not written; it is empty otherwise.
     """
 
     def __init__(self, folder: RunFolder, start: int) -> None:
@@ -25,7 +28,12 @@ class Journal:
         write_json_lines(folder.metrics, kept)
         self.folder = folder
         self._lines = folder.metrics.open("a", encoding="utf-8", errors="backslashreplace")
-        self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=start + 1)
+        place, self.remark = str(folder.path / "tensorboard"), ""
+        self._events = None
+        if printable(place) == place:
+            self._events = SummaryWriter(place, purge_step=start + 1)
+        else:
+            self.remark = f"no TensorBoard events: {printable(place)} is not UTF-8; metrics.jsonl has the same numbers"
 
     def losses(self, step: int, losses: Mapping[str, float], lrs: Mapping[str, float]) -> None:
         """Write the mean losses since the last time, and the learning rates, by network."""
@@ -39,14 +47,17 @@ class Journal:
         line = {"step": step, "split": split, "name": name, "value": value}
         self._lines.write(json_text(line) + "\n")
         self._lines.flush()
-        self._events.add_scalar(f"{split}/{name}", value, step)
+        if self._events:
+            self._events.add_scalar(printable(f"{split}/{name}"), value, step)
 
     def image(self, step: int, name: str, image: Tensor) -> None:
         """Write an image `(channel, height, width)` in [0, 1] to `samples/` and to TensorBoard."""
         write(self.folder.samples / f"{name}-{step:07d}.png", ImageFile(image))
-        self._events.add_image(f"samples/{name}", image.clamp(0, 1), step)
+        if self._events:
+            self._events.add_image(printable(f"samples/{name}"), image.clamp(0, 1), step)
 
     def close(self) -> None:
         """Write what is still buffered."""
         self._lines.close()
-        self._events.close()
+        if self._events:
+            self._events.close()

@@ -119,6 +119,8 @@ def _train(
         listener.say(f"resuming from step {training.step} of {run.steps}")
     # Of several processes, the first one writes.
     journal = Journal(folder, training.step) if fabric.is_global_zero else None
+    if journal and journal.remark:
+        listener.say(journal.remark)
     loop = _Loop(training, folder, journal, header, options, listener)
     loop.begin_threads(state.get("threads") if state else None)
     try:

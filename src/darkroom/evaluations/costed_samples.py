@@ -12,6 +12,7 @@ from darkroom.core.evaluation import Outcome, Predictor, Progress, no_progress
 from darkroom.core.method import Method
 from darkroom.core.metric import Metric, Score
 from darkroom.core.randomness import generator
+from darkroom.core.record import Variant
 from darkroom.evaluations.generated_samples import GeneratedSamples
 from darkroom.methods.generative import GenerativeMethod
 from darkroom.metrics.cost import Cost, giga_multiply_adds
@@ -56,7 +57,7 @@ class CostedSamples(GeneratedSamples):
         optional: bool = False,
         batch_size: int = 64,
     ) -> None:
-        variant = {"sampler": sampler, **({"steps": float(steps)} if steps else {})}
+        variant: Variant = {"sampler": sampler, **({"steps": float(steps)} if steps else {})}
         super().__init__(
             images, count, metrics, variant=variant, baselines=baselines, seed=seed, optional=optional, batch_size=batch_size
         )

@@ -6,11 +6,13 @@ from torch import Tensor, nn
 
 Images = Float[Tensor, "batch channel height width"]
 
+Resampled = Float[Tensor, "batch channel new_height new_width"]
+
 TAPS = (1.0, 3.0, 3.0, 1.0)
 """The filter along each axis, to be divided by its sum."""
 
 
-def fir_down(x: Images) -> Images:
+def fir_down(x: Images) -> Resampled:
     """Filter with [1 3 3 1]/8 along both axes and keep every second pixel; zeros lie outside the image.
 
     Both in one depthwise convolution of stride 2.
@@ -25,7 +27,7 @@ def fir_down(x: Images) -> Images:
     return nn.functional.conv2d(x, _kernel(x, 1.0), stride=2, padding=1, groups=channels)
 
 
-def fir_up(x: Images) -> Images:
+def fir_up(x: Images) -> Resampled:
     """Put zeros between pixels and filter with [1 3 3 1]/4 along both axes; four times the transpose of `fir_down`.
 
     A pixel of the result is 3/4 of the nearer pixel and 1/4 of the farther one, along each axis.
@@ -38,7 +40,7 @@ def fir_up(x: Images) -> Images:
     return nn.functional.conv_transpose2d(x, _kernel(x, 4.0), stride=2, padding=1, groups=channels)
 
 
-def fir_filter(x: Images) -> Images:
+def fir_filter(x: Images) -> Resampled:
     """Filter with [1 3 3 1]/8 along both axes at the full resolution; the result has one pixel more along each axis."""
     return nn.functional.conv2d(x, _kernel(x, 1.0), padding=2, groups=x.shape[1])
 

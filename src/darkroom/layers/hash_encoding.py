@@ -137,7 +137,7 @@ def encoded(
     In PyTorch, two features of a row are one complex number, which a one-dimensional gather fetches at once; corners come first,
     so that all arithmetic is over contiguous points. Corners are computed again in the backward pass.
     """
-    if kernels.usable(rows):
+    if kernels.usable(rows) and rows.shape[1] in (2, 4, 8):
         from darkroom.layers.triton_hash import TritonEncoding
 
         return TritonEncoding.apply(rows, points, levels, smoothstep)  # type: ignore[no-any-return]

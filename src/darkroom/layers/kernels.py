@@ -12,8 +12,8 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 @cache
 def installed() -> bool:
-    """Whether Triton is installed; PyTorch brings it along on Linux."""
-    return importlib.util.find_spec("triton") is not None
+    """Whether Triton is installed (PyTorch brings it along on Linux) and not switched off by `DARKROOM_KERNELS=0`."""
+    return importlib.util.find_spec("triton") is not None and os.environ.get("DARKROOM_KERNELS") != "0"
 
 
 def usable(*tensors: Tensor) -> bool:

@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from darkroom.core.method import Example
 from darkroom.methods.self_supervision import SelfSupervision, cosine
@@ -57,8 +58,9 @@ class BYOL(SelfSupervision):
 
     @torch.no_grad()
     def after_step(self, step: int) -> Collection[str]:
-        online = chain(self.network.backbone.parameters(), self.network.projector.parameters())
-        torch._foreach_lerp_(list(self.target.parameters()), list(online), 1 - self.tau(step))
+        parameters = chain(self.network.backbone.parameters(), self.network.projector.parameters())
+        online = [each.full_tensor() if isinstance(each, DTensor) else each for each in parameters]  # sharded ones
+        torch._foreach_lerp_(list(self.target.parameters()), online, 1 - self.tau(step))
         return ()
 
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
+from darkroom.layers import kernels
+from darkroom.methods.fixed_step import FixedStep, replayed
 from darkroom.methods.radiance import RadianceMethod, RenderedField
 from darkroom.networks.hash_field import HashField
-from darkroom.radiance.cameras import Rays
+from darkroom.radiance.buffers import Buffers
+from darkroom.radiance.cameras import Camera, Rays
 from darkroom.radiance.occupancy import OccupancyGrid, is_due
 from darkroom.radiance.ray_budget import RayBudget
 from darkroom.radiance.rays import RayBatch
@@ -51,6 +56,7 @@ class Marching:
         cells: along each side of the occupancy grid.
         warmup: during so many steps of the training every cell is updated.
         samples: per step, about; the number of rays follows.
+        replay: training steps on a GPU are replayed as CUDA graphs (not tried on hardware yet).
     """
 
     steps: int = 1024
@@ -58,6 +64,7 @@ class Marching:
     cells: int = 128
     warmup: int = 256
     samples: int = 2**18
+    replay: bool = False
 
 
 class InstantNGP(RadianceMethod):
@@ -84,6 +91,20 @@ class InstantNGP(RadianceMethod):
         self.occupancy = OccupancyGrid(zero, zero + 1, [marching.cells] * 3)  # of the unit cube
         self.budget = RayBudget(marching.samples)
         self._messages: list[str] = []
+        self._fixed: list[nn.Module] = []  # the step on a GPU; a list, since its parts are modules of this method already
+        self._measure()
+
+    def _measure(self) -> None:
+        """The shortest step in world units, and in the field's unit of length; numbers, so that no step waits for the device."""
+        domain = self.tables.domain
+        self.step = float(domain.size.norm()) / self.marching.steps
+        self.spacing = self.step / float(self.tables.unit_length)
+
+    def load_state_dict(self, state: Mapping[str, Any], *rest: Any, **more: Any) -> Any:  # type: ignore[override]
+        """Load a state, and the size of its box."""
+        found = super().load_state_dict(state, *rest, **more)
+        self._measure()
+        return found
 
     @property
     def tables(self) -> HashField:
@@ -97,18 +118,27 @@ class InstantNGP(RadianceMethod):
             DarkroomError: no training ray meets the box.
         """
         super().prepare(scene)
-        domain, cameras = self.tables.domain, [view.camera for view in scene.views["train"]]
+        cameras = [view.camera for view in scene.views["train"]]
+        self.tables.domain.set(*self._box(cameras))
+        self._measure()
+        if not self.tables.domain.unbounded and not any(self._meets(self._coarse(camera)).any() for camera in cameras):
+            raise DarkroomError(
+                f"no training ray of {scene.name} meets the box around {self.space.centre.tolist()}: give another --extent, or "
+                "--unbounded true"
+            )
+
+    def _box(self, cameras: list[Camera]) -> tuple[Tensor, Tensor]:
+        """Corners of the box: around the point that the cameras look at, or around all that a forward-facing scene shows."""
         if self.space.forward_facing:
-            domain.set(*self.space.bounding_box(cameras))
-            return
+            return self.space.bounding_box(cameras)
         distance = float((self.space.poses[:, :, 3] - self.space.centre).norm(dim=1).mean())
         extent = self.extent or max(distance - self.space.near, 0.1 * distance)
-        domain.set(self.space.centre - extent, self.space.centre + extent)
-        if not domain.unbounded and not any(self._meets(camera.with_width(32).rays()).any() for camera in cameras):
-            raise DarkroomError(
-                f"no training ray of {scene.name} meets the box of half side {extent:g} around {self.space.centre.tolist()}: give "
-                "another --extent, or --unbounded true"
-            )
+        return self.space.centre - extent, self.space.centre + extent
+
+    def _coarse(self, camera: Camera) -> Rays:
+        """The rays of a small image of a camera."""
+        small = camera.with_width(32)
+        return self.space.rays(small.intrinsics, small.pose, small.width, small.height)
 
     def networks(self) -> Mapping[str, nn.Module]:
         return {"field": self.field}
@@ -128,21 +158,28 @@ class InstantNGP(RadianceMethod):
 
     def samples(self, rays: Rays, offset: Tensor | None = None) -> Samples:
         """Samples in the occupied cells."""
-        domain, marching = self.tables.domain, self.marching
+        if kernels.usable(rays.origins):
+            return self._place(rays, offset, None, capacity=None).samples
+        domain = self.tables.domain
         return march(
             rays,
             *self.range_of(rays),
-            float(domain.size.norm()) / marching.steps,
-            cone=marching.cone,
+            self.step,
+            cone=self.marching.cone,
             offset=offset,
-            spacing=self._thickness,
+            spacing=self.spacing,
             occupied=lambda points: self.occupancy.occupied(domain.unit(points)),
         )
 
-    @property
-    def _thickness(self) -> float:
-        """Length of the shortest step in the field's unit of length."""
-        return float(self.tables.domain.size.norm() / self.tables.unit_length) / self.marching.steps
+    def _place(self, rays: Rays, offset: Tensor | None, active: Tensor | None, capacity: int | None) -> Buffers:
+        """`samples` by the kernel: those of the first `active` rays, in buffers."""
+        from darkroom.radiance.triton_marching import march_into
+
+        enter, leave = self.range_of(rays)
+        if active is not None:
+            leave = torch.where(torch.arange(len(leave), device=leave.device) < active, leave, enter)
+        where = dict(domain=self.tables.domain, mask=self.occupancy.mask, cone=self.marching.cone)
+        return march_into(rays, enter, leave, self.step, capacity=capacity, offset=offset, spacing=self.spacing, **where)
 
     def render(self, rays: Rays) -> Rendering:
         return self._rendered(rays, self.samples(rays), self.background)
@@ -151,21 +188,44 @@ class InstantNGP(RadianceMethod):
         return self.field(rays, samples, background, MIN_WEIGHT, MIN_TRANSMITTANCE)  # type: ignore[no-any-return]
 
     def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
+        self._messages = self._about(batch) if step == 0 else []
+        offset = torch.rand_like(batch.rays.origins[:, 0])
+        if kernels.usable(batch.target):
+            yield "field", self._fixed_loss(batch, offset, step)
+        else:
+            yield "field", self._loss(batch, offset, step)
+
+    def _loss(self, batch: RayBatch, offset: Tensor, step: int) -> Tensor:
+        """The loss of as many rays of the batch as the budget allows."""
         drawn = len(batch.target)
         rays, target, background = self.budget.first(batch)
-        self._messages = self._about(rays, target, background) if step == 0 else []
-        samples = self.samples(rays, torch.rand_like(rays.origins[:, 0]))
+        samples = self.samples(rays, offset[: len(target)])
         used = max(1, samples.rays_within(CROWD * self.marching.samples))
         if used < len(target):
             within = slice(used)
             rays, target, background = rays.subset(within), target[within], background[within]
-            samples = Samples(*samples.subset(samples.ray < used)[:3], used)
+            samples = samples._replace(rays=used).subset(samples.ray < used)
         found = self._rendered(rays, samples, background)
         self.budget.update(step, used=used, drawn=drawn, samples=len(found.samples.t))
-        yield "field", nn.functional.huber_loss(found.colour, target, delta=HUBER)
+        return nn.functional.huber_loss(found.colour, target, delta=HUBER)
 
-    def _about(self, rays: Rays, target: Tensor, background: Tensor) -> list[str]:
+    def _fixed_loss(self, batch: RayBatch, offset: Tensor, step: int) -> Tensor:
+        """The same by kernels, in buffers of fixed capacity."""
+        drawn = len(batch.target)
+        used = self.budget.count(drawn)
+        inputs = (*batch.rays, batch.target, batch.background, offset, torch.full_like(self.budget.rays, used))
+        if not self._fixed:
+            capacity = self.marching.samples
+            place = partial(self._place, capacity=CROWD * capacity)
+            fixed: nn.Module = FixedStep(self.field, place, capacity, MIN_TRANSMITTANCE, HUBER)
+            self._fixed = [replayed(fixed, inputs) if self.marching.replay else fixed]
+        loss, wanted = self._fixed[0](*inputs)
+        self.budget.update(step, used=used, drawn=drawn, samples=wanted)
+        return loss  # type: ignore[no-any-return]
+
+    def _about(self, batch: RayBatch) -> list[str]:
         """What to say about the box: how many rays see something and miss it."""
+        rays, target, background = batch
         seen = (target - background).abs().amax(1) > 1 / 128
         outside = float((seen & ~self._meets(rays)).sum() / seen.sum().clamp(min=1))
         if outside < 0.01:
@@ -177,8 +237,7 @@ class InstantNGP(RadianceMethod):
         if not is_due(step):
             return ()
         cells = None if step < self.marching.warmup else self.occupancy.some_cells()
-        thickness = self._thickness
-        self.occupancy.update(lambda points: thickness * self.tables.density_in_cube(points)[0], OPAQUE_THICKNESS, cells=cells)
+        self.occupancy.update(lambda points: self.spacing * self.tables.density_in_cube(points)[0], OPAQUE_THICKNESS, cells=cells)
         if not self.occupancy.mask.any():
             self.occupancy.fill()
             self._messages = [*self._messages, "the field is transparent everywhere: no space is skipped until the next update"]

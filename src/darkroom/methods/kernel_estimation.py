@@ -14,7 +14,7 @@ from darkroom.operators.linear_light import to_linear
 from darkroom.operators.varying_blur import blurred
 from darkroom.solvers.blind import Restoration, restorations
 
-POINTS = 32
+POINTS = 16
 """Kernels are compared at the pixels of a grid with so many points along each side, which is placed at random in every step."""
 
 
@@ -67,11 +67,8 @@ class KernelEstimation(Method):
         """The kernel field of every image of a batch."""
         return KernelField(*(part.float() for part in self.network(batch.input)))
 
-    def iterates(self, batch: Example) -> Iterator[Tensor]:
-        return restorations(batch.input, self.estimate(batch), self.restoration)
-
     def predict(self, batch: Example) -> Float[Tensor, "batch channel height width"]:
-        *_, restored = self.iterates(batch)
+        *_, restored = restorations(batch.input, self.estimate(batch), self.restoration)
         return restored
 
     @staticmethod

@@ -34,6 +34,7 @@ class RenderedField(nn.Module):
         background: Background = 1.0,
         min_weight: float = 0.0,
         min_transmittance: float = 0.0,
+        bounds: Tensor | None = None,
     ) -> Rendering:
         """`radiance.rendering.render` of the field."""
         return render(
@@ -43,6 +44,7 @@ class RenderedField(nn.Module):
             background,
             min_weight=min_weight,
             min_transmittance=min_transmittance,
+            bounds=bounds,
         )
 
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from darkroom.layers.perceptron import Perceptron
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.networks.resnet import ResNet
 
 
@@ -19,12 +19,12 @@ class Encoder(nn.Module):
         predictor: q; the identity for methods without one.
 
     Example:
-        >>> encoder = Encoder(ResNet(10, width=4), Perceptron((32, 16, 8)), Perceptron((8, 16, 8)))
+        >>> encoder = Encoder(ResNet(10, width=4), ProjectionHead((32, 16, 8)), ProjectionHead((8, 16, 8)))
         >>> [tuple(x.shape) for x in encoder(torch.rand(2, 3, 32, 32))]
         [(2, 8), (2, 8)]
     """
 
-    def __init__(self, backbone: ResNet, projector: Perceptron, predictor: nn.Module | None = None) -> None:
+    def __init__(self, backbone: ResNet, projector: ProjectionHead, predictor: nn.Module | None = None) -> None:
         super().__init__()
         self.backbone, self.projector = backbone, projector
         self.predictor = nn.Identity() if predictor is None else predictor
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
     def initialise(self, generator: torch.Generator) -> "Encoder":
         """Draw the weights."""
         for part in (self.backbone, self.projector, self.predictor):
-            if isinstance(part, ResNet | Perceptron):
+            if isinstance(part, ResNet | ProjectionHead):
                 part.initialise(generator)
         return self
 

@@ -10,6 +10,7 @@ from darkroom.layers.contraction import Domain
 from darkroom.layers.encoding import SphericalHarmonics
 from darkroom.layers.hash_encoding import HashEncoding
 from darkroom.layers.initialization import initialise_linears
+from darkroom.layers.perceptron import Perceptron
 
 GEOMETRY = 16
 """Values that the density network hands on to the colour network; the first is the logarithm of the density."""
@@ -48,8 +49,8 @@ class HashField(nn.Module):
     def __init__(self, encoding: HashEncoding, domain: Domain, width: int = 64) -> None:
         super().__init__()
         self.encoding, self.domain, self.harmonics = encoding, domain, SphericalHarmonics()
-        self.density_network = _network(encoding.features, width, GEOMETRY, hidden=1)
-        self.colour_network = _network(GEOMETRY + self.harmonics.features, width, 3, hidden=2)
+        self.density_network = Perceptron(encoding.features, width, GEOMETRY, hidden=1)
+        self.colour_network = Perceptron(GEOMETRY + self.harmonics.features, width, 3, hidden=2)
 
     def initialise(self, generator: torch.Generator) -> "HashField":
         """The networks' weights after Glorot & Bengio 2010, features uniform between -1e-4 and 1e-4."""
@@ -87,14 +88,6 @@ class HashField(nn.Module):
         """Parameter groups for `MaskedAdam`: the table, and the networks, whose weights decay."""
         networks = [*self.density_network.parameters(), *self.colour_network.parameters()]
         return [{"params": [self.encoding.rows]}, {"params": networks, "weight_decay": weight_decay}]
-
-
-def _network(inputs: int, width: int, outputs: int, hidden: int) -> nn.Sequential:
-    sizes = [inputs, *[width] * hidden]
-    layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(before, after, bias=False), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers, nn.Linear(width, outputs, bias=False))
 
 
 class _Exp(torch.autograd.Function):

@@ -14,12 +14,12 @@ from darkroom.networks.score_blocks import (
     AttendingBlock,
     AttentionBlock,
     Block,
+    Convolution,
     ConvolutionalResampling,
     Direction,
     FourierEmbedding,
     PositionalEmbedding,
     ResidualBlock,
-    convolution,
     normalisation,
     skip,
 )
@@ -99,9 +99,9 @@ class NCSNpp(nn.Module):
         make = _Blocks(4 * width, block, fir, rescale, dropout)
         sides = [size >> level for level in range(len(multipliers))]
         features, kept = width, [width]
-        self.enter, self.down, self.up = nn.Conv2d(channels, width, 3, padding=1), nn.ModuleList(), nn.ModuleList()
+        self.enter, self.down, self.up = Convolution(channels, width), nn.ModuleList(), nn.ModuleList()
         for level, multiplier in enumerate(multipliers):
-            stage = _Stage()
+            stage = _Down(rescale)
             for _ in range(blocks):
                 stage.blocks.append(make.block(features, multiplier * width, sides[level] in attention))
                 features = multiplier * width
@@ -115,16 +115,16 @@ class NCSNpp(nn.Module):
             self.down.append(stage)
         self.middle = nn.ModuleList([make.block(features, features, True), make.block(features, features, False)])
         for level, multiplier in reversed(list(enumerate(multipliers))):
-            stage = _Stage()
+            way_up = _Up()
             for number in range(blocks + 1):
                 # On the way up, DDPM has attention after each block, and the others at the end of a resolution.
                 attends = sides[level] in attention and (block == "ddpm" or number == blocks)
-                stage.blocks.append(make.block(features + kept.pop(), multiplier * width, attends))
+                way_up.blocks.append(make.block(features + kept.pop(), multiplier * width, attends))
                 features = multiplier * width
             if level:
-                stage.resampling = make.resampling(features, "up")
-            self.up.append(stage)
-        self.leave = nn.Sequential(normalisation(features), nn.SiLU(), convolution(features, channels, gain=0.0))
+                way_up.resampling = make.resampling(features, "up")
+            self.up.append(way_up)
+        self.leave = nn.Sequential(normalisation(features), nn.SiLU(), Convolution(features, channels, gain=0.0))
 
     def initialise(self, generator: torch.Generator) -> "NCSNpp":
         """Draw weights uniformly with the variance 1 / (mean of fan in and fan out); returns the network.
@@ -157,33 +157,52 @@ class NCSNpp(nn.Module):
         features, pyramid = self.enter(x), x
         kept = [features]
         for stage in self.down:
-            for block in stage.blocks:
-                features = block(features, code)
-                kept.append(features)
-            if stage.resampling is not None:
-                features = stage.resampling(features, code)
-                if stage.pyramid is not None:
-                    features = pyramid = skip(stage.pyramid(pyramid), features, self.rescale)
-                kept.append(features)
+            further, pyramid = stage(kept[-1], pyramid, code)
+            kept += further
+        features = kept[-1]
         for block in self.middle:
             features = block(features, code)
         for stage in self.up:
-            for block in stage.blocks:
-                features = block(torch.cat([features, kept.pop()], 1), code)
-            if stage.resampling is not None:
-                features = stage.resampling(features, code)
+            features = stage(features, kept, code)
         return self.leave(features)
 
 
-class _Stage(nn.Module):
-    """The blocks of one resolution, and what leads to the next one."""
+class _Down(nn.Module):
+    """The blocks of one resolution, and what leads to half of it."""
 
-    resampling: nn.Module | None
-    pyramid: nn.Module | None
+    def __init__(self, rescale: bool) -> None:
+        super().__init__()
+        self.rescale, self.blocks = rescale, nn.ModuleList()
+        self.resampling: nn.Module | None = None
+        self.pyramid: nn.Module | None = None
+
+    def forward(self, features: Tensor, pyramid: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The output of every block, and the input at the next resolution."""
+        kept = []
+        for block in self.blocks:
+            features = block(features, code)
+            kept.append(features)
+        if self.resampling is not None:
+            features = self.resampling(features, code)
+            if self.pyramid is not None:
+                features = pyramid = skip(self.pyramid(pyramid), features, self.rescale)
+            kept.append(features)
+        return kept, pyramid
+
+
+class _Up(nn.Module):
+    """The blocks of one resolution, and what leads to twice of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.blocks, self.resampling, self.pyramid = nn.ModuleList(), None, None
+        self.blocks = nn.ModuleList()
+        self.resampling: nn.Module | None = None
+
+    def forward(self, features: Tensor, kept: list[Tensor], code: Tensor) -> Tensor:
+        """Every block takes the last of the kept outputs, and removes it from the list."""
+        for block in self.blocks:
+            features = block(torch.cat([features, kept.pop()], 1), code)
+        return features if self.resampling is None else self.resampling(features, code)
 
 
 @dataclass(frozen=True)

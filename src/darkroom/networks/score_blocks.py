@@ -19,6 +19,8 @@ Code = Float[Tensor, "batch code"]
 class FourierEmbedding(nn.Module):
     """[sin 2πwv, cos 2πwv] of a number v, with frequencies w drawn once from N(0, 16²) (Tancik et al. 2020)."""
 
+    frequencies: Tensor
+
     def __init__(self, width: int, scale: float = 16.0) -> None:
         super().__init__()
         self.features, self.scale = 2 * width, scale
@@ -57,13 +59,28 @@ def normalisation(features: int) -> nn.GroupNorm:
     return nn.GroupNorm(groups, features, eps=1e-6)
 
 
-def convolution(
-    inputs: int, outputs: int, side: int = 3, *, stride: int = 1, padding: int | None = None, gain: float = 1.0
-) -> nn.Conv2d:
-    """A convolution; `gain` is a factor of its initial weights, 0 for the last one of a residual branch."""
-    made = nn.Conv2d(inputs, outputs, side, stride, side // 2 if padding is None else padding)
-    made.gain = gain  # type: ignore[assignment]
-    return made
+class Convolution(nn.Conv2d):
+    """A convolution with weights of 0 until its network is initialised.
+
+    Args:
+        inputs, outputs: features.
+        side: of the kernel.
+        stride: of the kernel.
+        padding: by default half the side.
+        gain: factor of the initial weights, 0 for the last one of a residual branch.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, side: int = 3, *, stride: int = 1, padding: int | None = None, gain: float = 1.0
+    ) -> None:
+        super().__init__(inputs, outputs, side, stride, side // 2 if padding is None else padding)
+        self.gain = gain
+
+    def reset_parameters(self) -> None:
+        """Nothing is drawn here: `NCSNpp.initialise` does that, and networks of 10⁸ weights are built twice as fast."""
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
 
 class ResidualBlock(nn.Module):
@@ -94,10 +111,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.direction, self.fir, self.rescale = direction, fir, rescale
         self.norm1, self.norm2 = normalisation(inputs), normalisation(outputs)
-        self.conv1, self.conv2 = convolution(inputs, outputs), convolution(outputs, outputs, gain=0.0)
+        self.conv1, self.conv2 = Convolution(inputs, outputs), Convolution(outputs, outputs, gain=0.0)
         self.code = nn.Linear(code, outputs)
         self.dropout = nn.Dropout(dropout)
-        self.shortcut = convolution(inputs, outputs, 1) if inputs != outputs or direction else nn.Identity()
+        self.shortcut = Convolution(inputs, outputs, 1) if inputs != outputs or direction else nn.Identity()
 
     def forward(self, x: Features, code: Code) -> Features:
         branch = nn.functional.silu(self.norm1(x))
@@ -114,8 +131,8 @@ class AttentionBlock(nn.Module):
     def __init__(self, features: int, rescale: bool) -> None:
         super().__init__()
         self.rescale, self.norm = rescale, normalisation(features)
-        self.queries_keys_values = convolution(features, 3 * features, 1)
-        self.leave = convolution(features, features, 1, gain=0.0)
+        self.queries_keys_values = Convolution(features, 3 * features, 1)
+        self.leave = Convolution(features, features, 1, gain=0.0)
 
     def forward(self, x: Features) -> Features:
         q, k, v = self.queries_keys_values(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, dim=-1)
@@ -145,7 +162,7 @@ class ConvolutionalResampling(nn.Module):
         super().__init__()
         self.direction, self.fir = direction, fir
         stride = 2 if direction == "down" else 1
-        self.convolution = convolution(inputs, outputs, stride=stride, padding=0 if direction == "down" else 1)
+        self.convolution = Convolution(inputs, outputs, stride=stride, padding=0 if direction == "down" else 1)
 
     def forward(self, x: Features, code: Code | None = None) -> Features:
         if self.direction == "up":

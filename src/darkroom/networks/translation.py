@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -64,6 +65,10 @@ class TranslationNetwork(nn.Module, ABC):
         """
         self.require(source)
         return (self.generate(source, self.edge_source(instances)) + 1) / 2
+
+    @abstractmethod
+    def initialise(self, generator: torch.Generator) -> "TranslationNetwork":
+        """Draw all weights; returns the network."""
 
     @abstractmethod
     def generate(

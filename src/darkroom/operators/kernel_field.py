@@ -160,6 +160,18 @@ def composed(labels: Int[Tensor, "height width"], kernels: Float[Tensor, "segmen
     return KernelField(kernels, torch.where(total > LEAST_SHARE, blurred / total.clamp(min=LEAST_SHARE), inner))
 
 
+def pruned(field: KernelField, least: float = 0.01) -> KernelField:
+    """The field without shares below `least`, the others divided by their sum: a mask that is zero in a region costs nothing there.
+
+    Example:
+        >>> field = KernelField(torch.full((2, 1, 1), 1.0), torch.tensor([0.995, 0.005]).view(2, 1, 1))
+        >>> pruned(field).masks.flatten().tolist()
+        [1.0, 0.0]
+    """
+    masks = torch.where(field.masks < min(least, 1 / field.masks.shape[-3]), 0, field.masks)
+    return KernelField(field.kernels, masks / masks.sum(-3, keepdim=True))
+
+
 def padded_to(field: KernelField, count: int) -> KernelField:
     """The same field with `count` kernels: further ones are single points with masks of zero, so that fields can be batched."""
     more = count - len(field.kernels)

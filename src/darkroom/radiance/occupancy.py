@@ -72,7 +72,7 @@ class OccupancyGrid(Growing):
 
     def fill(self) -> None:
         """Mark every cell as occupied."""
-        self.mask = torch.ones_like(self.mask)
+        self.mask.fill_(True)
 
     def resampled(self, low: Float[Tensor, "3"], high: Float[Tensor, "3"], size: Sequence[int]) -> "OccupancyGrid":
         """A grid over another box, or of another size, occupied where this one is."""
@@ -118,8 +118,8 @@ class OccupancyGrid(Growing):
         new = density(points).to(self.density.dtype)
         maximum = self.density.flatten() * decay
         maximum = torch.maximum(maximum, new) if cells is None else maximum.scatter_reduce(0, cells, new, "amax")
-        self.density = maximum.view(self.mask.shape)
-        self.mask = self.density > self.density.mean().clamp(max=threshold)
+        self.density.copy_(maximum.view(self.mask.shape))
+        self.mask.copy_(self.density > self.density.mean().clamp(max=threshold))
 
     def some_cells(self) -> Int[Tensor, " cells"]:
         """Half as many cells as there are, drawn from the global generator: one half of them from all, one from the occupied ones.

@@ -54,14 +54,14 @@ class RayBudget(nn.Module):
         index = slice(self.count(len(batch.target)))
         return RayBatch(batch.rays.subset(index), batch.target[index], batch.background[index])
 
-    def update(self, step: int, used: int, drawn: int, samples: int) -> None:
+    def update(self, step: int, used: int, drawn: int, samples: int | Tensor) -> None:
         """Adjust the number after a step.
 
         Args:
             step: counts from 0.
             used: rays of the step.
             drawn: rays of its batch.
-            samples: that the used rays took.
+            samples: that the used rays took; a tensor is read only when the number is adjusted.
         """
         if (step + 1) % INTERVAL:
             return

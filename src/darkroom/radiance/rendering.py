@@ -61,6 +61,7 @@ def render(
     *,
     min_weight: float = 0.0,
     min_transmittance: float = 0.0,
+    bounds: Int[Tensor, " rays_and_one"] | None = None,
 ) -> Rendering:
     """Volume rendering:
 
@@ -74,6 +75,8 @@ def render(
         background: 1 for white, 0 for black, or a colour for each ray.
         min_weight: colours are computed only for samples with a larger weight; the others count as black.
         min_transmittance: a ray ends where less than this is transmitted; in training, no gradient is computed beyond.
+        bounds: index of each ray's first sample and at the end their number, where samples lie in buffers of fixed capacity
+            (`radiance.buffers`); then all colours are computed, and a Triton kernel composites them.
 
     Source: Max 1995; Mildenhall et al. 2020, equation 3; packed samples as in nerfacc (Li et al. 2023).
 
@@ -95,15 +98,21 @@ def render(
             samples, density, features = _until_opaque(field, rays, samples, min_transmittance)
     if min_transmittance == 0 or torch.is_grad_enabled():
         density, features = field.density(samples.points(rays))
-    weights = rendering_weights(density.to(samples.spacing.dtype) * samples.spacing, samples.ray, samples.rays)
-    ray, contributing = samples.ray, weights
-    visible = torch.arange(len(ray), device=ray.device)
-    if min_weight > 0:
-        visible = (weights.detach() > min_weight).nonzero().squeeze(1)
-        ray, features, contributing = (part.index_select(0, visible) for part in (ray, features, weights))
-    colours = field.colour(features, rays.viewing.index_select(0, ray)).to(weights.dtype)
-    colour = _sum(contributing[:, None] * colours, ray, samples.rays)
-    opacity, depth = (_sum(part, samples.ray, samples.rays) for part in (weights, weights * samples.t))
+    thickness = density.to(samples.spacing.dtype) * samples.spacing
+    ray, visible = samples.ray, torch.arange(len(samples.ray), device=samples.ray.device)
+    if bounds is not None:
+        from darkroom.radiance.triton_compositing import Composite
+
+        colours = field.colour(features, rays.viewing.index_select(0, ray)).to(thickness.dtype)
+        colour, opacity, depth, weights = Composite.apply(thickness, colours, samples.t, bounds)
+    else:
+        weights = contributing = rendering_weights(thickness, ray, samples.rays)
+        if min_weight > 0:
+            visible = (weights.detach() > min_weight).nonzero().squeeze(1)
+            ray, features, contributing = (part.index_select(0, visible) for part in (ray, features, weights))
+        colours = field.colour(features, rays.viewing.index_select(0, ray)).to(weights.dtype)
+        colour = _sum(contributing[:, None] * colours, ray, samples.rays)
+        opacity, depth = (_sum(part, samples.ray, samples.rays) for part in (weights, weights * samples.t))
     colour = colour + (1 - opacity)[:, None] * background
     return Rendering(colour, opacity, depth, weights, visible, colours, samples)
 
@@ -142,10 +151,10 @@ def rendering_weights(
         ray: index of each sample's ray, ascending.
         rays: number of rays.
     """
-    return torch.exp(-_preceding_sum(thickness.clamp(max=OPAQUE), ray, rays)) * -torch.expm1(-thickness)
+    return torch.exp(-preceding_sum(thickness.clamp(max=OPAQUE), ray, rays)) * -torch.expm1(-thickness)
 
 
-def _preceding_sum(values: Tensor, ray: Tensor, rays: int) -> Tensor:
+def preceding_sum(values: Tensor, ray: Tensor, rays: int) -> Tensor:
     """Exclusive cumulative sum within each ray: one over all rays in float64, less its value at the ray's first sample."""
     total = values.double()
     total = total.cumsum(0) - total

@@ -66,12 +66,17 @@ class Space(Growing):
         return 1.0 if self.forward_facing else float(self.depths[1])
 
     def bounds(self, rays: Rays) -> tuple[Float[Tensor, " rays"], Float[Tensor, " rays"]]:
-        """Least and greatest t of each ray: near and far, larger by the distance of its origin beyond the training cameras."""
+        """Least and greatest t of each ray: near and far, larger by the distance of its origin beyond the training cameras.
+
+        The host does not wait for the device.
+        """
+        warped = self.forward_facing.to(self.depths.dtype)
+        near, far = self.depths * (1 - warped)
         beyond = torch.zeros_like(rays.origins[:, 0])
-        if len(self.poses) and not self.forward_facing:
+        if len(self.poses):
             farthest = (self.poses[:, :, 3] - self.centre).norm(dim=1).max()
-            beyond = ((rays.origins - self.centre).norm(dim=1) - 1.01 * farthest).clamp(min=0)
-        return self.near + beyond, self.far + beyond
+            beyond = ((rays.origins - self.centre).norm(dim=1) - 1.01 * farthest).clamp(min=0) * (1 - warped)
+        return near + beyond, far + warped + beyond
 
     def rays(self, intrinsics: Float[Tensor, "4"], pose: Float[Tensor, "3 4"], width: int, height: int) -> Rays:
         """The ray of every pixel of an image, in normalised device coordinates where the scene is forward-facing."""

@@ -1,34 +1,19 @@
 """A Triton kernel that places samples in buffers of fixed capacity; the reference is `radiance.sampling.march`."""
 
 import math
-from typing import NamedTuple
-
 import torch
 import triton
 import triton.language as tl
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from darkroom.layers.contraction import Domain
+from darkroom.radiance.buffers import Buffers, bounds_of
 from darkroom.radiance.cameras import Rays
 from darkroom.radiance.sampling import Samples, cone_of
 
 BLOCK = 128
 """Rays of a program."""
-
-
-class Marched(NamedTuple):
-    """Samples in buffers of fixed capacity, and what became of each ray.
-
-    Args:
-        samples: beyond the last one, buffers are filled with samples of the last ray that stand for nothing (spacing 0).
-        count: number of samples of each ray, those of rays without room included.
-        kept: whether the samples of a ray had room in the buffers.
-    """
-
-    samples: Samples
-    count: Int[Tensor, " rays"]
-    kept: Bool[Tensor, " rays"]
 
 
 def march_into(
@@ -37,48 +22,47 @@ def march_into(
     leave: Float[Tensor, " rays"],
     step: float,
     *,
-    capacity: int,
+    capacity: int | None,
     domain: Domain,
     mask: Bool[Tensor, "x y z"],
     cone: float = 0.0,
     offset: Float[Tensor, " rays"] | None = None,
     spacing: float | None = None,
-) -> Marched:
+) -> Buffers:
     """As `march` with the cells of an occupancy grid over the unit cube, without the host waiting for the device.
 
     Samples are counted, the counts summed, and the samples written. In a bounded domain empty cells are crossed in one stride.
-    From the first ray on whose samples exceed the capacity, rays have none.
 
     Args:
         rays, enter, leave, step, cone, offset, spacing: as for `march`.
-        capacity: of the buffers.
+        capacity: of the buffers; None for as many as there are samples, for which the host has to wait.
         domain: maps positions to the unit cube.
         mask: of an occupancy grid over the unit cube.
     """
     path = cone_of(rays, enter, leave, step, cone, offset)
     count, device = len(leave), leave.device
     per_ray = torch.zeros(count, dtype=torch.int32, device=device)
-    t, lengths = (torch.zeros(capacity, device=device) for _ in "ab")
-    ray = torch.full((capacity,), count - 1, dtype=torch.int32, device=device)
-    last = torch.zeros_like(per_ray)
     inputs = (
         rays.origins.contiguous(), rays.directions.contiguous(), path.begin, path.steps, path.even, leave.contiguous(),
-        domain.low, domain.size, mask.view(torch.uint8), per_ray, last, t, ray, lengths,
-        count, capacity, mask.shape[0], mask.shape[1], mask.shape[2], cone, step if spacing is None else spacing, math.log2(1 + cone),
+        domain.low, domain.size, mask.view(torch.uint8), count, *mask.shape, cone, math.log2(1 + cone),
+        step if spacing is None else spacing,
     )  # fmt: skip
-    grid = (triton.cdiv(count, BLOCK),)
-    kind = dict(CONE=cone > 0, UNBOUNDED=domain.unbounded, BLOCK=BLOCK)
+    grid, kind = (triton.cdiv(count, BLOCK),), dict(CONE=cone > 0, UNBOUNDED=domain.unbounded, BLOCK=BLOCK)
     if count:
-        _march[grid](*inputs, WRITE=False, **kind)
-        torch.cumsum(per_ray, 0, dtype=torch.int32, out=last)
-        _march[grid](*inputs, WRITE=True, **kind)
-    return Marched(Samples(ray.long(), t, lengths, count), per_ray, last <= capacity)
+        _march[grid](*inputs, per_ray, per_ray, per_ray, per_ray, per_ray, 0, WRITE=False, **kind)
+    last = per_ray.cumsum(0, dtype=torch.int32)
+    capacity = int(last[-1:].sum()) if capacity is None else capacity
+    t, lengths = (torch.zeros(capacity, device=device) for _ in "ab")
+    ray = torch.full((capacity,), count - 1, device=device)
+    if count:
+        _march[grid](*inputs, per_ray, last, t, ray, lengths, capacity, WRITE=True, **kind)
+    return Buffers(Samples(ray, t, lengths, count), *bounds_of(last, capacity), last[-1:].sum())
 
 
 @triton.jit
 def _march(
-    origins, directions, begins, steps, evens, leaves, low, size, mask, per_ray, last, t_out, ray_out, length_out,
-    count, capacity, nx, ny, nz, cone, spacing, log2_growth,
+    origins, directions, begins, steps, evens, leaves, low, size, mask, count, nx, ny, nz, cone, log2_growth, spacing,
+    per_ray, last, t_out, ray_out, length_out, capacity,
     CONE: tl.constexpr, UNBOUNDED: tl.constexpr, WRITE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     r = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)

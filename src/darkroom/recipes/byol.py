@@ -12,7 +12,7 @@ fine-tunes the backbone on a small labelled set. The learning rate is for the wh
 
 from darkroom.core.record import Published
 from darkroom.engine.run import Run
-from darkroom.layers.perceptron import Perceptron
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.methods.byol import BYOL
 from darkroom.networks.encoder import Encoder
 from darkroom.recipes.protocols.self_supervision import (
@@ -43,7 +43,7 @@ _LAPTOP = dict(
     blur=False,
     tau=0.97,
     warm_up=0.05,
-    steps=400,
+    steps=300,
 )
 _SMALL_IMAGES = dict(depth=18, stem="small", image_size=32, blur=False, smallest_crop=0.2)
 
@@ -138,8 +138,8 @@ def recipe(
     features = backbone.network()
     network = Encoder(
         features,
-        Perceptron((features.features, hidden, projection)),
-        Perceptron((projection, hidden, projection)) if predictor else None,
+        ProjectionHead((features.features, hidden, projection)),
+        ProjectionHead((projection, hidden, projection)) if predictor else None,
     )
     method = BYOL(initialised(network, seed), tau=tau, steps=schedule.steps if rising else 0)
     return pretraining(method, (data.view(blur=1.0), data.view(blur=0.1, solarise=0.2)), data, schedule, seed)

@@ -112,6 +112,17 @@ SETTINGS: dict[str, Range] = {
     "kernel_weight": AT_LEAST_0,
     "l1_from": SHARE,
     "smoothing": Range(0, 0.2),
+    # of image translation
+    "margin": AT_LEAST_0,
+    "labels": AT_LEAST_0,
+    "scales": Range(1, 4),
+    "matching_weight": AT_LEAST_0,
+    "discriminator_lr": ABOVE_0,
+    "downsamplings": Range(1, 8),
+    "octaves": Range(1, 12),
+    "grid": AT_LEAST_1,
+    "pixel_width": AT_LEAST_1,
+    "pixel_depth": Range(2),
     # of scenes
     "image_width": AT_LEAST_0,
     "background": SHARE,
@@ -150,7 +161,7 @@ SETTINGS: dict[str, Range] = {
     # of generation
     "multipliers": AT_LEAST_1,
     "attention": AT_LEAST_1,
-    "levels": AT_LEAST_0,
+    "noise_levels": AT_LEAST_0,
     "sigma_min": ABOVE_0,
     "snr": ABOVE_0,
     "warm_up_steps": AT_LEAST_0,

@@ -21,11 +21,12 @@ from darkroom.recipes.protocols.score_models import ProcessOptions, ScoreNetwork
 
 TASK = "generation"
 
-_TABLE_1 = tuple(
-    f"{name}@{steps}"
-    for predictor in ("ancestral", "reverse_diffusion", "flow")
-    for name, steps in ((predictor, 1000), (predictor, 2000), (f"{predictor}_pc", 1000))
-) + ("langevin@1000",)
+_TABLE_1 = (
+    *("ancestral@1000", "ancestral@2000", "ancestral_pc@1000"),
+    *("reverse_diffusion@1000", "reverse_diffusion@2000", "reverse_diffusion_pc@1000"),
+    *("flow@1000", "flow@2000", "flow_pc@1000"),
+    "langevin@1000",
+)
 
 _DDPM = dict(block="ddpm", blocks=2, fir=False, progressive_input=False, rescale=False, embedding="positional")
 _DDPMPP = dict(fir=False, progressive_input=False, embedding="positional")
@@ -44,12 +45,12 @@ _EVERY_SAMPLER = (
 )
 
 ROWS = {
-    "ve_ddpm": dict(**_DDPM, levels=1000, interpolation="linear", samplers=_TABLE_1),
-    "vp_ddpm": dict(**_DDPM, **_VP, levels=1000, interpolation="linear", samplers=_TABLE_1),
-    "ve": dict(levels=1000),
+    "ve_ddpm": dict(**_DDPM, noise_levels=1000, interpolation="linear", samplers=_TABLE_1),
+    "vp_ddpm": dict(**_DDPM, **_VP, noise_levels=1000, interpolation="linear", samplers=_TABLE_1),
+    "ve": dict(noise_levels=1000),
     "ve_continuous": dict(),
     "ve_deep": dict(blocks=8),
-    "vp": dict(**_DDPMPP, **_VP, levels=1000, samplers=("ancestral@1000",)),
+    "vp": dict(**_DDPMPP, **_VP, noise_levels=1000, samplers=("ancestral@1000",)),
     "vp_continuous": dict(**_DDPMPP, **_VP, samplers=("euler_maruyama@1000",)),
     "vp_deep": dict(**_DDPMPP, **_VP, blocks=8, samplers=("euler_maruyama@1000",)),
     "subvp_deep": dict(

@@ -10,7 +10,7 @@ how features are evaluated.
 
 from darkroom.core.record import Published
 from darkroom.engine.run import Run
-from darkroom.layers.perceptron import Perceptron
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.methods.simclr import SimCLR
 from darkroom.networks.encoder import Encoder
 from darkroom.recipes.protocols.self_supervision import (
@@ -31,7 +31,7 @@ ROWS = {
     ),
     "laptop": dict(
         train_set="digits_low", probe_set="digits", depth=10, width=16, stem="small", image_size=16, batch_size=64, hidden=256, projection=64,
-        optimizer="sgd", lr=0.1, smallest_crop=0.4, flip=0.0, blur=False, temperature=0.2, strength=0.5, warm_up=0.05, steps=400,
+        optimizer="sgd", lr=0.1, smallest_crop=0.4, flip=0.0, blur=False, temperature=0.2, strength=0.5, warm_up=0.05, steps=300,
     ),
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ def recipe(
         seed: Of weights and views.
     """
     features = backbone.network()
-    network = Encoder(features, Perceptron((features.features, hidden, projection)))
+    network = Encoder(features, ProjectionHead((features.features, hidden, projection)))
     most = 0.8 * strength
     view = data.view(blur=0.5, brightness=most, contrast=most, saturation=most, hue=0.2 * strength)
     method = SimCLR(initialised(network, seed), temperature=temperature)

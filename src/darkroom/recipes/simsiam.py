@@ -9,7 +9,7 @@ Like BYOL without a target network: the gradient is stopped instead. See `darkro
 
 from darkroom.core.record import Published
 from darkroom.engine.run import Run
-from darkroom.layers.perceptron import Perceptron
+from darkroom.layers.projection_head import ProjectionHead
 from darkroom.methods.simsiam import SimSiam
 from darkroom.networks.encoder import Encoder
 from darkroom.recipes.protocols.self_supervision import (
@@ -30,7 +30,7 @@ ROWS = {
     ),
     "laptop": dict(
         train_set="digits_low", probe_set="digits", depth=10, width=16, stem="small", image_size=16, batch_size=64, projection=128, bottleneck=32,
-        lr=0.1, smallest_crop=0.4, flip=0.0, blur=False, steps=400,
+        lr=0.1, smallest_crop=0.4, flip=0.0, blur=False, steps=300,
     ),
 }  # fmt: skip
 
@@ -68,8 +68,8 @@ def recipe(
     features = backbone.network()
     network = Encoder(
         features,
-        Perceptron((features.features, projection, projection, projection), normalised=True),
-        Perceptron((projection, bottleneck, projection)),
+        ProjectionHead((features.features, projection, projection, projection), normalised=True),
+        ProjectionHead((projection, bottleneck, projection)),
     )
     view = data.view(blur=0.5, saturation=0.4)
     return pretraining(SimSiam(initialised(network, seed)), (view, view), data, schedule, seed)

@@ -4,11 +4,12 @@ import base64
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-Points = Sequence[tuple[float | int, float]]
+Points = Sequence[tuple[float | int, float | int]]
 
 COLOURS = {  # of lines, in light and in dark mode
     "#2563eb": "#60a5fa",
@@ -57,6 +58,8 @@ def plot(lines: Sequence[Points], *, x: str, y: str, log_x: bool = False, log_y:
         if log_y and values and min(values) > 0 and max(values) > 3 * min(values):
             _logarithmic(axes, "y", max(values) / min(values))
         places = sorted({place for points in shown for place, _ in points})
+        if all(isinstance(place, int) for place in places):
+            axes.xaxis.get_major_locator().set_params(integer=True)
         if log_x and places and places[0] > 0:
             axes.set_xscale("log")
             axes.set_xticks(places, [f"{place:g}" for place in places])
@@ -64,7 +67,7 @@ def plot(lines: Sequence[Points], *, x: str, y: str, log_x: bool = False, log_y:
         return _address(axes.figure)
 
 
-def scatter(points: Sequence[tuple[float, float]], x: str, y: str, *, invert_x: bool = False, invert_y: bool = False) -> str:
+def scatter(points: Points, x: str, y: str, *, invert_x: bool = False, invert_y: bool = False) -> str:
     """Points in one plot, each with a colour and a marker; an inverted axis has its smaller numbers at the right or at the top."""
     with _axes(3.4, x, y) as axes:
         for number, point in enumerate(points):
@@ -116,7 +119,9 @@ def _logarithmic(axes: Any, which: str, span: float) -> None:
 def _address(figure: Any) -> str:
     """The figure as SVG without background, its colours as variables that have two values."""
     content = io.StringIO()
-    figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of the font that text is measured by; the browser has others
+        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     both = COLOURS | _PAGE
     names = {light: f"--c{number}" for number, light in enumerate(both)}
     text = re.sub("|".join(both), lambda found: f"var({names[found[0]]})", content.getvalue())

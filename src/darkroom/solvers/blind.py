@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from darkroom.operators.kernel_field import KernelField
+from darkroom.operators.kernel_field import KernelField, check, pruned
 from darkroom.operators.linear_light import GAMMA, from_linear, to_linear
 from darkroom.operators.varying_blur import VaryingBlur
 from darkroom.solvers.richardson_lucy import STEPS, richardson_lucy
@@ -56,7 +56,8 @@ def restorations(shaken: Images, field: KernelField, how: Restoration = Restorat
     """
     solvers = []
     for image, kernels, masks in zip(to_linear(shaken, how.gamma), field.kernels, field.masks, strict=True):
-        blur = VaryingBlur(KernelField(kernels, masks), "valid")
+        check(KernelField(kernels, masks))
+        blur = VaryingBlur(pruned(KernelField(kernels, masks)), "valid")
         down, right = blur.margins
         start = pad(image[None], (right, right, down, down), mode="replicate")[0]
         solvers.append(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from darkroom.core.dataset import Dataset
 from darkroom.core.errors import DarkroomError
 from darkroom.data.generation_sets import SHAPES, generation_images, shape_of
+from darkroom.data.joint_transforms import Augmentation
 from darkroom.data.streams import PatchStream
 from darkroom.evaluations.costed_samples import CostedSamples
 from darkroom.evaluations.generated_samples import real_images
@@ -39,8 +40,8 @@ class GenerationData:
 
     def stream(self, seed: int) -> PatchStream:
         """Whole training images."""
-        flips = "flip" if self.mirrored else "none"
-        return PatchStream(self.training(), patch_size=None, batch_size=self.batch_size, seed=seed, augmentation=flips)
+        how: Augmentation = "flip" if self.mirrored else "none"
+        return PatchStream(self.training(), patch_size=None, batch_size=self.batch_size, seed=seed, augmentation=how)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class ProcessOptions:
     """Smallest noise level of ve and edm."""
     sigma_max: float = 50.0
     """Largest noise level of ve and edm."""
-    levels: int = 0
+    noise_levels: int = 0
     """Train at so many noise levels (SMLD, DDPM); 0 for a continuum."""
     interpolation: Interpolation = "none"
     """Between the levels: none refuses, linear gives the network the number between two levels, rounding takes the nearest."""
@@ -75,13 +75,15 @@ class ProcessOptions:
         Raises:
             DarkroomError: it has no discrete form.
         """
-        if self.levels and self.sde in ("subvp", "edm"):
-            raise DarkroomError(f"--levels {self.levels}: {self.sde} is trained at a continuum of noise levels; leave it at 0")
+        if self.noise_levels and self.sde in ("subvp", "edm"):
+            raise DarkroomError(
+                f"--noise-levels {self.noise_levels}: {self.sde} is trained at a continuum of noise levels; leave it at 0"
+            )
         if self.sde in ("ve", "edm"):
             ends = (self.sigma_min, self.sigma_max)
-            return SMLD(self.levels, *ends) if self.levels else VE(*ends)
+            return SMLD(self.noise_levels, *ends) if self.noise_levels else VE(*ends)
         if self.sde == "vp":
-            return DDPM(self.levels) if self.levels else VP()
+            return DDPM(self.noise_levels) if self.noise_levels else VP()
         return SubVP()
 
     def preconditioning(self, embedding: str) -> Preconditioning:
@@ -113,7 +115,7 @@ def run(
 ) -> Run:
     """A score model of images, evaluated by each sampler."""
     method = _method(network, process, data, samples, seed)
-    fast = ("ddim", 28) if process.levels and process.interpolation == "none" else ("dpm_solver", 10)
+    fast = ("ddim", 28) if process.noise_levels and process.interpolation == "none" else ("dpm_solver", 10)
     rise = min(training.warm_up_steps / optimization.steps, 0.5)
     adam = optimization.adam()
     return Run(

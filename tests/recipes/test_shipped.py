@@ -1,0 +1,105 @@
+"""The networks of the package: that they are there, small, and better than what they are given."""
+
+import importlib.resources
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from darkroom.core import weights
+from darkroom.core.errors import DarkroomError
+from darkroom.core.images import round_to_8_bits, to_float
+from darkroom.core.randomness import generator
+from darkroom.data.embedded import embedded
+from darkroom.metrics.fidelity import psnr, psnr_y
+from darkroom.operators.jpeg import compress
+from darkroom.operators.noise import Gaussian
+from darkroom.operators.resample import downscale, upscale
+from darkroom.recipes import lookup, shipped, trained
+from darkroom.recipes.paths import weights_path
+
+NAMES = tuple(shipped.NETWORKS)
+
+
+@pytest.fixture(scope="module")
+def photos() -> torch.Tensor:
+    return torch.stack([to_float(image[:, 120:312, 160:352]) for image in embedded("heldout")])
+
+
+def restored(name: str, images: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return trained.network(weights_path(name)).eval()(images)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_what_it_is_and_fits_its_recipe(name: str):
+    state, header = weights.load(shipped.find(name).weights)
+    assert header["kind"] == "restoration" and header["recipe"] == "photographs" and header["row"] == name
+    usual = lookup.row("photographs", name)
+    assert header["settings"].keys() == usual.keys()
+    assert {tensor.dtype for tensor in state.values()} == {torch.float16}
+    assert trained.network(shipped.find(name).weights).scale == max(1, usual["scale"])
+
+
+def test_all_files_together_are_small():
+    assert sum(path.stat().st_size for path in shipped.FOLDER.glob("*.safetensors")) < 12e6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_says_what_one_should_know(name: str):
+    card = shipped.find(name).card
+    for word in ("Data", "Licence", "Protocol", "Limits", "BSDS500", "dB", f"darkroom train photographs {name}"):
+        assert word in card, word
+
+
+@pytest.mark.parametrize(("sigma", "gain"), [(15.0, 5.0), (25.0, 7.0), (50.0, 9.0)])
+def test_noise_is_removed(sigma: float, gain: float, photos: torch.Tensor):
+    noisy = torch.stack([Gaussian(sigma, quantised=True)(image, generator(0))[0] for image in photos])
+    assert (psnr(restored("denoise", noisy), photos) - psnr(noisy, photos)).mean() > gain
+
+
+def test_a_clean_image_is_left_alone(photos: torch.Tensor):
+    clean = round_to_8_bits(photos[:2])  # the third photograph has grain of its own
+    assert psnr(restored("denoise", clean), clean).min() > 40
+
+
+@pytest.mark.parametrize(("quality", "gain"), [(10, 0.8), (20, 0.8), (40, 0.6)])
+def test_the_artefacts_of_jpeg_are_removed(quality: int, gain: float, photos: torch.Tensor):
+    compressed = torch.stack([compress(image, quality) for image in photos])
+    metric = psnr_y(0)
+    assert (metric(restored("jpeg", compressed), photos) - metric(compressed, photos)).mean() > gain
+
+
+@pytest.mark.parametrize(("scale", "gain"), [(2, 1.5), (4, 0.6)])
+def test_enlarging_is_better_than_bicubic(scale: int, gain: float, photos: torch.Tensor):
+    low, metric = downscale(photos, scale, "matlab"), psnr_y(scale)
+    bicubic = upscale(low, scale, "matlab")
+    assert (metric(restored(f"enlarge_{scale}", low), photos) - metric(bicubic, photos)).mean() > gain
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_and_float32_agree(name: str, photos: torch.Tensor):
+    given = photos if shipped.find(name).weights.stem in ("denoise", "jpeg") else downscale(photos, 2, "matlab")
+    network = trained.network(weights_path(name)).eval()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        half = network(given).float()
+    assert (255 * (half - restored(name, given))).abs().mean() < 0.5
+
+
+def test_a_name_is_a_network_of_the_package_wherever_weights_are_given(tmp_path: Path):
+    assert weights_path("denoise", tmp_path) == shipped.find("denoise").weights
+    with pytest.raises(DarkroomError, match="denoise, jpeg"):
+        shipped.find("sharpen")
+
+
+def test_files_are_part_of_the_package_and_not_ignored_by_git():
+    files = importlib.resources.files("darkroom") / "shipped"
+    assert {f"{name}{ending}" for name in NAMES for ending in (".safetensors", ".md")} <= {
+        file.name for file in files.iterdir()
+    }
+    root = shipped.FOLDER.parent.parent.parent  # hatchling leaves out what git ignores
+    if shutil.which("git") and (root / ".git").exists():
+        command = ["git", "check-ignore", *map(str, shipped.FOLDER.iterdir())]
+        assert subprocess.run(command, cwd=root, capture_output=True, check=False).stdout == b""
