@@ -45,11 +45,11 @@ def reference(monkeypatch: pytest.MonkeyPatch):
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(PLACE)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(PLACE)
 
 
 def uniform(*shape: int, seed: int = 0) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)).to(PLACE)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(PLACE)
 
 
 def with_gradients(outputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -60,12 +60,13 @@ def with_gradients(outputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> t
 
 def assert_same(found: tuple[Tensor, ...], expected: tuple[Tensor, ...], tolerance: float = 1e-5) -> None:
     for mine, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, theirs, atol=tolerance * float(theirs.abs().max().clamp(min=1)), rtol=tolerance)
+        largest = float(theirs.detach().abs().amax()) if theirs.numel() else 0.0
+        torch.testing.assert_close(mine, theirs, atol=tolerance * max(1.0, largest), rtol=tolerance)
 
 
-@pytest.mark.parametrize(("features", "smoothstep", "count"), [(2, True, 300), (4, False, 257), (8, False, 1), (2, False, 0)])
+@pytest.mark.parametrize(("features", "smoothstep", "count"), [(2, True, 256), (4, False, 9), (8, False, 1), (2, False, 0)])
 def test_hash_encoding(features: int, smoothstep: bool, count: int):
-    encoding = HashEncoding(4, features, 8, 4, 40).to(PLACE)
+    encoding = HashEncoding(3, features, 8, 4, 40).to(PLACE)
     points = torch.cat([uniform(count, 3), torch.ones(min(count, 1), 3, device=PLACE)])
     rows = drawn(*encoding.rows.shape).requires_grad_()
     found, expected = (
@@ -74,7 +75,7 @@ def test_hash_encoding(features: int, smoothstep: bool, count: int):
     assert_same(found, expected)
 
 
-@pytest.mark.parametrize(("inputs", "width", "outputs", "hidden", "count"), [(32, 64, 16, 1, 200), (16, 32, 3, 2, 129), (16, 16, 5, 2, 1)])
+@pytest.mark.parametrize(("inputs", "width", "outputs", "hidden", "count"), [(32, 64, 16, 1, 128), (16, 32, 3, 2, 129), (16, 16, 5, 2, 1)])
 def test_perceptron(inputs: int, width: int, outputs: int, hidden: int, count: int, reference):
     network, x = Perceptron(inputs, width, outputs, hidden).to(PLACE), drawn(count, inputs).requires_grad_()
     found = with_gradients((network(x),), (x, *network.parameters()))
@@ -82,9 +83,11 @@ def test_perceptron(inputs: int, width: int, outputs: int, hidden: int, count: i
     assert_same(found, with_gradients((network(x),), (x, *network.parameters())))
 
 
-def test_perceptron_in_bfloat16(reference):
+def test_perceptron_in_half_precision(reference):
+    """Triton's interpreter has no products in bfloat16."""
+    dtype = torch.float16 if kernels.INTERPRETED else torch.bfloat16
     network, x = Perceptron(32, 64, 16, 1).to(PLACE), drawn(64, 32).requires_grad_()
-    with torch.autocast(PLACE.type, torch.bfloat16):
+    with torch.autocast(PLACE.type, dtype):
         found = with_gradients((network(x),), (x, *network.parameters()))
     assert found[0].dtype == torch.float32
     reference()
@@ -108,20 +111,20 @@ def test_compositing():
 
 @pytest.mark.parametrize(("unbounded", "cone"), [(False, 0.0), (False, 0.08), (True, 0.2)])
 def test_marching(unbounded: bool, cone: float):
-    origins = 2 * drawn(40, 3)
-    directions = 0.7 * drawn(40, 3, seed=1) - origins
+    origins = 2 * drawn(20, 3)
+    directions = 0.7 * drawn(20, 3, seed=1) - origins
     directions[0, 1] = 0.0
     rays = Rays(origins, directions, torch.nn.functional.normalize(directions, dim=1))
     domain = Domain(torch.tensor([-1.0, -0.8, -1.2]), torch.tensor([1.0, 1.0, 0.7]), unbounded=unbounded).to(PLACE)
     occupancy = OccupancyGrid(torch.zeros(3), torch.ones(3), (12, 9, 10)).to(PLACE)
     occupancy.mask = uniform(12, 9, 10, seed=2) < 0.3
-    ends = torch.full_like(origins[:, 0], 0.3), torch.full_like(origins[:, 0], 60.0)
+    ends = torch.full_like(origins[:, 0], 0.3), torch.full_like(origins[:, 0], 20.0)
     enter, leave = ends if unbounded else intersect_box(rays, domain.low, domain.high)
-    same = dict(cone=cone, offset=uniform(40, seed=3), spacing=0.3)
-    expected = march(rays, enter, leave, 0.1, occupied=lambda points: occupancy.occupied(domain.unit(points)), **same)
+    same = dict(cone=cone, offset=uniform(20, seed=3), spacing=0.3)
+    expected = march(rays, enter, leave, 0.2, occupied=lambda points: occupancy.occupied(domain.unit(points)), **same)
     count = len(expected.t)
-    for capacity in (None, count + 9, count // 2):
-        found = march_into(rays, enter, leave, 0.1, capacity=capacity, domain=domain, mask=occupancy.mask, **same)
+    for capacity in (None, count // 2):
+        found = march_into(rays, enter, leave, 0.2, capacity=capacity, domain=domain, mask=occupancy.mask, **same)
         kept = expected.rays_within(count if capacity is None else capacity)
         written = int((expected.ray < kept).sum())
         assert int(found.wanted) == count
@@ -129,7 +132,7 @@ def test_marching(unbounded: bool, cone: float):
         assert torch.equal(found.samples.ray[:written], expected.ray[:written])
         assert_same((found.samples.t[:written], found.samples.spacing[:written]), (expected.t[:written], expected.spacing[:written]))
         assert not found.samples.spacing[written:].any()
-        assert bool((found.samples.ray[written:] == 39).all())
+        assert bool((found.samples.ray[written:] == 19).all())
         assert torch.equal(found.bounds[:kept], expected.first()[:kept].to(found.bounds))
         assert bool((found.bounds[kept:] == written).all())
 
@@ -149,34 +152,29 @@ def test_adam(reference):
     assert_same(tuple(found), tuple(trained()))
 
 
-def small(scene: str, **changes: object) -> tuple[InstantNGP, RayBatch]:
+def small(scene: str) -> tuple[InstantNGP, RayBatch]:
     """A method with random features and occupancy, and some rays."""
-    size = dict(levels=4, log2_rows=8, features=4, finest=32, width=16, ray_steps=24, cells=8, samples_per_step=300, batch_size=256)
-    run = lookup.build("instant_ngp", {**lookup.row("instant_ngp", "laptop"), **size, "scene": scene, **changes})
+    size = dict(levels=2, log2_rows=8, features=8, finest=32, width=16, ray_steps=16, cells=8, samples_per_step=300, batch_size=256)
+    run = lookup.build("instant_ngp", {**lookup.row("instant_ngp", "laptop"), **size, "scene": scene})
     run.stream.open()
     run.prepare()
     method = run.method.to(PLACE)
     torch.nn.init.normal_(method.tables.encoding.rows, generator=torch.Generator().manual_seed(0))
     method.occupancy.mask.copy_(uniform(8, 8, 8) < 0.4)
-    batch = run.stream.on_device(type(next(iter(batches(run.stream, 0, 1))))(*(x.to(PLACE) for x in next(iter(batches(run.stream, 0, 1))))))
-    some = slice(12)
+    (pixels,) = batches(run.stream, 0, 1)
+    batch, some = run.stream.on_device(type(pixels)(*(part.to(PLACE) for part in pixels))), slice(9)
     return method, RayBatch(batch.rays.subset(some), batch.target[some], batch.background[some])
 
 
-@pytest.mark.parametrize("changes", [{}, dict(unbounded=True, cone=0.2, samples_per_step=40)])
-def test_a_step_in_fixed_buffers_is_the_reference_step(changes: dict[str, object], tmp_path, reference):
-    """The same loss and gradients, for rays that all have room and for rays that do not."""
+def test_a_step_in_fixed_buffers_is_the_reference_step(tmp_path, reference):
+    """The same loss and gradients, of the first eight of nine rays; and the same view."""
     tabletop.write(tmp_path / "scene", views=3, size=12, held_out=1)
-    method, batch = small(str(tmp_path / "scene"), **changes)
-    offset, parameters = uniform(12, seed=4), tuple(method.parameters())
-    method.budget._rays = 11
+    method, batch = small(str(tmp_path / "scene"))
+    offset, parameters = uniform(9, seed=4), tuple(method.parameters())
+    method.budget._rays = 8
     found = with_gradients((method._fixed_loss(batch, offset, 0),), parameters)
-    camera = tabletop.cameras(1, 5)[0]
+    camera = tabletop.cameras(1, 3)[0]
     view = method.eval().view(camera)
     reference()
-    if "samples_per_step" in changes:  # the reference drops rays without room before it looks which samples are hidden
-        assert bool(found[0].isfinite())
-        assert int(method._fixed[0](*batch.rays, batch.target, batch.background, offset, torch.tensor(11, device=PLACE))[1]) > 40
-    else:
-        assert_same(found, with_gradients((method._loss(batch, offset, 0),), parameters))
+    assert_same(found, with_gradients((method._loss(batch, offset, 0),), parameters))
     assert_same(view, method.view(camera))

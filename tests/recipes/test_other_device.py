@@ -30,6 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "safmn": dict(blocks=1, width=8, patch_size=32, batch_size=2, steps=3),
     "swinir": dict(width=8, depths=(2,), heads=2, patch_size=16, batch_size=2, steps=3),
     "sun_deblurring": dict(image_count=1, solver_steps=2, border=4),
+    "kernels": dict(width=2, basis=2, patch_size=48, batch_size=2, steps=3, image_count=1, solver_steps=2),
     "dvgo": dict(
         voxels=16, coarse_voxels=16, coarse_steps=3, steps=13, occupancy_interval=4, features=4, width=8, batch_size=256
     ),
@@ -54,6 +55,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("swinir", {}),
     ("swinir", dict(projected=True, sigma=(0.0, 55.0))),
     ("sun_deblurring", {}),
+    ("kernels", dict(segments=2)),
     ("sun_deblurring", dict(solver="fista")),
     ("dvgo", {}),
     ("dvgo", dict(tv_weight=1e-2, random_background=True)),

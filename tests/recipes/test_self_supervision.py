@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
@@ -20,7 +22,7 @@ from tests.engine.commands import wait_for
 from tests.tiny import flags
 
 BACKBONE = dict(width=4, image_size=8)
-TINY = dict(**BACKBONE, hidden=8, projection=4, batch_size=8, steps=40, probe_set="digits_high")
+TINY = dict(**BACKBONE, hidden=8, projection=4, batch_size=8, steps=40)
 TARGET = dict(**BACKBONE, batch_size=8, steps=4)
 
 
@@ -29,26 +31,36 @@ def options(out: Path) -> RunOptions:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> Path:
+def tiny(tmp_path_factory) -> dict[str, Any]:
+    """Settings of `byol laptop` that train in seconds, with ten images to evaluate features on."""
+    folder = tmp_path_factory.mktemp("shades")
+    for number in range(10):
+        (folder / str(number % 2)).mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (25 * number, 0, 0)).save(folder / str(number % 2) / f"{number}.png")
+    return {**TINY, "probe_set": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def runs(tiny: dict[str, Any], tmp_path_factory) -> Path:
     """A folder with backbones with and without labels."""
     out = tmp_path_factory.mktemp("runs")
-    train("byol", "laptop", options=options(out), **TINY)
+    train("byol", "laptop", options=options(out), **tiny)
     train("supervised", "laptop", options=options(out), **TARGET)
     return out
 
 
-def test_killed_it_ends_with_the_same_weights(runs: Path, tmp_path: Path):
+def test_killed_it_ends_with_the_same_weights(runs: Path, tiny: dict[str, Any], tmp_path: Path):
     """The target network, its statistics and the momentum of the optimizer are kept."""
     words = ["byol", "laptop", "--out", str(tmp_path), "--save-every", "0", "--precision", "32", "--accelerator", "cpu"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "darkroom", "train", *words, "--threads", "1", *flags(**TINY)], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "darkroom", "train", *words, "--threads", "1", *flags(**tiny)], stderr=subprocess.DEVNULL
     )
     folder = RunFolder(tmp_path / "byol" / "laptop")
     wait_for(process, folder.last)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not folder.final.exists()
-    train("byol", "laptop", options=options(tmp_path), **TINY)
+    train("byol", "laptop", options=options(tmp_path), **tiny)
     expected = weights.load(RunFolder(runs / "byol" / "laptop").final)[0]
     resumed = weights.load(folder.final)[0]
     assert any(name.startswith("target.0.bn1.running") for name in expected)
@@ -116,4 +128,3 @@ def test_mistakes_are_one_line(tmp_path: Path, row: str, changes: dict, words: s
 def test_a_backbone_of_another_size_is_one_line(runs: Path):
     with pytest.raises(DarkroomError, match="do not fit this network"):
         train("transfer", "laptop_self_supervised", options=options(runs), **{**TARGET, "width": 8, "seed": 5})
-

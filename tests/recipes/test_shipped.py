@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
@@ -19,6 +20,7 @@ from darkroom.operators.noise import Gaussian
 from darkroom.operators.resample import downscale, upscale
 from darkroom.recipes import lookup, shipped, trained
 from darkroom.recipes.paths import weights_path
+from darkroom.workflows.evaluate import evaluate
 
 NAMES = tuple(shipped.NETWORKS)
 
@@ -103,3 +105,13 @@ def test_files_are_part_of_the_package_and_not_ignored_by_git():
     if shutil.which("git") and (root / ".git").exists():
         command = ["git", "check-ignore", *map(str, shipped.FOLDER.iterdir())]
         assert subprocess.run(command, cwd=root, capture_output=True, check=False).stdout == b""
+
+
+def test_artefact_removal_is_evaluated_on_compressed_images(tmp_path: Path):
+    pixels = embedded("heldout")[0][:, 100:196, 100:196].permute(1, 2, 0).numpy()
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    results = evaluate("jpeg", str(tmp_path), test_qualities=[10], accelerator="cpu")
+    scores = {result.method: result.value for result in results if result.metric == "psnr"}
+    assert scores.keys() == {"jpeg.safetensors", "compressed input"}
+    assert scores["jpeg.safetensors"] > scores["compressed input"] + 0.3
+    assert results[0].variant == {"quality": 10}

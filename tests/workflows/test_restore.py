@@ -128,3 +128,33 @@ def test_files_and_folders(half, photos, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p0.png", "p1.png", "p2.png", "p3.png"]
     with pytest.raises(DarkroomError, match="no image or folder at"):
         restore_files(tmp_path / "nothing", tmp_path / "x", half)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (dict(memory=-1), "--memory -1: must be from 1"),
+        (dict(memory=0.5), "--memory 0.5: must be an integer"),
+        (dict(sigma=-1.0), "--sigma -1.0: must be at least 0"),
+        (dict(sigma=float("nan")), "--sigma nan: must be at least 0"),
+        (dict(precision="16"), "--precision 16: must be one of auto, 32, bf16"),
+        (dict(accelerator="tpu"), "--accelerator tpu: must be one of"),
+        (dict(solver="newton"), "--solver newton: must be one of"),
+        (dict(solver_steps=0), "--solver-steps 0: must be at least 1"),
+    ],
+)
+def test_an_option_outside_its_range_is_refused(option: dict, words: str):
+    with pytest.raises(DarkroomError, match=words):
+        restore(torch.rand(3, 8, 8), Half(), **option)
+
+
+@pytest.mark.parametrize("image", [torch.zeros(3, 0, 8), torch.zeros(0, 3, 8, 8), np.zeros((0, 8, 3), np.uint8)])
+def test_an_image_has_pixels(half, image):
+    with pytest.raises(DarkroomError, match="at least one pixel"):
+        restore(image, half)
+
+
+@pytest.mark.parametrize("weights", [None, 3, {"a": torch.zeros(1)}, torch.nn.Linear(3, 3)])
+def test_weights_are_a_path_or_a_network(weights):
+    with pytest.raises(DarkroomError, match="weights are a path, recipe/row, or a RestorationNetwork, not"):
+        restore(torch.rand(3, 8, 8), weights)

@@ -34,6 +34,10 @@ class Apply:
 
     Example: darkroom apply shaken.jpg -o sharp.png --weights runs/kernels/small --show-kernels
 
+    With the weights of image translation, label maps become photographs; label maps are ids, or the colours of the dataset's palette.
+
+    Example: darkroom apply maps/ -o photographs/ --weights runs/pix2pix/facades
+
     With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no images are needed), and
     OUTPUT a folder; or SOURCE is the word flight, and OUTPUT a video.
 
@@ -60,6 +64,8 @@ class Apply:
     """With the weights of a kernel network, also write its kernels over the image, and its basis with the masks."""
     memory: Annotated[int, MEMORY] = 512
     """MiB that the network's activations may take; larger images are restored in tiles."""
+    resize: bool = False
+    """Of image translation: resize to the size of the training images first, label maps to the nearest pixel."""
     width: Annotated[int, AT_LEAST_0] = 0
     """Width of a scene's views in pixels; by default the cameras' own."""
     frames: Annotated[int, Range(2)] = 72
@@ -75,7 +81,7 @@ class Apply:
 
 
 def command(arguments: list[str]) -> None:
-    """Restore an image or a folder of images; render views of a scene."""
+    """Restore an image or a folder of images; translate label maps; render views of a scene."""
     given = parse(Apply, arguments, "apply")
     threads = Threads(given.threads)
     threads.watch()
@@ -89,10 +95,14 @@ def command(arguments: list[str]) -> None:
         raise DarkroomError(f"no image or folder at {missing[0]}")
     path = weights_path(given.weights)
     from darkroom.recipes import trained
+    from darkroom.workflows.translate import is_original
 
     threads.begin()
-    if trained.kind_of(path) == "scene":
+    kind = trained.kind_of(path)
+    if kind == "scene":
         _render(given, path)
+    elif kind == "generator" or (not kind and is_original(path)):
+        _translate(given)
     else:
         _restore(given)
 
@@ -141,6 +151,24 @@ def _restore(given: Apply) -> None:
     bars.say(f"{total - failed} of {total} images restored in {arithmetic} on {device_name(choose_device(given.accelerator))}")
     if failed:
         raise DarkroomError(f"{failed} of {total} images could not be restored; the reasons are given above")
+
+
+def _translate(given: Apply) -> None:
+    """Label maps to photographs."""
+    from darkroom.engine.devices import choose_device, device_name
+    from darkroom.workflows.translate import make_translator, translate_files
+
+    translator = make_translator(given.weights, resize=given.resize, accelerator=given.accelerator, recipe=given.recipe)
+    with Bars() as bars:
+
+        def show(file: "RestoredFile", total: int) -> None:
+            bars.say(_spelled(file))
+
+        files = translate_files(given.source, given.output, translator, finished=show)
+    failed = sum(file.error is not None for file in files)
+    print(f"{len(files) - failed} of {len(files)} images translated on {device_name(choose_device(given.accelerator))}")
+    if failed:
+        raise DarkroomError(f"{failed} of {len(files)} images could not be translated; the reasons are given above")
 
 
 def _spelled(file: "RestoredFile") -> str:

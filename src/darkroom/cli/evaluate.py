@@ -14,7 +14,7 @@ from darkroom.cli.progress import Bars
 from darkroom.core.record import Result, spell, to_json
 from darkroom.core.threads import Threads
 from darkroom.recipes.paths import weights_paths
-from darkroom.recipes.ranges import AT_LEAST_0, THREADS
+from darkroom.recipes.ranges import AT_LEAST_0, QUALITY, THREADS
 from darkroom.workflows.options import Accelerator
 
 if TYPE_CHECKING:
@@ -34,17 +34,22 @@ class Evaluate:
 
     Example: darkroom evaluate runs/safmn/x2 their_esrgan_x2.pth --test-set set5
 
+    Example: darkroom evaluate jpeg --test-set bsd100 --test-qualities 10,20,40
+
     Example: darkroom evaluate dncnn_25.pth --test-set bsd68 set12 --test-sigmas 15,25
     """
 
     weights: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Runs' folders, RECIPE/ROW for runs below runs/, weights files, or other programs' checkpoints (.pth, .safetensors)."""
+    """Networks of the package (darkroom models), runs' folders, RECIPE/ROW for runs below runs/, weights files, or other programs'
+    checkpoints (.pth, .safetensors)."""
     test_set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SET [SET ...]")] = ()
     """embedded, bsd68, set5 and the like, or folders or zip files of images; by default bsd68, or set5 for super-resolution."""
     test_sigmas: Annotated[tuple[float, ...], AT_LEAST_0, tyro.conf.arg(metavar="S [S ...]")] = (15.0, 25.0, 50.0)
     """Noise levels on the 0-255 scale."""
     quantised: bool = False
     """Clip the noisy image and round it to 8 bits."""
+    test_qualities: Annotated[tuple[float, ...], QUALITY, tyro.conf.arg(metavar="Q [Q ...]")] = ()
+    """Qualities of JPEG, for networks that remove its artefacts: images are compressed instead of noisy."""
     reduction: Literal["nearest", "bilinear", "bicubic", "matlab", "matlab_float"] = "matlab"
     """Kernel of the downscaling; matlab is the published tables' bicubic."""
     baselines: Literal["cached", "all", "again"] = "cached"
@@ -68,7 +73,7 @@ def command(arguments: list[str]) -> None:
     from darkroom.workflows.evaluate import Protocol, compare
 
     threads.begin()
-    protocol = Protocol(given.test_set, given.test_sigmas, given.quantised, given.reduction)
+    protocol = Protocol(given.test_set, given.test_sigmas, given.quantised, given.test_qualities, given.reduction)
     with Bars(transient=True) as bars:
         found = compare(
             given.weights,

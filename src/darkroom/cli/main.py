@@ -21,6 +21,7 @@ USAGE = """usage: darkroom COMMAND [options]
   restore     restore photographs with the networks that are part of Darkroom
   models      the networks that are part of Darkroom: list, card
   apply       restore images with weights of your own; render views of a scene
+  sample      draw samples of a generator; fill in, upscale or denoise an image with a score model
   export      write a network as ONNX or torch.export, checked against PyTorch
   view        look at a scene in the browser
   report      one page with tables, curves and images of runs
@@ -37,7 +38,7 @@ Each has --help with an example. --debug shows the traceback of an error.
 _NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 """What torch says in a `RuntimeError` where there is not enough memory."""
 
-COMMANDS = ("list", "train", "evaluate", "restore", "models", "apply", "export", "view", "report", "data", "demo")
+COMMANDS = ("list", "train", "evaluate", "restore", "models", "apply", "sample", "export", "view", "report", "data", "demo")
 
 
 def main() -> None:

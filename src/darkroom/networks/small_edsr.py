@@ -15,7 +15,7 @@ class SmallEDSR(RestorationNetwork):
     Conv; `blocks` times x + Conv(ReLU(Conv(x))), with a residual around all, as in EDSR (Lim et al. 2017, figure 3); then one
     convolution to 3·s² channels and a pixel shuffle, as in ESPCN (Shi et al. 2016), so that no convolution runs at the size of the
     output. Instead of a bicubic enlargement its residual is added to the repeated input pixels, which costs nothing (Du et al.
-    2021, Anchor-Based Plain Net). With the defaults 340 thousand parameters and as many multiply-adds a pixel of the input.
+    2021, Anchor-Based Plain Net). With the defaults 452 thousand parameters and as many multiply-adds a pixel of the input.
 
     `trunk` is everything but the last convolution; it is the same at every scale.
 
@@ -29,7 +29,7 @@ class SmallEDSR(RestorationNetwork):
         torch.Size([1, 3, 20, 30])
     """
 
-    def __init__(self, scale: int = 2, width: int = 48, blocks: int = 8) -> None:
+    def __init__(self, scale: int = 2, width: int = 64, blocks: int = 6) -> None:
         super().__init__()
         self.channels, self.scale, self.halo = 3, scale, 2 * blocks + 2
         self.trunk = _Trunk(width, blocks)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from darkroom.core.evaluation import Progress, no_progress
+from darkroom.processes.inference_mode import ordinary_tensors
 from darkroom.processes.noise import Generator, Noise
 from darkroom.processes.runge_kutta import dormand_prince
 from darkroom.processes.samplers.probability_flow import flow
@@ -50,7 +51,7 @@ def log_likelihood(
     def augmented(state: Tensor, t: Tensor, numbers: Tensor) -> Tensor:
         """The slopes of x, and of the integral, which is the last column."""
         epsilon = signs[numbers]
-        with torch.inference_mode(False), torch.enable_grad():
+        with ordinary_tensors(), torch.enable_grad():
             at = state[:, :-1].clone().reshape(epsilon.shape).requires_grad_()
             slope = derivative(at, t.clone(), numbers)
             (product,) = torch.autograd.grad(slope, at, epsilon.clone())

@@ -30,7 +30,7 @@ class Composite(torch.autograd.Function):
         """
         count = len(first) - 1
         inputs = [part.contiguous() for part in (thickness, colours, t, first)]
-        sums, weights = thickness.new_zeros(count, 5), torch.empty_like(thickness)
+        sums, weights = thickness.new_empty(count, 5), torch.zeros_like(thickness)  # samples of no ray have no weight
         if count:
             _composite[(count,)](*inputs, sums, weights, BLOCK=BLOCK)
         context.save_for_backward(*inputs, sums)
@@ -43,7 +43,7 @@ class Composite(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, None, None]:
         thickness, colours, t, first, sums = context.saved_tensors
         upstream = torch.cat([colour, opacity[:, None], depth[:, None]], 1).contiguous()
-        of_thickness, of_colours = torch.empty_like(thickness), torch.empty_like(colours)
+        of_thickness, of_colours = torch.zeros_like(thickness), torch.zeros_like(colours)
         if len(sums):
             _composite_backward[(len(sums),)](
                 thickness, colours, t, first, sums, upstream, of_thickness, of_colours, BLOCK=BLOCK

@@ -46,6 +46,7 @@ class Range:
 
 AT_LEAST_0, AT_LEAST_1, ABOVE_0 = Range(0), Range(1), Range(0, inside=True)
 SHARE, DECAY = Range(0, 1), Range(0, 1, inside=True)
+QUALITY = Range(1, 100)
 THREADS, MEMORY = Range(1, 1024), Range(1, 1 << 20)
 
 LARGEST = 2**32
@@ -87,8 +88,8 @@ SETTINGS: dict[str, Range] = {
     "heads": AT_LEAST_1,
     # of photographs
     "widths": AT_LEAST_1,
-    "qualities": Range(1, 100),
-    "test_qualities": Range(1, 100),
+    "qualities": QUALITY,
+    "test_qualities": QUALITY,
     # of deblurring
     "solver_steps": AT_LEAST_1,
     "regularisation": ABOVE_0,

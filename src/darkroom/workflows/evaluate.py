@@ -24,8 +24,8 @@ from darkroom.metrics.fidelity import psnr
 from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
 from darkroom.recipes import trained
 from darkroom.recipes.paths import weights_paths
-from darkroom.recipes.protocols import denoising, super_resolution
-from darkroom.recipes.ranges import AT_LEAST_0, check_fields
+from darkroom.recipes.protocols import compression, denoising, super_resolution
+from darkroom.recipes.ranges import AT_LEAST_0, QUALITY, check_fields
 from darkroom.recipes.setting_types import check_types
 from darkroom.workflows.options import Accelerator
 
@@ -38,7 +38,7 @@ Partial = Callable[["Comparison"], None]
 Baselines = Literal["cached", "all", "again"]
 """Which baselines are evaluated: those that take no time or are in the cache, all, or all anew."""
 
-INSTANT = frozenset({"noisy input", "bilinear", "bicubic", "nearest photograph"})
+INSTANT = frozenset({"noisy input", "compressed input", "bilinear", "bicubic", "nearest photograph"})
 """Baselines that take no time."""
 
 
@@ -51,15 +51,17 @@ class Protocol:
             super-resolution. Scenes and other weights are evaluated as their recipe does.
         test_sigmas: noise levels of denoising on the 0–255 scale.
         quantised: clip the noisy image and round it to 8 bits.
+        test_qualities: qualities of JPEG; if there are any, images are compressed instead of noisy.
         reduction: the kernel of downscaling; "matlab" is the published tables' bicubic.
 
     Raises:
-        DarkroomError: a noise level is negative or not finite.
+        DarkroomError: a noise level or a quality is out of range.
     """
 
     test_sets: Sequence[str] = ()
     test_sigmas: Annotated[Sequence[float], AT_LEAST_0] = (15.0, 25.0, 50.0)
     quantised: bool = False
+    test_qualities: Annotated[Sequence[float], QUALITY] = ()
     reduction: Kernel = "matlab"
 
     def __post_init__(self) -> None:
@@ -91,6 +93,7 @@ def evaluate(
     *,
     test_sigmas: Sequence[float] = (15.0, 25.0, 50.0),
     quantised: bool = False,
+    test_qualities: Sequence[float] = (),
     reduction: Kernel = "matlab",
     baselines: Baselines = "cached",
     accelerator: Accelerator = "auto",
@@ -105,7 +108,7 @@ def evaluate(
     Args:
         weights: a run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint; or several.
         test_set: one or several of `Protocol.test_sets`.
-        test_sigmas, quantised, reduction: see `Protocol`.
+        test_sigmas, quantised, test_qualities, reduction: see `Protocol`.
         baselines: "cached" for those that take no time or were evaluated before, "all", or "again" to evaluate all anew.
         accelerator: device to compute on.
         recipe: the recipe's file, for weights of a recipe outside the package.
@@ -121,7 +124,7 @@ def evaluate(
     """
     check_types(evaluate, {"quantised": quantised, "reduction": reduction, "baselines": baselines, "accelerator": accelerator})
     test_sets = () if test_set is None else (test_set,) if isinstance(test_set, str) else tuple(test_set)
-    protocol = Protocol(test_sets, tuple(test_sigmas), quantised, reduction)
+    protocol = Protocol(test_sets, tuple(test_sigmas), quantised, tuple(test_qualities), reduction)
     given = [weights] if isinstance(weights, str | Path) else weights
     return compare(given, protocol, baselines=baselines, accelerator=accelerator, recipe=recipe, progress=progress).results
 
@@ -211,6 +214,8 @@ def _evaluations(network: RestorationNetwork, protocol: Protocol) -> list[Evalua
 
 def _evaluations_on(test_set: str, network: RestorationNetwork, protocol: Protocol) -> list[Evaluation]:
     scale, images = network.scale, evaluation_images(test_set, grey=network.channels == 1)
+    if scale == 1 and protocol.test_qualities:
+        return [*compression.evaluations(images, protocol.test_qualities)]
     if scale == 1:
         return [
             *denoising.evaluations(

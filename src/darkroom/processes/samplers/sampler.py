@@ -9,6 +9,7 @@ from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Progress, no_progress
+from darkroom.processes.inference_mode import ordinary_tensors
 from darkroom.processes.noise import CPU, Generator, Noise
 from darkroom.processes.sde import SDE
 
@@ -91,9 +92,9 @@ class Sampler(ABC):
         """
         if steps < 2:
             raise DarkroomError(f"{self} needs at least 2 steps, given {steps}")
-        noise, counted = Noise(generator, shape, device), CountedScore(score)
-        with torch.no_grad():
-            x = sde.prior_sigma * noise() if start is None else start.to(device)
+        with ordinary_tensors(), torch.no_grad():
+            noise, counted = Noise(generator, shape, device), CountedScore(score)
+            x = sde.prior_sigma * noise() if start is None else start.to(device).clone()
             samples = self.integrate(counted, sde, x, noise, steps, progress)
         if not torch.isfinite(samples).all():
             raise DarkroomError(f"{self} with {steps} steps gave samples that are not finite: take more steps")
