@@ -6,6 +6,7 @@
     darkroom.evaluate("dncnn/laptop", "embedded")                           # by the published tables' protocol
     darkroom.restore("noisy.jpg").save("clean.png")                         # a path, PIL image, array or tensor
     darkroom.restore("noisy.jpg", "dncnn/laptop").save("clean.png")         # with weights of one's own
+    darkroom.translate("map.png", "pix2pix/facades").save("photo.png")      # a label map to a photograph
     network = darkroom.load("dncnn/laptop")                                 # a torch.nn.Module
 
 Importing the package imports neither torch nor numpy; the functions do when they are first used.
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from darkroom.workflows.options import RunOptions
     from darkroom.workflows.restore import load, restore, restore_files
     from darkroom.workflows.train import train
+    from darkroom.workflows.translate import translate, translate_files
 
 __version__ = "0.1.0"
 
-__all__ = ["RunOptions", "__version__", "evaluate", "load", "restore", "restore_files", "train"]
+__all__ = ["RunOptions", "__version__", "evaluate", "load", "restore", "restore_files", "train", "translate", "translate_files"]
 
 _PLACES = {
     "RunOptions": "options",
@@ -31,6 +33,8 @@ _PLACES = {
     "restore": "restore",
     "restore_files": "restore",
     "train": "train",
+    "translate": "translate",
+    "translate_files": "translate",
 }
 
 

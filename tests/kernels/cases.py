@@ -75,7 +75,9 @@ def test_hash_encoding(features: int, smoothstep: bool, count: int):
     assert_same(found, expected)
 
 
-@pytest.mark.parametrize(("inputs", "width", "outputs", "hidden", "count"), [(32, 64, 16, 1, 128), (16, 32, 3, 2, 129), (16, 16, 5, 2, 1)])
+@pytest.mark.parametrize(
+    ("inputs", "width", "outputs", "hidden", "count"), [(32, 64, 16, 1, 128), (16, 32, 3, 2, 129), (16, 16, 5, 2, 1)]
+)
 def test_perceptron(inputs: int, width: int, outputs: int, hidden: int, count: int, reference):
     network, x = Perceptron(inputs, width, outputs, hidden).to(PLACE), drawn(count, inputs).requires_grad_()
     found = with_gradients((network(x),), (x, *network.parameters()))
@@ -130,7 +132,9 @@ def test_marching(unbounded: bool, cone: float):
         assert int(found.wanted) == count
         assert int(found.kept.sum()) == kept
         assert torch.equal(found.samples.ray[:written], expected.ray[:written])
-        assert_same((found.samples.t[:written], found.samples.spacing[:written]), (expected.t[:written], expected.spacing[:written]))
+        assert_same(
+            (found.samples.t[:written], found.samples.spacing[:written]), (expected.t[:written], expected.spacing[:written])
+        )
         assert not found.samples.spacing[written:].any()
         assert bool((found.samples.ray[written:] == 19).all())
         assert torch.equal(found.bounds[:kept], expected.first()[:kept].to(found.bounds))
@@ -154,7 +158,9 @@ def test_adam(reference):
 
 def small(scene: str) -> tuple[InstantNGP, RayBatch]:
     """A method with random features and occupancy, and some rays."""
-    size = dict(levels=2, log2_rows=8, features=8, finest=32, width=16, ray_steps=16, cells=8, samples_per_step=300, batch_size=256)
+    size = dict(
+        levels=2, log2_rows=8, features=8, finest=32, width=16, ray_steps=16, cells=8, samples_per_step=300, batch_size=256
+    )
     run = lookup.build("instant_ngp", {**lookup.row("instant_ngp", "laptop"), **size, "scene": scene})
     run.stream.open()
     run.prepare()

@@ -1,5 +1,6 @@
 """The hash encoding against a plain formulation with unsigned arithmetic and autograd, and against an ordinary grid."""
 
+import itertools
 import math
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_levels_are_the_papers():
     growth = math.exp((math.log(2048) - math.log(16)) / 15)
     assert [level.scale + 1 for level in levels] == pytest.approx([16 * growth**number for number in range(16)])
     assert [level.dense for level in levels] == [True] * 5 + [False] * 11
-    assert all(later.first == level.first + level.rows for level, later in zip(levels, levels[1:], strict=False))
+    assert all(later.first == level.first + level.rows for level, later in itertools.pairwise(levels))
     assert 2 * (levels[-1].first + levels[-1].rows) == 12_196_240
 
 

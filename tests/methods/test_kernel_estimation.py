@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 
 from darkroom.core.method import Example
 from darkroom.core.randomness import generator
@@ -14,13 +13,11 @@ from darkroom.operators.shaken import ShakenPair
 from darkroom.solvers.blind import Restoration, restorations
 
 
-class Fixed(nn.Module):
+class Fixed(KernelNet):
     """A network that has one answer."""
 
-    gamma = 2.2
-
     def __init__(self, field: KernelField) -> None:
-        super().__init__()
+        super().__init__(1, 1)
         self.field = field
 
     def forward(self, image: torch.Tensor) -> KernelField:
@@ -34,7 +31,7 @@ def batch(segments: int = 2) -> Example:
     return Example(shaken[None], sharp[None], tuple(part[None] for part in field))
 
 
-def loss(network: nn.Module, data: Example, step: int = 0, **weights: float) -> float:
+def loss(network: KernelNet, data: Example, step: int = 0, **weights: float) -> float:
     torch.manual_seed(0)
     ((name, value),) = KernelEstimation(network, **weights).losses(data, step)
     assert name == "network"

@@ -127,7 +127,9 @@ def test_images_of_several_sizes_are_refused_where_they_are_not_resized():
         state.update(torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 9))
     with pytest.raises(DarkroomError, match="3x8x8 and 1x8x8"):
         state.update(torch.rand(2, 1, 8, 8), None)
-    averaged = Features("colours", lambda: torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()), resizer="averaged")
+    averaged = Features(
+        "colours", lambda: torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()), resizer="averaged"
+    )
     state = frechet_distance(averaged, "x", "X").accumulator(CPU)
     state.update(torch.rand(3, 3, 8, 8), torch.rand(4, 3, 5, 9))
     assert state.compute().value > 0

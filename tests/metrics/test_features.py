@@ -147,6 +147,12 @@ def test_a_batch_goes_through_the_network_once_for_all_metrics():
 
 
 def test_digests_are_of_names_types_shapes_and_values():
-    states = [{"a": torch.zeros(2)}, {"b": torch.zeros(2)}, {"a": torch.zeros(2, 1)}, {"a": torch.zeros(2).int()}, {"a": torch.ones(2)}]
+    states = [
+        {"a": torch.zeros(2)},
+        {"b": torch.zeros(2)},
+        {"a": torch.zeros(2, 1)},
+        {"a": torch.zeros(2).int()},
+        {"a": torch.ones(2)},
+    ]
     states += [{"a": torch.zeros(2, dtype=torch.bfloat16)}, {"a": torch.zeros(())}]
     assert len({state_digest(state) for state in states}) == len(states) and state_digest({}) == ""

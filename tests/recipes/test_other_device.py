@@ -25,6 +25,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "noise2noise": dict(width=4, patch_size=32, batch_size=2, steps=3),
     "simclr": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
     "simsiam": dict(width=4, projection=8, bottleneck=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
+    "score_sde": dict(width=8, batch_size=4, steps=3, samplers=("heun@3",), sample_count=4),
+    "score_sde_celeba": dict(width=8, batch_size=2, steps=3, samplers=("ancestral_pc@2",), sample_count=4),
     "supervised": dict(width=4, batch_size=4, steps=3),
     "transfer": dict(width=4, batch_size=4, steps=3),
     "safmn": dict(blocks=1, width=8, patch_size=32, batch_size=2, steps=3),
@@ -33,6 +35,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "kernels": dict(width=2, basis=2, patch_size=48, batch_size=2, steps=3, image_count=1, solver_steps=2),
     "dvgo": dict(
         voxels=16, coarse_voxels=16, coarse_steps=3, steps=13, occupancy_interval=4, features=4, width=8, batch_size=256
+    ),
+    "instant_ngp": dict(
+        levels=2, log2_rows=8, finest=24, width=16, ray_steps=24, cells=8, occupancy_warmup=2, samples_per_step=800, batch_size=256, steps=4
     ),
     "nerf": dict(width=16, depth=2, skip=1, samples=(8, 8), batch_size=256, steps=3, centre_crop=1),
 }
@@ -50,6 +55,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("safmn", {}),
     ("simclr", {}),
     ("simsiam", {}),
+    ("score_sde", {}),
+    ("score_sde", dict(sde="ve", embedding="fourier", samplers=("rk45",), likelihood_weighting=True)),
+    ("score_sde", dict(noise_levels=28, interpolation="rounding", block="ddpm", samplers=("langevin@3",))),
+    ("score_sde_celeba", {}),
     ("supervised", {}),
     ("transfer", dict(frozen=True)),
     ("swinir", {}),
@@ -59,6 +68,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("sun_deblurring", dict(solver="fista")),
     ("dvgo", {}),
     ("dvgo", dict(tv_weight=1e-2, random_background=True)),
+    ("instant_ngp", {}),
+    ("instant_ngp", dict(unbounded=True, cone=0.1, random_background=False, smoothstep=True)),
     ("nerf", dict(noise=1.0)),
 ]
 

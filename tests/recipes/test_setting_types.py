@@ -3,7 +3,6 @@ from typing import Any, Literal
 import pytest
 
 from darkroom.core.errors import DarkroomError
-from darkroom.recipes import lookup
 from darkroom.recipes.setting_types import check_type
 from darkroom.workflows.options import RunOptions
 from darkroom.workflows.train import train
@@ -38,17 +37,9 @@ def test_a_value_of_another_type_is_one_line(value: object, hint: Any, words: st
         check_type("x", value, hint)
 
 
-@pytest.mark.parametrize("name", lookup.names())
-def test_rows_have_the_types_of_their_recipe(name: str):
-    for row in lookup.find(name).ROWS:
-        lookup.build(name, lookup.row(name, row))
-
-
 def test_a_setting_or_an_option_of_another_type_is_refused(tmp_path):
     with pytest.raises(DarkroomError, match=r"--steps 2.5: must be an integer"):
         train("dncnn", "laptop", options=RunOptions(out=tmp_path / "runs"), steps=2.5)
     with pytest.raises(DarkroomError, match=r"--steps 10+: must be at least 1 and no larger than"):
         train("dncnn", "laptop", options=RunOptions(out=tmp_path / "runs"), steps=10**400)
-    with pytest.raises(DarkroomError, match=r"--devices 1.5: must be an integer"):
-        RunOptions(devices=1.5)
     assert not (tmp_path / "runs").exists()

@@ -110,7 +110,7 @@ def test_files_are_part_of_the_package_and_not_ignored_by_git():
 def test_artefact_removal_is_evaluated_on_compressed_images(tmp_path: Path):
     pixels = embedded("heldout")[0][:, 100:196, 100:196].permute(1, 2, 0).numpy()
     Image.fromarray(pixels).save(tmp_path / "photo.png")
-    results = evaluate("jpeg", str(tmp_path), test_qualities=[10], accelerator="cpu")
+    results = evaluate("jpeg", str(tmp_path), test_qualities=[10.0], accelerator="cpu")
     scores = {result.method: result.value for result in results if result.metric == "psnr"}
     assert scores.keys() == {"jpeg.safetensors", "compressed input"}
     assert scores["jpeg.safetensors"] > scores["compressed input"] + 0.3

@@ -12,7 +12,7 @@ import gradio as gr
 
 from darkroom.apps.restoration import KEPT_SECONDS, MAX_IMAGES, MAX_MEGABYTES, Jobs, Shown, Stopped, restore
 from darkroom.core.errors import DarkroomError
-from darkroom.engine.restorer import Restorer
+from darkroom.engine.restore_files import ImageRestorer
 
 WAITING = 32
 """Jobs that may wait; a further one is refused with a message."""
@@ -33,7 +33,7 @@ class Choice:
 
     title: str
     explanation: str
-    restorer: Callable[[float], Restorer]
+    restorer: Callable[[float], ImageRestorer]
     strength: bool = False
 
 
@@ -53,7 +53,7 @@ def build(groups: Mapping[str, Sequence[Choice]], jobs: Jobs, extra: Sequence[Ca
             for title, choices in groups.items():
                 if choices:
                     with gr.Tab(title):
-                        _restoration(choices, jobs)
+                        _restoration(choices, jobs, title.lower().replace(" ", "-"))
             for make in extra:
                 make(jobs)
     page.queue(max_size=WAITING, default_concurrency_limit=1, api_open=False)
@@ -88,8 +88,8 @@ def launch(page: gr.Blocks, host: str, port: int, *, open_browser: bool = False)
     return str(address)
 
 
-def _restoration(choices: Sequence[Choice], jobs: Jobs) -> None:
-    """Files, a choice, a strength; before and after with a slider; files to download."""
+def _restoration(choices: Sequence[Choice], jobs: Jobs, tab: str) -> None:
+    """A tab: files, a choice, a strength; before and after with a slider; files to download."""
     titles = [choice.title for choice in choices]
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
@@ -97,20 +97,32 @@ def _restoration(choices: Sequence[Choice], jobs: Jobs) -> None:
                 file_count="multiple",
                 file_types=["image", ".tif", ".tiff"],
                 label=f"Images (at most {MAX_IMAGES}, {MAX_MEGABYTES} MB each)",
-                elem_id="files",
+                elem_id=f"{tab}-files",
             )
-            choice = gr.Dropdown(titles, value=titles[0], label="What to do", info=choices[0].explanation, elem_id="choice")
+            choice = gr.Dropdown(
+                titles, value=titles[0], label="What to do", info=choices[0].explanation, elem_id=f"{tab}-choice"
+            )
             strength = gr.Slider(
-                0, 1, 1, step=0.05, label="Strength", info="0 keeps the image, 1 is the network's result", visible=choices[0].strength
+                0,
+                1,
+                1,
+                step=0.05,
+                label="Strength",
+                info="0 keeps the image, 1 is the network's result",
+                visible=choices[0].strength,
             )
             with gr.Row():
-                start = gr.Button("Restore", variant="primary", elem_id="start")
-                stop = gr.Button("Stop", interactive=False, elem_id="stop")
-            status = gr.Markdown("", elem_id="status")
+                start = gr.Button("Restore", variant="primary", elem_id=f"{tab}-start")
+                stop = gr.Button("Stop", interactive=False, elem_id=f"{tab}-stop")
+            status = gr.Markdown("", elem_id=f"{tab}-status")
         with gr.Column(scale=2, min_width=320):
-            slider = gr.ImageSlider(label="Before and after", type="filepath", interactive=False, elem_id="slider", max_height=700)
-            which = gr.Dropdown([], label="Image shown", visible=False, elem_id="which")
-            results = gr.File(label="Restored files", interactive=False, visible=False, file_count="multiple", elem_id="results")
+            slider = gr.ImageSlider(
+                label="Before and after", type="filepath", interactive=False, elem_id=f"{tab}-slider", max_height=700
+            )
+            which = gr.Dropdown([], label="Image shown", visible=False, elem_id=f"{tab}-which")
+            results = gr.File(
+                label="Restored files", interactive=False, visible=False, file_count="multiple", elem_id=f"{tab}-results"
+            )
     pairs = gr.State({})
     by_title = {entry.title: entry for entry in choices}
 
@@ -118,9 +130,15 @@ def _restoration(choices: Sequence[Choice], jobs: Jobs) -> None:
         return gr.update(info=by_title[title].explanation), gr.update(visible=by_title[title].strength)
 
     def run(
-        files: list[str] | None, title: str, strength: float, request: gr.Request, progress: gr.Progress = gr.Progress()
+        files: list[str] | None,
+        title: str,
+        strength: float,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008, gradio recognises it by its default
     ) -> Iterator[tuple[Any, ...]]:
-        yield from _run(jobs, str(request.session_hash), by_title[title], [Path(file) for file in files or ()], strength, progress)
+        yield from _run(
+            jobs, str(request.session_hash), by_title[title], [Path(file) for file in files or ()], strength, progress
+        )
 
     choice.change(chosen, choice, [choice, strength], show_progress="hidden", queue=False, api_visibility="private")
     outputs = [status, slider, which, results, pairs, start, stop]

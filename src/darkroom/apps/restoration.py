@@ -13,8 +13,7 @@ import torch
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.engine.restore_files import RestoredFile, plan_files, restore_files
-from darkroom.engine.restorer import Restorer
+from darkroom.engine.restore_files import ImageRestorer, RestoredFile, plan_files, restore_files
 from darkroom.operators.resample import upscale
 
 MAX_IMAGES = 20
@@ -106,7 +105,7 @@ class Jobs:
 
 def restore(
     sources: Sequence[Path],
-    restorer: Restorer,
+    restorer: ImageRestorer,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Shown | DarkroomError]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class Viewer:
         self._width = gui.add_slider(
             "largest width", min=MIN_WIDTH, max=MAX_WIDTH, step=8, initial_value=max(MIN_WIDTH, min(self.max_width, MAX_WIDTH))
         )
-        self._cameras_shown = gui.add_checkbox("cameras", initial_value=True)
+        self._cameras_shown = gui.add_checkbox("cameras", initial_value=False)
         self._shows.on_update(lambda _: self._render_again())
         self._width.on_update(lambda _: self._render_again())
         self._cameras_shown.on_update(lambda _: self._show_frusta())
@@ -150,7 +150,8 @@ class Viewer:
                 f"/cameras/{name}",
                 fov=float(2 * np.arctan(camera.height / (2 * camera.fy))),
                 aspect=camera.width / camera.height,
-                scale=0.2,
+                scale=0.1,
+                visible=False,
                 color=(40, 90, 200) if name.startswith("training") else (210, 120, 20),
                 image=None if photograph is None else photograph(),
                 wxyz=_quaternion(camera),
@@ -167,20 +168,11 @@ class Viewer:
     def _connected(self, client: Any) -> None:
         page = Page(client)
         self._pages[client.client_id] = page
-        self._place(client, self._initial_camera())
+        self._place(client, flight(self.method.space, 2)[0])  # facing the scene, as the training cameras do
 
         @client.camera.on_update
         def _(_: Any) -> None:
             page.moved, page.shown = time.monotonic(), 0
-
-    def _initial_camera(self) -> Camera:
-        """The first camera of the fly-through, moved back so that the training cameras are in view."""
-        space = self.method.space
-        first = flight(space, 2)[0]
-        if bool(space.forward_facing):
-            return first
-        back = 0.6 * (first.centre - space.centre.cpu())
-        return replace(first, pose=torch.cat([first.pose[:, :3], (first.centre + back)[:, None]], 1))
 
     def _disconnected(self, client: Any) -> None:
         self._pages.pop(client.client_id, None)

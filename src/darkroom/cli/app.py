@@ -3,16 +3,21 @@
 import importlib.util
 import time
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from darkroom.apps.addresses import PORT, check_local
 from darkroom.cli.parse import parse
 from darkroom.core.errors import DarkroomError
 from darkroom.core.extras import install
-from darkroom.apps.addresses import PORT, check_local
 from darkroom.recipes.ranges import MEMORY
+
+if TYPE_CHECKING:
+    from darkroom.apps.app import Choice
+    from darkroom.engine.restore_files import ImageRestorer
 
 
 @dataclass
@@ -45,11 +50,66 @@ def command(arguments: list[str]) -> None:
     from darkroom.apps import app
 
     jobs = app.Jobs()
-    page = app.build(app.choices(given.runs, given.memory), jobs)
+    page = app.build({"Restore": _of_the_package(given.memory), "Your runs": _of_runs(given.runs, given.memory)}, jobs)
     try:
-        print(f"{app.launch(page, given.host, given.port, open_browser=given.open_)}; stop with Ctrl-C")
+        print(f"{app.launch(page, given.host, given.port, open_browser=given.open_)}; stop with Ctrl-C", flush=True)
         while True:
             time.sleep(3600)
     finally:
         page.close()
         jobs.close()
+
+
+def _of_the_package(memory: int) -> "list[Choice]":
+    """The networks that are part of the package; the first fits the network to the image."""
+    from darkroom.apps.app import Choice
+    from darkroom.recipes import shipped
+
+    made = partial(_restorer, memory)
+    automatic = Choice(
+        "Restore", "Removes noise or the artefacts of JPEG, whichever the image has.", partial(made, shipped.AUTO), True
+    )
+    return [
+        automatic,
+        *(
+            Choice(
+                _title(network.name),
+                f"{network.purpose[0].upper()}{network.purpose[1:]}.",
+                partial(made, network.name),
+                strength=not network.name.startswith("enlarge"),
+            )
+            for network in shipped.NETWORKS.values()
+        ),
+    ]
+
+
+def _of_runs(folder: Path, memory: int) -> "list[Choice]":
+    """The restoration networks of a folder of runs; runs that cannot be read are left out."""
+    from darkroom.apps.app import Choice
+    from darkroom.recipes import trained
+
+    found = []
+    for weights in sorted(folder.glob("*/*/checkpoints/final.safetensors")):
+        try:
+            if trained.kind_of(weights) != "restoration":
+                continue
+        except DarkroomError:
+            continue
+        run = weights.parents[1]
+        title = f"{run.parent.name}/{run.name}"
+        found.append(Choice(title, f"The network of {run}.", partial(_restorer, memory, str(run)), True))
+    return found
+
+
+def _title(name: str) -> str:
+    """A network's name as words: "Enlarge ×2" for "enlarge_2"."""
+    task, _, scale = name.partition("_")
+    return f"{task.capitalize()} ×{scale}" if scale else {"jpeg": "Remove JPEG artefacts"}.get(name, task.capitalize())
+
+
+@lru_cache(maxsize=4)
+def _restorer(memory: int, weights: str, strength: float) -> "ImageRestorer":
+    """A restorer, made once for the latest weights and strengths."""
+    from darkroom.workflows.restore import make_restorer
+
+    return make_restorer(weights, strength=strength, memory=memory)

@@ -23,6 +23,7 @@ USAGE = """usage: darkroom COMMAND [options]
   apply       restore images with weights of your own; render views of a scene
   sample      draw samples of a generator; fill in, upscale or denoise an image with a score model
   export      write a network as ONNX or torch.export, checked against PyTorch
+  app         restore images in the browser
   view        look at a scene in the browser
   report      one page with tables, curves and images of runs
   data        datasets: list, get, check, make; poses of photographs
@@ -38,7 +39,7 @@ Each has --help with an example. --debug shows the traceback of an error.
 _NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 """What torch says in a `RuntimeError` where there is not enough memory."""
 
-COMMANDS = ("list", "train", "evaluate", "restore", "models", "apply", "sample", "export", "view", "report", "data", "demo")
+COMMANDS = ("list", "train", "evaluate", "restore", "models", "apply", "sample", "export", "app", "view", "report", "data", "demo")
 
 
 def main() -> None:

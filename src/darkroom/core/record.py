@@ -120,6 +120,7 @@ class Published:
         source: paper and table.
         method: whose number it is: "ours" for the row's own, the name of a baseline, or another method, which is then shown
             beside the measured ones.
+        unknown: what its source does not say of the protocol, in words; with it, the number is shown and not compared.
     """
 
     metric: str
@@ -128,6 +129,7 @@ class Published:
     source: str
     variant: Variant = field(default_factory=dict)
     method: str = "ours"
+    unknown: str = ""
 
 
 @dataclass(frozen=True)

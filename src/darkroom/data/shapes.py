@@ -116,7 +116,7 @@ class _Scene:
         self.objects[0][where] = int(self.objects.max()) + new
 
     def sky(self) -> None:
-        clouds = (torch.sin(9 * self.x + 4 * torch.sin(7 * self.y + self.draw(0, 6))) + torch.sin(14 * self.y)) / 2
+        clouds = (torch.sin(9 * self.x + 4 * torch.sin(7 * self.y + self.draw(0.0, 6.0))) + torch.sin(14 * self.y)) / 2
         self.paint(self.y < 2, SKY, (0.55, 0.75, 1.0), 0.75 + 0.25 * self.y + 0.12 * clouds, False)
 
     def meadow(self) -> None:
@@ -124,7 +124,7 @@ class _Scene:
         self.paint(self.y > self.horizon, MEADOW, (0.45, 0.75, 0.3), 0.55 + 0.4 * self.y + 0.15 * blades, True)
 
     def house(self) -> None:
-        left, foot = self.draw(0, self.aspect - 0.3), self.horizon + self.draw(0.02, 0.15)
+        left, foot = self.draw(0.0, self.aspect - 0.3), self.horizon + self.draw(0.02, 0.15)
         wide, high = self.draw(0.3, 0.5), self.draw(0.2, 0.35)
         x, y = (self.x - left) / wide, (foot - self.y) / high  # 0 to 1 within the walls
         row = (self.y / 0.04).floor()
@@ -140,14 +140,14 @@ class _Scene:
             self.paint((u.abs() < 0.5) & (v.abs() < 0.5), WINDOW, (0.3, 0.35, 0.5), shade, False)
 
     def tree(self) -> None:
-        x, y, radius = self.draw(0, self.aspect), self.horizon - self.draw(0.0, 0.12), self.draw(0.07, 0.14)
+        x, y, radius = self.draw(0.0, self.aspect), self.horizon - self.draw(0.0, 0.12), self.draw(0.07, 0.14)
         distance = ((self.x - x).square() + ((self.y - y) / 1.3).square()).sqrt() / radius
         leaves = torch.sin(75 * self.x + 3 * torch.sin(60 * self.y)) * torch.sin(85 * self.y)
         rough = 1 + 0.12 * torch.sin(8 * torch.atan2(self.y - y, self.x - x))
         self.paint(distance < rough, TREE, (0.25, 0.55, 0.25), 1.1 - 0.4 * distance + 0.3 * leaves, True)
 
     def ball(self) -> None:
-        x, y, radius = self.draw(0, self.aspect), self.draw(0.82, 0.95), self.draw(0.04, 0.09)
+        x, y, radius = self.draw(0.0, self.aspect), self.draw(0.82, 0.95), self.draw(0.04, 0.09)
         u, v = (self.x - x) / radius, (self.y - y) / radius
         inside = u.square() + v.square() < 1
         light = 0.5 + 0.6 * (1 - (u + 0.4).square() / 2 - (v + 0.4).square() / 2).clamp(0, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from darkroom.engine.lars import LARS
@@ -78,7 +78,10 @@ def sgd(
     """
 
     def build(network: nn.Module) -> Optimizer:
-        return torch.optim.SGD(decayed_groups(network, weight_decay), lr=lr, momentum=momentum)
+        fused = all(
+            type(parameter.data) is Tensor and parameter.device.type in ("cpu", "cuda") for parameter in network.parameters()
+        )
+        return torch.optim.SGD(decayed_groups(network, weight_decay), lr=lr, momentum=momentum, fused=fused)
 
     return Optimization(build, lr, schedule, clip, ema)
 

@@ -124,14 +124,14 @@ class InferenceCost(Evaluation):
         found = inference_time(lambda: predict(batch), device)
         progress(1, 1)
         values = {
-            milliseconds: [1000 * seconds for seconds in found.times],
-            giga_multiply_adds: [found.multiply_adds / 1e9],
-            million_parameters: [parameters(network) / 1e6],
+            milliseconds.name: [1000 * seconds for seconds in found.times],
+            giga_multiply_adds.name: [found.multiply_adds / 1e9],
+            million_parameters.name: [parameters(network) / 1e6],
         }
         scores = {}
         for metric in self.metrics:
             accumulator = metric.accumulator(device)
-            for value in values[metric]:
+            for value in values[metric.name]:
                 accumulator.update(value, None)
             scores[metric.name] = accumulator.compute()
         return Outcome(scores, [], found.seconds)

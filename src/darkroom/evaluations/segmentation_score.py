@@ -24,7 +24,7 @@ from darkroom.core.evaluation import (
 )
 from darkroom.core.images import round_to_8_bits, to_float
 from darkroom.core.method import Example
-from darkroom.core.record import EvaluationRecord
+from darkroom.core.record import EvaluationRecord, Variant
 from darkroom.data.palettes import Palette, coloured
 from darkroom.evaluations.batches import collate, grouped, shapes
 from darkroom.evaluations.scoring import Timer
@@ -99,7 +99,7 @@ class SegmentationScore(Evaluation):
         batch_size: int = 1,
     ) -> None:
         metrics = (mean_iou(numbering.classes, numbering.ignored), pixel_accuracy(numbering.classes, numbering.ignored))
-        variant = {"segmented at": _spelled(segmenter.size)}
+        variant: Variant = {"segmented at": _spelled(segmenter.size)}
         given = {"photographs": photographs, **(baselines or {})}
         super().__init__(images.name, metrics, variant=variant, baselines=given, seed=seed, optional=optional)
         self.images, self.segmenter, self.numbering, self.batch_size = images, segmenter, numbering, batch_size

@@ -130,7 +130,11 @@ class HashEncoding(nn.Module):
 
 
 def encoded(
-    rows: Float[Tensor, "rows channels"], points: Float[Tensor, "points 3"], levels: tuple[Level, ...], *, smoothstep: bool = False
+    rows: Float[Tensor, "rows channels"],
+    points: Float[Tensor, "points 3"],
+    levels: tuple[Level, ...],
+    *,
+    smoothstep: bool = False,
 ) -> Float[Tensor, "points features"]:
     """Features of points in [0, 1]³, differentiable in `rows`: by Triton kernels on a GPU, otherwise in PyTorch.
 

@@ -30,7 +30,9 @@ class TritonEncoding(torch.autograd.Function):
         context.save_for_backward(points)
         context.shape, context.levels, context.smoothstep = rows.shape, levels, smoothstep
         if len(points):
-            _gather[_grid(points, levels)](rows, points, features, *_arguments(points, levels), **_constants(rows, levels, smoothstep))
+            _gather[_grid(points, levels)](
+                rows, points, features, *_arguments(points, levels), **_constants(rows, levels, smoothstep)
+            )
         return features
 
     @staticmethod

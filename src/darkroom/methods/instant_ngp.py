@@ -230,14 +230,18 @@ class InstantNGP(RadianceMethod):
         outside = float((seen & ~self._meets(rays)).sum() / seen.sum().clamp(min=1))
         if outside < 0.01:
             return []
-        return [f"{outside:.0%} of the rays that see something miss the box: enlarge it with --extent, or train with --unbounded true"]
+        return [
+            f"{outside:.0%} of the rays that see something miss the box: enlarge it with --extent, or train with --unbounded true"
+        ]
 
     @torch.no_grad()
     def after_step(self, step: int) -> Collection[str]:
         if not is_due(step):
             return ()
         cells = None if step < self.marching.warmup else self.occupancy.some_cells()
-        self.occupancy.update(lambda points: self.spacing * self.tables.density_in_cube(points)[0], OPAQUE_THICKNESS, cells=cells)
+        self.occupancy.update(
+            lambda points: self.spacing * self.tables.density_in_cube(points)[0], OPAQUE_THICKNESS, cells=cells
+        )
         if not self.occupancy.mask.any():
             self.occupancy.fill()
             self._messages = [*self._messages, "the field is transparent everywhere: no space is skipped until the next update"]

@@ -17,6 +17,9 @@ Guidance = Literal["projection", "dps"]
 """How samples are led to the measurement: projected after every update of a predictor–corrector sampler, or by the gradient of
 diffusion posterior sampling."""
 
+PREDICTOR_CORRECTOR, STEPS = "reverse_diffusion_pc", 100
+"""What is taken where nothing else is said: solvers without noise cannot keep to a measurement."""
+
 
 def posterior_samples(
     method: ScoreMatching,
@@ -42,8 +45,8 @@ def posterior_samples(
         generator: one for the batch, or one for each sample.
         sigma: σ, in the same units.
         guidance: see `Guidance`.
-        sampler: a predictor–corrector sampler, for "projection"; by default the method's own.
-        steps: of the sampler; 0 for the method's own number.
+        sampler: a predictor–corrector sampler, for "projection"; "" for `PREDICTOR_CORRECTOR`.
+        steps: of the sampler; 0 for `STEPS`.
         strength: ζ of "dps".
         progress: called with the steps done and their number.
 
@@ -55,6 +58,7 @@ def posterior_samples(
     y = y.to(method.device)[None]
     if centred:  # the process has x' = 2x − 1
         y = 2 * y - operator(torch.ones(1, 1, height, width, device=y.device))
+    steps = steps or STEPS
     measurement = Measurement(operator, y, 2 * sigma if centred else sigma)
     if guidance == "dps":
         dps = PosteriorSampling(measurement, strength=strength)
@@ -62,7 +66,13 @@ def posterior_samples(
     else:
         projection = Projection(measurement)
         found = method.draw(
-            count, generator, sampler=sampler, steps=steps, size=(height, width), constraint=projection, progress=progress
+            count,
+            generator,
+            sampler=sampler or PREDICTOR_CORRECTOR,
+            steps=steps,
+            size=(height, width),
+            constraint=projection,
+            progress=progress,
         )
     return found.samples
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -163,7 +164,7 @@ class _Inception:
         from torchmetrics.image.fid import NoTrainInceptionV3  # slow to import
 
         path = INCEPTION.find(self.path)
-        read = io.BytesIO()
+        read: Any = io.BytesIO()  # where torch-fidelity expects a path; torch.load takes both
         torch.save(torch_files.load(path), read)
         read.seek(0)
         try:
@@ -203,16 +204,16 @@ class RandomConvolutions(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
+        layers = [
             nn.Conv2d(before, after, 5, stride=2, padding=2, padding_mode="replicate")
             for before, after in zip(self.WIDTHS, self.WIDTHS[1:], strict=False)
-        )
+        ]
         random = generator(0, "random features")
-        for layer in self.layers:
+        for layer in layers:
             fan_in = layer.weight[0].numel()
             layer.weight.data = torch.randn(layer.weight.shape, generator=random) * (2 / fan_in) ** 0.5
-            layer.bias.data = torch.randn(layer.bias.shape, generator=random) * 0.1
-        self.requires_grad_(False)
+            layer.bias = nn.Parameter(torch.randn(len(layer.weight), generator=random) * 0.1)
+        self.layers = nn.ModuleList(layers).requires_grad_(False)
 
     def forward(self, images: Images) -> Float[Tensor, "batch features"]:
         x, features = 2 * images.expand(-1, 3, -1, -1) - 1, []

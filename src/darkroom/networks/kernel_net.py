@@ -20,7 +20,7 @@ SIDE = 33
 """Side of the kernels."""
 
 Images = Float[Tensor, "batch channel height width"]
-Features = Float[Tensor, "batch feature rows columns"]
+Features = Float[Tensor, "batch _ _ _"]
 
 
 class KernelNet(nn.Module):
@@ -120,13 +120,15 @@ class KernelNet(nn.Module):
         return features, self.feat(x)
 
     def masks_of(self, features: list[Features], bottom: Features) -> Float[Tensor, "batch basis height width"]:
-        """The mixing masks; at every pixel they sum to one."""
+        """The mixing masks, of the size of the finest features; at every pixel they sum to one."""
+        if self.basis == 1:
+            return torch.ones_like(features[0][:, :1])
         x = bottom
         for level, skip in enumerate(reversed(features), 1):
             x = self.get_submodule(f"up{level}")(x, skip)
         return self.masks_end(x).softmax(1)
 
-    def kernels_of(self, means: list[Float[Tensor, "batch feature"]]) -> Float[Tensor, "batch basis side side"]:
+    def kernels_of(self, means: list[Float[Tensor, "batch _"]]) -> Float[Tensor, "batch basis side side"]:
         """The basis kernels from the means of the features over the image, of the five levels and of the bottom; each sums to one."""
         *skips, x = (mean[:, :, None, None] for mean in means)
         for level, skip in enumerate(reversed(skips), 1):

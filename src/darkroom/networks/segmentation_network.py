@@ -57,7 +57,7 @@ class SegmentationNetwork(nn.Module):
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """The encoder's last feature maps, averaged over all positions."""
-        maps = self.network.backbone(self._standardised(images))
+        maps: dict[str, Tensor] = self.network.get_submodule("backbone")(self._standardised(images))
         return maps["high" if "high" in maps else "out"].mean((2, 3))
 
     def _standardised(self, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from darkroom.core.images import to_float
 from darkroom.operators.kernel_field import KernelField
 
 COLUMNS = 5
-"""Of the figure of the basis."""
+"""Of the figure of the basis, at most."""
 
 TILE = 128
 """Longer side of a mask in the figure of the basis, in pixels."""
@@ -51,12 +51,12 @@ def basis_image(field: KernelField) -> Float[Tensor, "3 height width"]:
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     masks = interpolate(field.masks[None].float(), size, mode="bilinear", align_corners=False, antialias=scale < 1)[0]
     side = max(field.kernels.shape[-2:])
-    enlarged = side * max(1, TILE // 2 // side)
+    enlarged, columns = side * max(1, round(TILE / 2 / side)), min(COLUMNS, basis)
     cell = (max(size[0], enlarged), size[1] + enlarged + 4)
-    rows = -(-basis // COLUMNS)
-    canvas = torch.full((3, rows * (cell[0] + 6), COLUMNS * (cell[1] + 6)), 0.12)
+    rows = -(-basis // columns)
+    canvas = torch.full((3, rows * (cell[0] + 6), columns * (cell[1] + 6)), 0.12)
     for place, b in enumerate(field.masks.float().mean((1, 2)).argsort(descending=True).tolist()):
-        top, left = place // COLUMNS * (cell[0] + 6) + 3, place % COLUMNS * (cell[1] + 6) + 3
+        top, left = place // columns * (cell[0] + 6) + 3, place % columns * (cell[1] + 6) + 3
         kernel = field.kernels[b] / field.kernels[b].max().clamp(min=1e-8)
         shown = interpolate(kernel[None, None], (enlarged, enlarged), mode="nearest")[0].sqrt().cpu()
         canvas[:, top : top + enlarged, left : left + enlarged] = shown * torch.tensor(LIGHT).view(3, 1, 1)

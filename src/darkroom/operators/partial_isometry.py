@@ -38,6 +38,7 @@ class Masking(PartialIsometry):
         known: m, true where a pixel is measured.
 
     Example:
+        >>> import torch
         >>> mask = Masking(torch.tensor([[True, False]]))
         >>> mask(torch.full((1, 1, 1, 2), 5.0)).tolist(), mask.normal_inverse(1.0)(torch.full((1, 2), 2.0)).tolist()
         ([[[[5.0, 0.0]]]], [[1.0, 2.0]])
@@ -76,6 +77,7 @@ class BlockMeans(PartialIsometry):
         DarkroomError: s does not divide them.
 
     Example:
+        >>> import torch
         >>> means = BlockMeans(2, 2, 4)
         >>> x = torch.tensor([[[[1.0, 3.0, 0.0, 8.0], [5.0, 7.0, 0.0, 0.0]]]])
         >>> means(x).tolist(), means.pseudo_inverse(means(x))[0, 0, 0].tolist()

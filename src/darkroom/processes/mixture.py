@@ -21,8 +21,8 @@ class Mixture:
     Example:
         >>> from darkroom.processes.sde import VE
         >>> one = Mixture([1.0], [0.5], [0.0])
-        >>> one.score(VE())(torch.tensor([[0.6]]), torch.zeros(1))  # (0.5 − 0.6) / 0.01²
-        tensor([[-1000.0000]])
+        >>> one.score(VE())(torch.tensor([[0.75]]), torch.ones(1))  # (0.5 − 0.75) / 50²
+        tensor([[-0.0001]])
     """
 
     def __init__(self, weights: Sequence[float], means: Sequence[float], deviations: Sequence[float]) -> None:

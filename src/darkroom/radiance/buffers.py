@@ -54,12 +54,12 @@ def visible(buffers: Buffers, thickness: Float[Tensor, " samples"], capacity: in
     before = torch.cat([seen.new_zeros(1, dtype=torch.int32), seen.cumsum(0, dtype=torch.int32)])
     last = before.index_select(0, buffers.bounds[1:])
     bounds, kept = bounds_of(last, capacity)
-    to = torch.where(seen & kept.index_select(0, samples.ray), before[1:] - 1, capacity).long()  # what has no room, behind the end
+    to = torch.where(
+        seen & kept.index_select(0, samples.ray), before[1:] - 1, capacity
+    ).long()  # what has no room, behind the end
 
-    def moved(values: Tensor, rest: float) -> Tensor:
+    def moved(values: Tensor, rest: int | float) -> Tensor:
         return values.new_full((capacity + 1,), rest).scatter_(0, to, values)[:capacity]
 
-    found = Samples(
-        moved(samples.ray, samples.rays - 1), moved(samples.t, 0.0), moved(samples.spacing, 0.0), samples.rays
-    )
+    found = Samples(moved(samples.ray, samples.rays - 1), moved(samples.t, 0.0), moved(samples.spacing, 0.0), samples.rays)
     return Buffers(found, bounds, kept & buffers.kept, last[-1])

@@ -23,9 +23,7 @@ def to_srgb(linear: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
-def over(
-    layers: Float[Tensor, "*n 4"], background: Float[Tensor, "*#n 3"], *, linear: bool = False
-) -> Float[Tensor, "*n 3"]:
+def over(layers: Float[Tensor, "*n 4"], background: Float[Tensor, "*#n 3"], *, linear: bool = False) -> Float[Tensor, "*n 3"]:
     """Colours over a background: of the numbers themselves, as the usual evaluation over white does it, or of the light.
 
     Args:

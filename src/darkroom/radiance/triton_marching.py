@@ -1,6 +1,7 @@
 """A Triton kernel that places samples in buffers of fixed capacity; the reference is `radiance.sampling.march`."""
 
 import math
+
 import torch
 import triton
 import triton.language as tl

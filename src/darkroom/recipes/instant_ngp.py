@@ -73,6 +73,8 @@ class MarchingOptions:
     """During so many steps every cell of the grid is updated."""
     samples_per_step: int = 2**18
     """Budget that the number of rays follows."""
+    replay: bool = False
+    """Replay training steps on a GPU as CUDA graphs; not tried on hardware yet."""
 
 
 _LEGO: dict[str, object] = dict(scene="lego", extent=1.5)
@@ -102,7 +104,15 @@ ROWS: dict[str, dict[str, object]] = {
     "lego_8x4": {**_LEGO, "levels": 8, "features": 4},
     "fern": dict(scene="fern", background=0.0, random_background=False, steps=30_000),
     "photographs": _PHOTOGRAPHS,
-    "photographs_small": {**_LAPTOP, **_PHOTOGRAPHS, "image_width": 126, "extent": 0.0, "log2_rows": 17, "cone": 1 / 64, "steps": 2000},
+    "photographs_small": {
+        **_LAPTOP,
+        **_PHOTOGRAPHS,
+        "image_width": 126,
+        "extent": 0.0,
+        "log2_rows": 17,
+        "cone": 1 / 64,
+        "steps": 2000,
+    },
     "laptop": _LAPTOP,
 }
 
@@ -154,7 +164,12 @@ def recipe(
         Space(scene.pixel_centre),
         HashField(encoding, domain, field.width).initialise(generator(seed, "weights")),
         Marching(
-            marching.ray_steps, marching.cone, marching.cells, marching.occupancy_warmup, marching.samples_per_step
+            marching.ray_steps,
+            marching.cone,
+            marching.cells,
+            marching.occupancy_warmup,
+            marching.samples_per_step,
+            marching.replay,
         ),
         extent=field.extent,
         background=scene.background,
@@ -163,9 +178,7 @@ def recipe(
     return Run(
         method=method,
         stream=views.ray_stream(scene, find, seed),
-        optimizers={
-            "field": Optimization(optimizer, optimization.lr, optimization.schedule_function(), ema=optimization.ema)
-        },
+        optimizers={"field": Optimization(optimizer, optimization.lr, optimization.schedule_function(), ema=optimization.ema)},
         steps=optimization.steps,
         validation=views.validation(evaluations[0]),
         validation_interval=optimization.validation_interval,

@@ -110,11 +110,11 @@ def build(recipe: str, settings: Mapping[str, Any]) -> Run:
         DarkroomError: there is no such recipe, it has no such setting, or a value is of another type or outside its range.
     """
     function = find(recipe).recipe
+    check_types(function, settings)
     try:
         given = arguments(function, settings)
     except DarkroomError as error:
         raise DarkroomError(f"recipe {name_of(recipe)} has {error}; was it written by another version?") from error
-    check_types(function, settings)
     check(settings)
     return function(**given)
 

@@ -32,7 +32,7 @@ from darkroom.recipes.protocols import compression, denoising, super_resolution
 
 TASK = "general restoration"
 
-_ENLARGE = dict(task="enlarge", test_set="bsd100", steps=12_000, lr=8e-4)
+_ENLARGE = dict(task="enlarge", test_set="bsd100", steps=11_000, lr=8e-4)
 _COMPRESSED = dict(compressed=True, qualities=(30.0, 95.0), test_qualities=(40.0, 75.0))
 _FROM_DENOISE = dict(test_set="bsd100", start="denoise", steps=6000, lr=4e-4)
 
@@ -40,9 +40,9 @@ ROWS = {
     "denoise": dict(),
     "jpeg": {**_FROM_DENOISE, "task": "jpeg"},
     "enlarge_2": {**_ENLARGE, "scale": 2},
-    "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 4500},
-    "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 4500},
-    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 4500},
+    "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 2200},
+    "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 2200},
+    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 2200},
     "laptop": dict(
         task="enlarge",
         scale=2,
@@ -100,24 +100,19 @@ def recipe(
         optimization: Adam.
         seed: Of weights, patches and degradations.
     """
-    network: SmallUNet | SmallEDSR
-    if task == "enlarge":
-        network, loss = SmallEDSR(scale, width, blocks), absolute_error
-    else:
-        network, loss = SmallUNet(widths=widths), negative_psnr
+    network = SmallEDSR(scale, width, blocks) if task == "enlarge" else SmallUNet(widths=widths)
     jpeg = JPEG(qualities, "any")
-    degrade: Degradation
-    if task == "denoise":
-        degrade, evaluations = NoisyPair(PhotographicNoise(sigma)), _denoising(data, test_sigmas)
-    elif task == "jpeg":
-        degrade, evaluations = NoisyPair(jpeg), _compression(data, test_qualities)
-    else:
-        reduced = DownscaledPair(scale, "matlab")
-        degrade = CompressedPair(reduced, jpeg) if compressed else reduced
+    degrade: Degradation = NoisyPair(PhotographicNoise(sigma) if task == "denoise" else jpeg)
+    if task == "enlarge":
+        degrade = CompressedPair(DownscaledPair(scale), jpeg) if compressed else DownscaledPair(scale)
         evaluations = _enlargement(data, scale, test_qualities if compressed else ())
+    else:
+        evaluations = _denoising(data, test_sigmas) if task == "denoise" else _compression(data, test_qualities)
     required = [evaluation for evaluation in evaluations if not evaluation.optional]
     return Run(
-        method=Regression(network.initialise(generator(seed, "weights")), loss),
+        method=Regression(
+            network.initialise(generator(seed, "weights")), absolute_error if task == "enlarge" else negative_psnr
+        ),
         stream=PatchStream(
             training_images(data.train_set),
             degrade,
@@ -155,7 +150,7 @@ def _enlargement(data: DataOptions, scale: int, qualities: Sequence[float]) -> l
     return [
         PairedImages(
             evaluation_images(data.test_set),
-            CompressedPair(DownscaledPair(scale, "matlab"), JPEG(quality)),
+            CompressedPair(DownscaledPair(scale), JPEG(quality)),
             super_resolution.metrics(scale),
             variant={"scale": float(scale), "quality": quality},
             baselines=upscalings(scale),

@@ -2,10 +2,10 @@
 
     setting   row                       backbone                         trained
     A         scratch                   random                           all
-    B         labelled                  `supervised`                     all
-    C         self_supervised           `byol`                           all
-    D         labelled_frozen           `supervised`                     classifier alone
-    E         self_supervised_frozen    `byol`                           classifier alone
+    B         labelled                  supervised                       all
+    C         self_supervised           byol                             all
+    D         labelled_frozen           supervised                       classifier alone
+    E         self_supervised_frozen    byol                             classifier alone
 
     darkroom train supervised laptop && darkroom train byol laptop      backbones on embedded digits, 0 to 4
     darkroom train transfer laptop                                      A on ten images of each digit from 5 to 9; a minute

@@ -28,6 +28,9 @@ from darkroom.recipes.options import OptimizationOptions
 from darkroom.recipes.protocols.distributions import DistanceOptions
 from darkroom.recipes.protocols.segmented import segmentation_score
 
+SEGMENTED_AT = {"shapes": 96, "camvid": 180, "cityscapes": 256}
+"""Height of the photographs that segmentation networks are trained on and given, by the name of the pairs."""
+
 LOSSES = {
     "standard": adversarial.standard,
     "least_squares": adversarial.least_squares,
@@ -55,6 +58,9 @@ class PairOptions:
     """Of your own folder: what is the input, and what the target."""
     labels: int = 0
     """Of your own folders: number of ids of the input's label maps (grey PNGs); 0 for images."""
+
+    segmenter: str = ""
+    """The network that labels generated photographs: a run's folder or a weights file; by default that of these label maps in runs/."""
 
     @property
     def label_count(self) -> int:
@@ -173,6 +179,13 @@ def evaluations(test: Dataset, pairs: PairOptions, distances: DistanceOptions) -
     """Against the photographs one by one and as distributions; by a segmentation network; and the cost of a prediction."""
     fidelity = PairedImages(test, None, (psnr, ssim, *distances.metrics()))
     cost = InferenceCost(pairs.random_example, pairs.size, network="generator")
-    labelled = pairs.pairs in LABELS and pairs.label_count > 0
-    scores = [segmentation_score(test, pairs.pairs, pairs.size)] if labelled else []
-    return [fidelity, *scores, cost]
+    return [fidelity, *_segmented(test, pairs), cost]
+
+
+def _segmented(test: Dataset, pairs: PairOptions) -> list[Evaluation]:
+    """By a segmentation network, at the height that it was trained at."""
+    height = SEGMENTED_AT.get(pairs.pairs)
+    if height is None:
+        return []
+    size = (height, round(height * pairs.size[1] / pairs.size[0]))
+    return [segmentation_score(test, pairs.pairs, size, pairs.segmenter)]

@@ -11,6 +11,7 @@ from darkroom.core.versions import code_version
 from darkroom.report import ledger
 from darkroom.report.checklist import checklist
 from darkroom.report.collect import Row
+from darkroom.report.compute import compute
 from darkroom.report.figures import curves, studies, tradeoffs
 from darkroom.report.plots import COLOURS
 from darkroom.report.previews import previews, samples
@@ -52,6 +53,7 @@ def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unre
         written_place=written_place,
         devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
         studies=studies(rows),
+        compute=compute(rows),
         tradeoffs=tradeoffs(rows),
         previews=shown,
         samples=[(row.title, samples(row)) for row in rows],

@@ -40,7 +40,7 @@ def plot(lines: Sequence[Points], *, x: str, y: str, log_x: bool = False, log_y:
     Args:
         lines: points of each.
         x, y: labels of the axes.
-        log_x: a logarithmic horizontal axis with ticks at the points, if all of them are positive.
+        log_x: a logarithmic horizontal axis, with ticks at the points where they are few, if all of them are positive.
         log_y: a logarithmic vertical axis, if all values are positive and span more than a factor of three.
         zero: draw a horizontal line at 0.
     """
@@ -60,7 +60,9 @@ def plot(lines: Sequence[Points], *, x: str, y: str, log_x: bool = False, log_y:
         places = sorted({place for points in shown for place, _ in points})
         if all(isinstance(place, int) for place in places):
             axes.xaxis.get_major_locator().set_params(integer=True)
-        if log_x and places and places[0] > 0:
+        if log_x and len(places) > 12 and places[0] > 0:
+            _logarithmic(axes, "x", places[-1] / places[0])
+        elif log_x and places and places[0] > 0:
             axes.set_xscale("log")
             axes.set_xticks(places, [f"{place:g}" for place in places])
             axes.minorticks_off()

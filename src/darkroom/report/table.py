@@ -199,7 +199,8 @@ def _lines(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, _Line]:
                     line.values[column] = cell.value
         for column, published in row.published():
             if column in columns and published.method not in measured:
-                other = "; other protocol" if row.record.protocol_changes.get(column.dataset) else ""
+                changed = "; other protocol" if row.record.protocol_changes.get(column.dataset) else ""
+                other = "; protocol unknown" if published.unknown else changed
                 line = lines.setdefault(f"{published.method} (published{other})", _Line("published"))
                 line.texts[column] = metrics[column.metric].format(published.value)
     return lines
@@ -223,6 +224,7 @@ def _comparison(row: Row, method: str, column: Column, cell: Cell, published: Pu
     # The settings of training do not change the number of a baseline; those of the protocol do.
     changed = spell_settings(row.changed) if ours else ", ".join(protocol_changes)
     obstacles = _obstacles(protocol_changes, row.overlap(column) if ours else [], cell.count)
+    obstacles += [published.unknown] if published.unknown else []
     verdict = compare(cell.value, published.value, metric, changed=changed, obstacles=obstacles)
     return Comparison(
         method=method,

@@ -25,12 +25,21 @@ class Restoration:
         gamma: γ of the photograph.
         saturation: treat clipped highlights as such.
         smoothing: weight of the total variation.
+
+    Example:
+        >>> print(Restoration(smoothing=0.005))
+        30 iterations of Richardson-Lucy in linear light (gamma 2.2), clipped highlights left out, total variation 0.005
     """
 
     steps: int = STEPS
     gamma: float = GAMMA
     saturation: bool = True
     smoothing: float = 0.0
+
+    def __str__(self) -> str:
+        clipped = ", clipped highlights left out" if self.saturation else ""
+        smoothed = f", total variation {self.smoothing:g}" if self.smoothing else ""
+        return f"{self.steps} iterations of Richardson-Lucy in linear light (gamma {self.gamma:g}){clipped}{smoothed}"
 
 
 def restorations(shaken: Images, field: KernelField, how: Restoration = Restoration()) -> Iterator[Images]:

@@ -32,7 +32,10 @@ def test_without_options_there_is_a_distance_that_needs_nothing(monkeypatch, tmp
 
 
 def test_inception_that_is_asked_for_is_required(tmp_path: Path):
-    for given, words in ((tmp_path / "no.pth", "no weights of Inception"), (tmp_path / "other.pth", "is not Inception v3 of FID")):
+    for given, words in (
+        (tmp_path / "no.pth", "no weights of Inception"),
+        (tmp_path / "other.pth", "is not Inception v3 of FID"),
+    ):
         (tmp_path / "other.pth").write_bytes(b"other")
         (require,) = DistanceOptions(inception=str(given)).requirements()
         with pytest.raises(DarkroomError, match=words):

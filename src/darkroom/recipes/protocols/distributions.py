@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -72,7 +73,9 @@ def trained_features(weights: str) -> Features:
 
 def _named(weights: str) -> list[str]:
     """Recipe and row, as the last two folders say."""
-    return [part for part in Path(weights.removesuffix(".safetensors")).parts if part not in ("checkpoints", "final", "best")][-2:]
+    return [part for part in Path(weights.removesuffix(".safetensors")).parts if part not in ("checkpoints", "final", "best")][
+        -2:
+    ]
 
 
 def _file(weights: str) -> Path:
@@ -91,9 +94,10 @@ def _missing(weights: str) -> str:
 class _TrainedFeatures(nn.Module):
     """The features of a method's network; grey images are taken as RGB with equal channels."""
 
-    def __init__(self, method: nn.Module) -> None:
+    def __init__(self, method: Any) -> None:
         super().__init__()
         self.method = method
 
     def forward(self, images: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch features"]:
-        return self.method.features(images.expand(-1, 3, -1, -1))
+        method: Any = self.method
+        return method.features(images.expand(-1, 3, -1, -1))

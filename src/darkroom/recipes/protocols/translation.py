@@ -6,9 +6,10 @@ the numbers stand beside ours to show the order of magnitude.
 
 from darkroom.core.record import Published
 
-_SPADE = "Park et al. 2019 (SPADE), Table 1, 256x512; protocol unknown"
-_CC_FPSE = "Liu et al. 2019 (CC-FPSE), Table 1, 256x512; protocol unknown"
-_COURSE = "a course's reproduction of ASAPNet, 512x1024, not reviewed; protocol unknown"
+_SPADE = "Park et al. 2019 (SPADE), Table 1, 256x512"
+_CC_FPSE = "Liu et al. 2019 (CC-FPSE), Table 1, 256x512"
+_COURSE = "a course's reproduction of ASAPNet, 512x1024, not reviewed"
+_UNKNOWN = "the classes that were counted and the networks' input sizes are not published"
 
 _CITYSCAPES = {
     "CRN": (52.4, 77.1, 104.7, _SPADE),
@@ -28,9 +29,9 @@ def cityscapes(ours: str = "") -> list[Published]:
     segmented, found = {"segmented at": "256x512"}, list[Published]()
     for method, (iou, accuracy, fid, source) in _CITYSCAPES.items():
         name = "ours" if method == ours else method
-        found.append(Published("mean_iou", "cityscapes", iou / 100, source, segmented, name))
-        found.append(Published("pixel_accuracy", "cityscapes", accuracy / 100, source, segmented, name))
-        found.append(Published("fid", "cityscapes", fid, source, method=name))
+        found.append(Published("mean_iou", "cityscapes", iou / 100, source, segmented, name, _UNKNOWN))
+        found.append(Published("pixel_accuracy", "cityscapes", accuracy / 100, source, segmented, name, _UNKNOWN))
+        found.append(Published("fid", "cityscapes", fid, source, {}, name, _UNKNOWN))
     return found
 
 
@@ -40,7 +41,7 @@ def cityscapes_hd(ours: str = "") -> list[Published]:
     for method, values in _REPRODUCED.items():
         name = "ours" if method == ours else method
         found += [
-            Published(metric, "cityscapes", value, _COURSE, method=name)
+            Published(metric, "cityscapes", value, _COURSE, {}, name, _UNKNOWN)
             for metric, value in zip(("fid", "psnr", "ssim"), values, strict=True)
         ]
     return found
