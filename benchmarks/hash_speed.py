@@ -5,21 +5,21 @@ by autograd. The plain step evaluates density and colour at every sample and upd
 samples. The plain rendering has a sample at every step through the box.
 """
 
-import math
+import copy
 from functools import partial
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from benchmarks.side_by_side import alternate, show
-from darkroom.engine.devices import choose_device
 from darkroom.engine.fit import Training, fit
-from darkroom.layers.hash_encoding import PRIMES, HashEncoding, Level
-from darkroom.methods.instant_ngp import HUBER, InstantNGP
+from darkroom.layers.hash_encoding import PRIMES, HashEncoding
+from darkroom.methods.instant_ngp import HUBER, MIN_TRANSMITTANCE, MIN_WEIGHT, InstantNGP
 from darkroom.radiance import tabletop
-from darkroom.radiance.rays import RayBatch
+from darkroom.radiance.masked_adam import MaskedAdam
+from darkroom.radiance.occupancy import OccupancyGrid
 from darkroom.radiance.rendering import render
-from darkroom.radiance.sampling import Samples
 from darkroom.recipes import lookup
 
 POINTS, STEPS = 65_536, 150
@@ -86,12 +86,58 @@ def _trained(steps: int, **changes: object) -> InstantNGP:
     run = lookup.build("instant_ngp", {**lookup.row("instant_ngp", "laptop"), "steps": steps, **changes})
     run.stream.open()
     run.prepare()
-    from lightning_fabric import Fabric
-
     for _ in fit(Training(run, Fabric(accelerator="cpu", devices=1))):
         pass
-    return run.method
+    return run.method  # type: ignore[return-value]
 
 
 def _step(method: InstantNGP, threads: str) -> None:
-    ...
+    """A training step with the same rays and samples."""
+    rays = tabletop.cameras(3, 100)[1].rays()
+    rays = rays.subset(
+        torch.randperm(len(rays.origins), generator=torch.Generator().manual_seed(0))[: method.budget.count(4096)]
+    )
+    target = tabletop.trace(rays.origins, rays.directions)[0]
+    samples = method.samples(rays)
+    plain = copy.deepcopy(method.tables)
+    encoding = PlainEncoding(plain.encoding)
+    plain.encoding = encoding
+    ways = {
+        "autograd, every sample, Adam": (plain, torch.optim.Adam(plain.parameters(), lr=1e-2, eps=1e-15), {}),
+        "complex gathers, visible samples, masked Adam": (
+            method.tables,
+            MaskedAdam(method.tables.parameter_groups(1e-6), lr=1e-2),
+            dict(min_weight=MIN_WEIGHT, min_transmittance=MIN_TRANSMITTANCE),
+        ),
+    }
+
+    def step(field: nn.Module, optimizer: torch.optim.Optimizer, less: dict[str, float]) -> None:
+        optimizer.zero_grad()
+        nn.functional.huber_loss(render(field, rays, samples, **less).colour, target, delta=HUBER).backward()
+        optimizer.step()
+
+    seconds = alternate({name: partial(step, *way) for name, way in ways.items()}, rounds=3)
+    rows = len(method.tables.encoding.rows)
+    show(f"a step of {len(samples.t):,} samples, table of {rows:,} rows, {threads}", seconds, against=next(iter(ways)))
+
+
+def _rendering(method: InstantNGP, threads: str) -> None:
+    """A view, from every position along the rays, from the occupied ones, and from those that are visible."""
+    rays = tabletop.cameras(3, 100)[1].rays()
+    everywhere = OccupancyGrid(torch.zeros(3), torch.ones(3), (2, 2, 2))
+
+    def view(occupancy: OccupancyGrid, **less: float) -> None:
+        held, method.occupancy = method.occupancy, occupancy
+        for begin in range(0, len(rays.origins), 1024):
+            part = rays.subset(slice(begin, begin + 1024))
+            render(method.tables, part, method.samples(part), **less)
+        method.occupancy = held
+
+    less = dict(min_weight=MIN_WEIGHT, min_transmittance=MIN_TRANSMITTANCE)
+    ways = {
+        "dense": partial(view, everywhere),
+        "occupied cells": partial(view, method.occupancy),
+        "occupied cells, to the surface": partial(view, method.occupancy, **less),
+    }
+    with torch.no_grad():
+        show(f"a rendering of 100x100, {threads}", alternate(ways, rounds=3), against="dense")

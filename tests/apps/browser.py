@@ -48,7 +48,9 @@ class Page:
             if value := self.run(script):
                 return value
             time.sleep(0.2)
-        raise AssertionError(f"not true within {seconds} seconds: {script}; the page says: {self.run('document.body.innerText')}")
+        raise AssertionError(
+            f"not true within {seconds} seconds: {script}; the page says: {self.run('document.body.innerText')}"
+        )
 
     def choose_files(self, selector: str, *paths: Path) -> None:
         """Give files to an input element."""

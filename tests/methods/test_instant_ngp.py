@@ -42,10 +42,10 @@ def score(run: Run) -> float:
 
 
 def test_held_out_views_are_learned(scene: str):
-    run = opened(scene, steps=120)
+    run = opened(scene, steps=80)
     before = score(run)
     list(fit(Training(run, fabric())))
-    assert score(run) > before + 4
+    assert score(run) > before + 1.5
     assert run.method.occupancy.fraction() < 0.8
 
 
@@ -111,7 +111,7 @@ def test_an_empty_field_is_reported_and_trained_on(scene: str):
 
 
 def test_empty_space_and_hidden_samples_do_not_change_the_image(scene: str):
-    run = opened(scene, steps=60)
+    run = opened(scene, steps=30)
     list(fit(Training(run, fabric())))
     method = run.method.eval()
     rays = method.space.rays(CAMERA.intrinsics, CAMERA.pose, 12, 12)
@@ -124,7 +124,7 @@ def test_empty_space_and_hidden_samples_do_not_change_the_image(scene: str):
 
 
 def test_from_farther_away_the_scene_is_as_opaque(scene: str):
-    run = opened(scene, steps=60)
+    run = opened(scene, steps=30)
     list(fit(Training(run, fabric())))
     method = run.method.eval()
     back = torch.cat([CAMERA.pose[:, :3], (2 * CAMERA.centre - method.space.centre)[:, None]], 1)

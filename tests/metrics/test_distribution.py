@@ -100,10 +100,9 @@ def test_names_titles_and_records_tell_protocols_apart(tmp_path):
 
 
 @pytest.mark.parametrize(("predictions", "references"), [(0, 5), (1, 5), (5, 1), (5, 0)])
-def test_sets_that_are_too_small_are_refused_before_and_after(predictions: int, references: int):
+def test_sets_that_are_too_small_are_named_before_and_refused_after(predictions: int, references: int):
     words = f"needs at least 2 images of either set; {predictions} were generated, and {references} are real"
-    with pytest.raises(DarkroomError, match=words):
-        FRECHET.describe(ComparedSets(predictions, references))
+    assert words in FRECHET.undefined(ComparedSets(predictions, references)) and not FRECHET.undefined(ComparedSets(2, 2))
     state = FRECHET.accumulator(CPU)
     state.update(torch.rand(predictions, 1, 2, 2), torch.rand(references, 1, 2, 2))
     with pytest.raises(DarkroomError, match=words):
@@ -121,12 +120,35 @@ def test_an_image_that_is_not_finite_makes_the_distance_nan():
             assert math.isnan(state.compute().value)
 
 
-def test_images_of_several_sizes_are_refused_where_they_are_not_resized():
-    state = FRECHET.accumulator(CPU)
-    with pytest.raises(DarkroomError, match="compares images of one size, and there are 3x8x8 and 3x8x9"):
-        state.update(torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 9))
-    with pytest.raises(DarkroomError, match="3x8x8 and 1x8x8"):
-        state.update(torch.rand(2, 1, 8, 8), None)
+def test_sets_of_other_sizes_are_refused_where_they_are_not_resized():
+    square, wide, grey = torch.rand(3, 3, 8, 8), torch.rand(3, 3, 8, 9), torch.rand(3, 1, 8, 8)
+    for predictions, references in (([square], [square, wide]), ([grey], [square]), ([wide], [square])):
+        state = random_frechet_distance().accumulator(CPU)
+        for images in predictions:
+            state.update(images, None)
+        for images in references:
+            state.update(None, images)
+        with pytest.raises(DarkroomError, match=r"of equal sizes; predictions are \dx8x\d and references 3x8x8"):
+            state.compute()
+    state = random_frechet_distance().accumulator(CPU)
+    state.update(square, wide)
+    state.update(wide, square)
+    assert state.compute().value < 1e-6
+
+
+def test_sizes_of_references_are_known_from_the_cache_too(monkeypatch, tmp_path):
+    monkeypatch.setenv("DARKROOM_CACHE", str(tmp_path))
+    for images in (torch.rand(3, 3, 8, 8), torch.rand(3, 3, 9, 8)):
+        state = random_frechet_distance().accumulator(CPU)
+        assert state.begin("key") == (images.shape[2] == 9)
+        state.update(images, torch.rand(3, 3, 8, 8))
+        if images.shape[2] == 8:
+            state.compute()
+    with pytest.raises(DarkroomError, match="predictions are 3x9x8 and references 3x8x8"):
+        state.compute()
+
+
+def test_images_that_are_resized_may_be_of_any_size():
     averaged = Features(
         "colours", lambda: torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()), resizer="averaged"
     )

@@ -46,7 +46,9 @@ def test_longer_exposures_blur_more_and_the_paper_s_numbers_are_the_default():
 def test_a_straight_path_becomes_a_line_with_bilinear_weights():
     path = torch.stack([torch.zeros(5), torch.linspace(-2, 2, 5)], dim=1)
     torch.testing.assert_close(rasterised(path, 1, 5), torch.full((1, 5), 0.2))
-    torch.testing.assert_close(rasterised(torch.tensor([[0.25, -0.5]]), 3, 3)[1:, :2], torch.tensor([[0.375, 0.375], [0.125, 0.125]]))
+    torch.testing.assert_close(
+        rasterised(torch.tensor([[0.25, -0.5]]), 3, 3)[1:, :2], torch.tensor([[0.375, 0.375], [0.125, 0.125]])
+    )
 
 
 @given(st.integers(1, 40), st.integers(0, 9), st.integers(0, 9), st.integers(0, 10**6))

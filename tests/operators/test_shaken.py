@@ -36,7 +36,9 @@ def test_brightness_in_linear_light_is_kept_and_grey_stays_grey():
     flat = torch.full((3, 60, 60), 0.4)
     torch.testing.assert_close(ShakenPair(SHAKE, 3, quantised=False)(flat, generator(1)).input, torch.full((3, 44, 44), 0.4))
     for level in (0.0, 1.0):
-        assert torch.equal(ShakenPair(SHAKE, 3)(torch.full((1, 40, 40), level), generator(0)).input, torch.full((1, 24, 24), level))
+        assert torch.equal(
+            ShakenPair(SHAKE, 3)(torch.full((1, 40, 40), level), generator(0)).input, torch.full((1, 24, 24), level)
+        )
 
 
 def test_noise_is_on_the_coded_values_and_may_be_rounded():

@@ -80,7 +80,9 @@ def test_batches_have_a_field_each_and_gradients():
         y = uniform(*found.shape, seed=3)
         (gradient,) = torch.autograd.grad((found * y).sum(), x)
         torch.testing.assert_close(gradient, backprojected(y, field, algorithm=algorithm))
-    assert torch.autograd.gradcheck(lambda k, m: blurred(x.detach()[:1, :1], KernelField(k, m)), [part[:1].detach().requires_grad_() for part in field])
+    assert torch.autograd.gradcheck(
+        lambda k, m: blurred(x.detach()[:1, :1], KernelField(k, m)), [part[:1].detach().requires_grad_() for part in field]
+    )
 
 
 def test_the_lipschitz_constant_bounds_the_norm_and_column_sums_are_not_one():
@@ -150,7 +152,11 @@ def test_objects_are_composed_by_their_blurred_outlines():
     same = composed(labels, torch.stack([box, box]))
     x = uniform(12, 14).float()
     torch.testing.assert_close(VaryingBlur(same, "valid")(x), Blur(box, 12, 14)(x))
-    for wrong, words in [(labels - 1, "go from 0 to 1, given -1"), (labels + 1, "given 1 to 2"), (labels[:2], "larger than the image")]:
+    for wrong, words in [
+        (labels - 1, "go from 0 to 1, given -1"),
+        (labels + 1, "given 1 to 2"),
+        (labels[:2], "larger than the image"),
+    ]:
         with pytest.raises(DarkroomError, match=words):
             composed(wrong, torch.stack([point, box]))
 

@@ -114,7 +114,8 @@ def test_clipped_lights_are_restored_better_with_the_response():
 def test_total_variation_smooths():
     shaken, sharp, field = shaken_photograph(5.0)
     plain, smooth = (
-        [x for x in restorations(shaken, field, Restoration(40, saturation=False, smoothing=weight))][-1] for weight in (0.0, 0.01)
+        [x for x in restorations(shaken, field, Restoration(40, saturation=False, smoothing=weight))][-1]
+        for weight in (0.0, 0.01)
     )
 
     def roughness(x: torch.Tensor) -> float:
@@ -122,7 +123,11 @@ def test_total_variation_smooths():
 
     assert roughness(smooth) < 0.9 * roughness(plain) and psnr(smooth, sharp) > psnr(plain, sharp)
     with pytest.raises(DarkroomError, match="from 0 to 0.2, given 0.3"):
-        last(richardson_lucy(Blur(torch.ones(1, 3), 4, 5, "circular"), torch.ones(1, 4, 5), start=torch.ones(1, 4, 5), smoothing=0.3))
+        last(
+            richardson_lucy(
+                Blur(torch.ones(1, 3), 4, 5, "circular"), torch.ones(1, 4, 5), start=torch.ones(1, 4, 5), smoothing=0.3
+            )
+        )
     with pytest.raises(DarkroomError, match="at least 1 step, given 0"):
         last(richardson_lucy(Blur(torch.ones(1, 3), 4, 5, "circular"), torch.ones(1, 4, 5), start=torch.ones(1, 4, 5), steps=0))
 

@@ -96,6 +96,10 @@ class Metric(ABC):
         """What the metric requires and is not there, in words; empty if nothing is missing."""
         return ""
 
+    def undefined(self, sets: ComparedSets) -> str:
+        """Why a metric has no value for these sets, in words; empty if it has one."""
+        return ""
+
     def describe(self, sets: ComparedSets | None = None) -> MetricRecord:
         """What a run records of the metric.
 

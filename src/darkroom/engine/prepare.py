@@ -41,7 +41,8 @@ def open_evaluations(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation
                 raise
             skipped[evaluation.name] = f"not evaluated on {evaluation.name}: {error}"
             continue
-        missing = {metric: reason for metric in evaluation.metrics if (reason := metric.missing())}
+        sets = evaluation.compared_sets()
+        missing = {m: reason for m in evaluation.metrics if (reason := m.missing() or m.undefined(sets))}
         skipped |= {metric.name: f"not evaluated by {metric.title}: {reason}" for metric, reason in missing.items()}
         present = [metric for metric in evaluation.metrics if metric not in missing]
         possible.append(evaluation if not missing else evaluation.with_metrics(present))

@@ -111,7 +111,7 @@ class SegmentationScore(Evaluation):
             DarkroomError: one of them is not there.
         """
         if missing := self.segmenter.requires():
-            raise DarkroomError(missing)
+            raise DarkroomError(f"no network labels the photographs: {missing}")
         self.images.open()
 
     def __len__(self) -> int:
@@ -131,10 +131,10 @@ class SegmentationScore(Evaluation):
     def evaluate(self, predictor: Predictor, device: torch.device, progress: Progress = no_progress) -> Outcome:
         accumulators = {metric.name: metric.accumulator(device) for metric in self.metrics}
         network, timer, previews, finite = self.segmenter.network().to(device).eval(), Timer(device), list[Preview](), True
-        done = 0
+        done, files = 0, getattr(self.images, "files", {})
         with torch.inference_mode():
             for names, batch in self._batches(device):
-                with about(names[0]):
+                with about(files.get(names[0], names[0])):
                     timer.start()
                     generated = predictor(batch)
                     timer.stop()

@@ -34,7 +34,7 @@ class Perceptron(nn.Module):
 
     def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         """Outputs of the last layer."""
-        weights = [layer.weight for layer in self.layers]
+        weights: list[Tensor] = [layer.weight for layer in self.layers]  # type: ignore[misc]
         if kernels.usable(x, *weights):
             from darkroom.layers.triton_perceptron import TritonPerceptron, fits
 

@@ -1,5 +1,7 @@
 """Triton kernels of a small perceptron with one or two hidden layers; the reference is `layers.perceptron`."""
 
+# mypy: disable-error-code="no-untyped-def"
+
 from collections.abc import Sequence
 from typing import Any
 

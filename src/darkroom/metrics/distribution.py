@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
@@ -25,6 +24,12 @@ FULL = 50_000
 
 LEAST = 2
 """Images that either set needs."""
+
+PREDICTIONS, REFERENCES, NUMBERS = "predictions", "references", "numbers"
+"""The two sets; and the entry of the cache that holds how many features and reference images there are, and their sizes."""
+
+Shape = tuple[int, int, int]
+"""Channels, height and width of an image."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,12 @@ class DistributionMetric(Metric):
     def missing(self) -> str:
         return self.features.requires()
 
+    def undefined(self, sets: ComparedSets) -> str:
+        if min(sets.predictions, sets.references) >= LEAST:
+            return ""
+        counts = f"{sets.predictions} were generated, and {sets.references} are real"
+        return f"{self.title} needs at least {LEAST} images of either set; {counts}"
+
     def of_samples(self, count: int) -> "DistributionMetric":
         """The protocol with a number of samples: this one if they are 50,000; otherwise one of another name.
 
@@ -67,27 +78,9 @@ class DistributionMetric(Metric):
         )
 
     def describe(self, sets: ComparedSets | None = None) -> MetricRecord:
-        """What a run records, with the digest of the features' weights and the sets that are compared.
-
-        Raises:
-            DarkroomError: a set is too small.
-        """
+        """What a run records, with the digest of the features' weights and the sets that are compared."""
         record = super().describe(sets)
-        if sets is None:
-            return record
-        self.require(sets.predictions, sets.references)
-        return dataclasses.replace(record, protocol=f"{self.features.protocol()}; {sets}")
-
-    def require(self, predictions: int, references: int) -> None:
-        """Raise if one of the two sets is too small.
-
-        Raises:
-            DarkroomError: with both numbers.
-        """
-        if min(predictions, references) < LEAST:
-            raise DarkroomError(
-                f"{self.title} needs at least {LEAST} images of either set; {predictions} were generated, and {references} are real"
-            )
+        return record if sets is None else dataclasses.replace(record, protocol=f"{self.features.protocol()}; {sets}")
 
 
 def fid(inception: Path | None = None) -> DistributionMetric:
@@ -158,7 +151,7 @@ def kernel_distance(features: Features, name: str, title: str, subset_size: int 
         higher_is_better=False,
         quality="perception",
         features=features,
-        statistic=lambda features, device: Kernel(subset_size),
+        statistic=lambda width, device: Kernel(width, subset_size),
         kept="features",
     )
 
@@ -175,8 +168,7 @@ class DistributionAccumulator:
         self.metric, self.device = metric, device
         self.extractor = metric.features.load(device)
         self.statistic: FeatureStatistic | None = None
-        self.predictions = self.references = 0
-        self._shape: torch.Size | None = None
+        self.counts, self.shapes = {PREDICTIONS: 0, REFERENCES: 0}, {PREDICTIONS: set[Shape](), REFERENCES: set[Shape]()}
         self._entry: Path | None = None
         self._cached = False
 
@@ -191,55 +183,52 @@ class DistributionAccumulator:
         self._entry = reference_cache.entry(references, self.metric.features.protocol(), self.metric.kept)
         known = reference_cache.load(self._entry)
         if known is not None:
-            count, features = (int(known.pop(name)) for name in ("count", "width"))
-            self.statistic = self.metric.statistic(features, self.device)
+            width, self.counts[REFERENCES], *shapes = known.pop(NUMBERS).tolist()
+            self.shapes[REFERENCES] = set(zip(shapes[::3], shapes[1::3], shapes[2::3], strict=True))
+            self.statistic = self.metric.statistic(width, self.device)
             self.statistic.set_reference(known)
-            self.references, self._cached = count, True
+            self._cached = True
         return self._cached
 
     @torch.no_grad()
     def update(self, prediction: Tensor | None, target: Tensor | None) -> None:
         """Take in generated images, real ones, or both; real ones are passed over where they are known."""
-        if prediction is not None and len(prediction):
-            self._update(prediction, reference=False)
-            self.predictions += len(prediction)
-        if target is not None and len(target) and not self._cached:
-            self._update(target, reference=True)
-            self.references += len(target)
+        for images, side in ((prediction, PREDICTIONS), (target, REFERENCES)):
+            if images is not None and len(images) and not (side == REFERENCES and self._cached):
+                features = self.extractor(images)
+                if self.statistic is None:
+                    self.statistic = self.metric.statistic(features.shape[1], self.device)
+                self.statistic.update(features, side == REFERENCES)
+                self.counts[side] += len(images)
+                self.shapes[side].add(tuple(images.shape[1:]))
 
     @torch.no_grad()
     def compute(self) -> Score:
         """The distance; nan where an image was not finite.
 
         Raises:
-            DarkroomError: a set is too small.
+            DarkroomError: a set is too small, or images that are not resized are of other sizes in the two sets.
         """
-        self.metric.require(self.predictions, self.references)
+        if undefined := self.metric.undefined(ComparedSets(self.counts[PREDICTIONS], self.counts[REFERENCES])):
+            raise DarkroomError(undefined)
+        self._require_equal_sizes()
         assert self.statistic is not None
         if self._entry is not None and not self._cached:
-            self._save(self._entry)
-        return Score(self.statistic.distance(), None, self.predictions)
+            self._save(self._entry, self.statistic)
+        return Score(self.statistic.distance(), None, self.counts[PREDICTIONS])
 
-    def _update(self, images: Float[Tensor, "batch channel height width"], reference: bool) -> None:
-        self._require_one_size(images)
-        features = self.extractor(images)
-        if self.statistic is None:
-            self.statistic = self.metric.statistic(features.shape[1], self.device)
-        self.statistic.update(features, reference)
-
-    def _require_one_size(self, images: Tensor) -> None:
-        if self.metric.features.resizer:
+    def _require_equal_sizes(self) -> None:
+        if self.metric.features.resizer or self.shapes[PREDICTIONS] == self.shapes[REFERENCES]:
             return
-        self._shape = self._shape or images.shape[1:]
-        if images.shape[1:] != self._shape:
-            one, other = ("x".join(map(str, shape)) for shape in (self._shape, images.shape[1:]))
-            raise DarkroomError(
-                f"{self.metric.title} compares images of one size, and there are {one} and {other} (channel x height x width)"
-            )
+        ours, theirs = (
+            " and ".join("x".join(map(str, shape)) for shape in sorted(shapes)[:2]) for shapes in self.shapes.values()
+        )
+        raise DarkroomError(
+            f"{self.metric.title} compares images of equal sizes; predictions are {ours} and references {theirs} "
+            "(channel x height x width)"
+        )
 
-    def _save(self, path: Path) -> None:
-        assert self.statistic is not None
-        kept = self.statistic.reference()
-        width = next(iter(kept.values())).shape[-1]
-        numbers = {"count": torch.tensor(self.references), "width": torch.tensor(width)}
-        reference_cache.save(path, {**kept, **numbers})
+    def _save(self, path: Path, statistic: FeatureStatistic) -> None:
+        shapes = [number for shape in sorted(self.shapes[REFERENCES]) for number in shape]
+        numbers = torch.tensor([statistic.width, self.counts[REFERENCES], *shapes])
+        reference_cache.save(path, {**statistic.reference(), NUMBERS: numbers})

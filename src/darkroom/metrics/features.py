@@ -37,7 +37,7 @@ class Features:
             rounded to 8 bits, to features `(batch, features)`.
         requires: what is required and missing, in words.
         digest: of the weights; by default that of the network's own state, "" if it has none.
-        resizer: how images are resized, in words; "" where they are not: then all images have to be of one size.
+        resizer: how images are resized, in words; "" where they are not: then both sets have to be of the same sizes.
     """
 
     title: str

@@ -13,6 +13,7 @@ Block = Literal["ddpm", "biggan"]
 Direction = Literal["down", "up"]
 
 Features = Float[Tensor, "batch channel height width"]
+Output = Float[Tensor, "batch new_channel new_height new_width"]
 Code = Float[Tensor, "batch code"]
 
 
@@ -116,7 +117,7 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.shortcut = Convolution(inputs, outputs, 1) if inputs != outputs or direction else nn.Identity()
 
-    def forward(self, x: Features, code: Code) -> Features:
+    def forward(self, x: Features, code: Code) -> Output:
         branch = nn.functional.silu(self.norm1(x))
         if self.direction:
             branch, x = (_resampled(features, self.direction, self.fir) for features in (branch, x))
@@ -147,7 +148,7 @@ class AttendingBlock(nn.Module):
         super().__init__()
         self.block, self.attention = block, attention
 
-    def forward(self, x: Features, code: Code) -> Features:
+    def forward(self, x: Features, code: Code) -> Output:
         x = self.block(x, code)
         return x if self.attention is None else self.attention(x)
 
@@ -164,7 +165,7 @@ class ConvolutionalResampling(nn.Module):
         stride = 2 if direction == "down" else 1
         self.convolution = Convolution(inputs, outputs, stride=stride, padding=0 if direction == "down" else 1)
 
-    def forward(self, x: Features, code: Code | None = None) -> Features:
+    def forward(self, x: Features, code: Code | None = None) -> Output:
         if self.direction == "up":
             return self.convolution(_resampled(x, "up", self.fir))
         return self.convolution(fir_filter(x) if self.fir else nn.functional.pad(x, (0, 1, 0, 1)))

@@ -57,8 +57,8 @@ class MaskedAdam(Optimizer):
         step, scales = int(state["step"]), group["row_lr_scales"]
         if gradient.is_sparse:
             rows, gradient = _nonzero_rows(gradient)
-            old = (parameter[rows], *(moment[rows] for moment in moments))
-            new = _adam(*old, gradient, group, step, None if scales is None else scales[rows, None])
+            first, second = (moment[rows] for moment in moments)
+            new = _adam(parameter[rows], first, second, gradient, group, step, None if scales is None else scales[rows, None])
             for tensor, values in zip((parameter, *moments), new, strict=True):
                 tensor[rows] = values
             return

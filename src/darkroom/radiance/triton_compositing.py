@@ -1,5 +1,7 @@
 """Triton kernels of volume rendering, forward and backward; the reference is in `radiance.rendering`."""
 
+# mypy: disable-error-code="no-untyped-def"
+
 from typing import Any
 
 import torch

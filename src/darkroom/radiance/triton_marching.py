@@ -1,5 +1,7 @@
 """A Triton kernel that places samples in buffers of fixed capacity; the reference is `radiance.sampling.march`."""
 
+# mypy: disable-error-code="no-untyped-def"
+
 import math
 
 import torch

@@ -40,9 +40,9 @@ ROWS = {
     "denoise": dict(),
     "jpeg": {**_FROM_DENOISE, "task": "jpeg"},
     "enlarge_2": {**_ENLARGE, "scale": 2},
-    "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 2200},
-    "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 2200},
-    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 2200},
+    "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 2000},
+    "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 4000},
+    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 4000},
     "laptop": dict(
         task="enlarge",
         scale=2,
