@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -312,7 +313,8 @@ def _change(value: dict | list, odd: tuple, dice: random.Random) -> None:
     elif dice.random() < 0.2:
         del value[key]
     else:
-        value[key] = dice.choice(odd)
+        alike = [item for item in odd if type(item) is type(value[key]) and dice.random() < 0.8]
+        value[key] = copy.deepcopy(dice.choice(alike or odd))
 
 
 def test_weights(folder: Path):

@@ -1,6 +1,6 @@
 """Draws the images of the model cards: what a network is given at the left, its result at the right.
 
-    python docs/models/draw_examples.py
+python docs/models/draw_examples.py
 """
 
 from pathlib import Path

@@ -69,3 +69,8 @@ def test_pairs_are_made_of_photographs_and_of_frames(darkroom, photos: Path, tmp
     for command in ("shaken", "frame-blur"):
         code, out, _ = darkroom("data", "make", command, "--help")
         assert code == 0 and f"darkroom data make {command}" in out
+
+
+def test_kernels_are_not_learned_from_pairs_without_kernels(darkroom, tmp_path: Path):
+    code, _, error = darkroom("train", "kernels", "laptop", "--train-set", "gopro", "--out", tmp_path)
+    assert code == 2 and "kernels are learned from sharp images, which are shaken by known kernels" in error

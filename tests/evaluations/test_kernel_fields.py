@@ -14,9 +14,9 @@ from darkroom.data.shaken import DrawnForEachImage
 from darkroom.evaluations.kernel_fields import KernelFields, no_blur, true_kernels
 from darkroom.evaluations.kernel_metrics import kernel_l1, reblur_psnr
 from darkroom.evaluations.trajectory_frames import TrajectoryFrames
+from darkroom.methods.regression import Regression, squared_error
 from darkroom.metrics.best_frame import best_frame_psnr
 from darkroom.metrics.fidelity import psnr
-from darkroom.methods.regression import Regression, squared_error
 from darkroom.operators.motion import CameraShake
 from darkroom.operators.shaken import ShakenPair
 from darkroom.solvers.blind import Restoration

@@ -42,10 +42,10 @@ def score(run: Run) -> float:
 
 
 def test_held_out_views_are_learned(scene: str):
-    run = opened(scene, steps=80)
+    run = opened(scene, steps=120)
     before = score(run)
     list(fit(Training(run, fabric())))
-    assert score(run) > before + 1.5
+    assert score(run) > before + 2
     assert run.method.occupancy.fraction() < 0.8
 
 

@@ -23,7 +23,11 @@ def test_steps_and_states_are_scipys(start: float, end: float, tolerance: float)
 
     ours = dormand_prince(counted, y0, start, end, rtol=tolerance, atol=tolerance)
     theirs = solve_ivp(
-        lambda t, y: np.array([y[1], -np.sin(y[0]) - 0.1 * t * y[1]]), (start, end), y0[0].numpy(), rtol=tolerance, atol=tolerance
+        lambda t, y: np.array([y[1], -np.sin(y[0]) - 0.1 * t * y[1]]),
+        (start, end),
+        y0[0].numpy(),
+        rtol=tolerance,
+        atol=tolerance,
     )
     assert evaluations == theirs.nfev
     assert np.allclose(ours[0].numpy(), theirs.y[:, -1], rtol=1e-9, atol=1e-12)
@@ -49,7 +53,11 @@ def test_torchdiffeq_agrees():
     torchdiffeq = pytest.importorskip("torchdiffeq", reason="torchdiffeq, which is compared with, is not installed")
     y0 = torch.tensor([[1.5, 0.2]], dtype=torch.float64)
     theirs = torchdiffeq.odeint(
-        lambda t, y: pendulum(y, t.expand(1), torch.zeros(1)), y0, torch.tensor([0.0, 6.0], dtype=torch.float64), rtol=1e-9, atol=1e-9
+        lambda t, y: pendulum(y, t.expand(1), torch.zeros(1)),
+        y0,
+        torch.tensor([0.0, 6.0], dtype=torch.float64),
+        rtol=1e-9,
+        atol=1e-9,
     )[-1]
     assert torch.allclose(dormand_prince(pendulum, y0, 0.0, 6.0, rtol=1e-9, atol=1e-9), theirs, rtol=1e-7)
 

@@ -82,7 +82,8 @@ def test_a_sample_is_the_same_in_any_batch(name: str):
     many = sampler(name, sde)(MIXTURE.score(sde), sde, (5, 32), generators(seeded(), 5), steps).samples
     random = seeded()
     parts = [
-        sampler(name, sde)(MIXTURE.score(sde), sde, (count, 32), generators(random, count), steps).samples for count in (2, 1, 2)
+        sampler(name, sde)(MIXTURE.score(sde), sde, (count, 32), generators(random, count), steps).samples
+        for count in (2, 1, 2)
     ]
     assert torch.allclose(torch.cat(parts), many, atol=1e-5)
     batch = sampler(name, sde, norms="batch")(MIXTURE.score(sde), sde, (5, 32), generators(seeded(), 5), steps).samples

@@ -114,7 +114,7 @@ def test_clipped_lights_are_restored_better_with_the_response():
 def test_total_variation_smooths():
     shaken, sharp, field = shaken_photograph(5.0)
     plain, smooth = (
-        [x for x in restorations(shaken, field, Restoration(40, saturation=False, smoothing=weight))][-1]
+        list(restorations(shaken, field, Restoration(40, saturation=False, smoothing=weight)))[-1]
         for weight in (0.0, 0.01)
     )
 
@@ -150,7 +150,7 @@ def test_invalid_fields_are_one_line():
 
 
 def test_coding_is_undone_where_images_are_linear():
-    shaken, sharp, field = shaken_photograph(0.0)
+    shaken, _sharp, field = shaken_photograph(0.0)
     (*_, coded) = restorations(shaken, field, Restoration(3))
     (*_, light) = restorations(to_linear(shaken), field, Restoration(3, gamma=1.0))
     torch.testing.assert_close(from_linear(light), coded, atol=1e-4, rtol=1e-3)

@@ -17,7 +17,7 @@ from darkroom.workflows.options import Accelerator
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from darkroom.methods.generative import GenerativeMethod
+    from darkroom.core.generative import GenerativeMethod
 
 
 @dataclass

@@ -46,9 +46,9 @@ def resized(height: int, width: int, read: Reader = read_uint8) -> Reader:
 
 
 def resized_ids(height: int, width: int, read: Reader = read_ids) -> Reader:
-    """Resize label maps as they are read: each pixel takes the id of the nearest one, so no id is invented."""
+    """Resize label maps as they are read, also those in colours: each pixel takes the id of the nearest one, so none is invented."""
 
-    def read_resized(source: Source) -> Integer[Tensor, "1 height width"]:
+    def read_resized(source: Source) -> Integer[Tensor, "channel height width"]:
         ids = read(source)
         rows, columns = _nearest(ids.shape[1], height), _nearest(ids.shape[2], width)
         return ids[:, rows][:, :, columns]

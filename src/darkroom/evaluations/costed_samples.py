@@ -9,12 +9,12 @@ from torch import Tensor
 from darkroom.core.cost import multiply_adds
 from darkroom.core.dataset import Dataset
 from darkroom.core.evaluation import Outcome, Predictor, Progress, no_progress
+from darkroom.core.generative import GenerativeMethod
 from darkroom.core.method import Method
 from darkroom.core.metric import Metric, Score
 from darkroom.core.randomness import generator
 from darkroom.core.record import Variant
 from darkroom.evaluations.generated_samples import GeneratedSamples
-from darkroom.methods.generative import GenerativeMethod
 from darkroom.metrics.cost import Cost, giga_multiply_adds
 
 network_evaluations = Cost(

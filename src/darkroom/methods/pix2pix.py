@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from darkroom.core.method import Example, Method
 from darkroom.methods.adversarial import AdversarialLoss, feature_matching
-from darkroom.networks.patch_discriminator import MultiscaleDiscriminator
 from darkroom.networks.translation import TranslationNetwork
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -25,7 +24,7 @@ class Pix2Pix(Method):
 
     Args:
         generator: G.
-        discriminator: D, of the encoded input and an image.
+        discriminator: D, of the encoded input and an image; returns a `networks.patch_discriminator.Discrimination`.
         adversarial: the pair of adversarial losses.
         perceptual: a distance between images in [0, 1], or None.
         l1_weight: λ₁; the distance is between images in [−1, 1], as in the papers.
@@ -35,7 +34,9 @@ class Pix2Pix(Method):
     Source: Isola et al. 2017, eq. 1–4; Wang et al. 2018 (pix2pixHD), eq. 4–5; Shaham et al. 2021, section 3.4.
 
     Example:
+        >>> import torch
         >>> from darkroom.methods.adversarial import hinge
+        >>> from darkroom.networks.patch_discriminator import MultiscaleDiscriminator
         >>> from darkroom.networks.pix2pix import UNetGenerator
         >>> generator = UNetGenerator(labels=5, width=4, levels=5)
         >>> discriminator = MultiscaleDiscriminator(generator.channels + 3, width=4)
@@ -48,7 +49,7 @@ class Pix2Pix(Method):
     def __init__(
         self,
         generator: TranslationNetwork,
-        discriminator: MultiscaleDiscriminator,
+        discriminator: nn.Module,
         adversarial: AdversarialLoss,
         perceptual: Distance | None,
         *,

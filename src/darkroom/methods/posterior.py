@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from darkroom.core.evaluation import Progress, no_progress
-from darkroom.methods.generative import Samples
+from darkroom.core.generative import Samples
 from darkroom.methods.score import ScoreMatching
 from darkroom.operators.linear import LinearOperator
 from darkroom.processes.measurement import Measurement, Projection
@@ -32,7 +32,7 @@ def posterior_samples(
     guidance: Guidance = "projection",
     sampler: str = "",
     steps: int = 0,
-    strength: float = 1.0,
+    strength: float = 0.5,
     progress: Progress = no_progress,
 ) -> Samples:
     """Samples of the images x that explain a measurement y = H x + n, n ~ N(0, σ² I).

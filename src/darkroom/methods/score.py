@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Progress, no_progress
+from darkroom.core.generative import GenerativeMethod, Samples
 from darkroom.core.method import Example
-from darkroom.methods.generative import GenerativeMethod, Samples
 from darkroom.methods.preconditioning import Preconditioning, likelihood_weight
 from darkroom.processes import likelihood
 from darkroom.processes.noise import Generator, generators

@@ -1,6 +1,6 @@
 """Metrics that have a value for every image."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch

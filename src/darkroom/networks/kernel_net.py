@@ -78,7 +78,8 @@ class KernelNet(nn.Module):
                 # A transposed convolution of stride 2 gives each value from one input pixel: its fan-in is its input channels.
                 fan_in = module.in_channels * (1 if isinstance(module, nn.ConvTranspose2d) else module.weight[0, 0].numel())
                 nn.init.normal_(module.weight, std=(2 / ((1 + 0.01**2) * fan_in)) ** 0.5, generator=generator)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         return self
 
     @classmethod

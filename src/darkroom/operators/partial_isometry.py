@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.operators.linear import LinearMap, LinearOperator
@@ -102,7 +102,7 @@ class BlockMeans(PartialIsometry):
         return self.height // self.scale, self.width // self.scale
 
     def __call__(self, x: Float[Tensor, "*batch height width"]) -> Float[Tensor, "*batch rows columns"]:
-        return nn.functional.avg_pool2d(x, self.scale)
+        return x.unflatten(-2, (-1, self.scale)).unflatten(-1, (-1, self.scale)).mean((-3, -1))
 
     def adjoint(self, y: Float[Tensor, "*batch rows columns"]) -> Float[Tensor, "*batch height width"]:
         return y.repeat_interleave(self.scale, -1).repeat_interleave(self.scale, -2) * self.gain

@@ -49,12 +49,12 @@ class Projection(Constraint):
 
     measurement: Measurement
 
+    def binds(self, sde: SDE, t: Tensor) -> bool:
+        return bool(self._missing(sde, t) >= 0)
+
     def __call__(self, sde: SDE, x: Tensor, t: Tensor, noise: Noise) -> Tensor:
-        known, alpha = self.measurement, sde.alpha(t)
-        missing = sde.sigma(t) ** 2 - (alpha * known.sigma) ** 2 / self._gain
-        if missing < 0:
-            return x
-        return self._projected(x, alpha * known.y + missing.sqrt() * known.operator(noise()))
+        known = self.measurement
+        return self._projected(x, sde.alpha(t) * known.y + self._missing(sde, t).sqrt() * known.operator(noise()))
 
     def finish(self, x: Tensor) -> Tensor:
         return x if self.measurement.sigma else self._projected(x, self.measurement.y)
@@ -71,10 +71,11 @@ class Projection(Constraint):
             )
         return x + inverse(operator.adjoint(difference))
 
-    @property
-    def _gain(self) -> float:
-        operator = self.measurement.operator
-        return operator.gain if isinstance(operator, PartialIsometry) else 1.0
+    def _missing(self, sde: SDE, t: Tensor) -> Tensor:
+        """The variance that the noise of the process has and α y has not."""
+        operator, sigma = self.measurement.operator, self.measurement.sigma
+        gain = operator.gain if isinstance(operator, PartialIsometry) else 1.0
+        return sde.sigma(t) ** 2 - (sde.alpha(t) * sigma) ** 2 / gain
 
 
 def residual(measurement: Measurement, x: Tensor) -> Tensor:

@@ -13,13 +13,13 @@ they are present. The paper trains on segments of ADE20K; `labels` takes those o
 
 from typing import Literal
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.randomness import generator
 from darkroom.core.record import Published
 from darkroom.core.stream import Stream
 from darkroom.data.camvid import camvid
-from darkroom.data.named_sets import evaluation_images, training_images
+from darkroom.data.named_sets import evaluation_images
 from darkroom.data.shaken import DrawnForEachImage, SegmentedStream
-from darkroom.data.streams import PatchStream
 from darkroom.engine.run import Run
 from darkroom.evaluations.kernel_fields import KernelFields, no_blur, true_kernels
 from darkroom.evaluations.kernel_metrics import kernel_l1, reblur_psnr
@@ -163,7 +163,8 @@ def recipe(
 
 
 def _stream(segments_of: str, pair: ShakenPair, data: DataOptions, seed: int) -> Stream:
-    sizes = dict(patch_size=data.patch_size, batch_size=data.batch_size, seed=seed)
     if segments_of == "camvid":
-        return SegmentedStream(camvid("train"), pair, **sizes)
-    return PatchStream(training_images(data.train_set), pair, **sizes, shuffle_colors=data.shuffle_colors)
+        return SegmentedStream(camvid("train"), pair, patch_size=data.patch_size, batch_size=data.batch_size, seed=seed)
+    if data.train_set == "gopro":
+        raise DarkroomError("--train-set gopro: kernels are learned from sharp images, which are shaken by known kernels")
+    return deblurring.stream(data, pair, seed)

@@ -33,7 +33,7 @@ _DDPMPP = dict(fir=False, progressive_input=False, embedding="positional")
 _VP = dict(sde="vp", ema=0.9999)
 _EDM = dict(sde="edm", sigma_min=0.002, sigma_max=80.0)
 _SMALL = dict(width=32, multipliers=(1, 2), blocks=1, attention=(4,), dropout=0.0, warm_up_steps=50, lr=1e-3, ema=0.999)
-_DIGITS = dict(**_SMALL, image_set="digits", mirrored=False, batch_size=64, sample_batch=100)
+_DIGITS = dict(**_SMALL, image_set="digits", mirrored=False, batch_size=32, sample_batch=100)
 _EVERY_SAMPLER = (
     *(f"{name}@{steps}" for name in ("ancestral", "reverse_diffusion", "euler_maruyama") for steps in (10, 20, 50, 100, 200)),
     *(f"{name}@{steps}" for name in ("ancestral_pc", "reverse_diffusion_pc") for steps in (10, 25, 50, 100)),

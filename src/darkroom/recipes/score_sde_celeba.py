@@ -32,7 +32,14 @@ _QUICK = dict(
 )
 _SMALL = dict(**_QUICK, image_set="celeba_small", batch_size=8, steps=350, attention=(16,), sample_count=200, sample_batch=20)
 _LAPTOP = dict(
-    **_QUICK, image_set="patches", batch_size=16, steps=200, attention=(4,), blocks=1, sample_count=200, sample_batch=50
+    **{**_QUICK, "width": 24},
+    image_set="patches",
+    batch_size=8,
+    steps=600,
+    attention=(4,),
+    blocks=1,
+    sample_count=200,
+    sample_batch=50,
 )
 
 ROWS = {

@@ -21,8 +21,8 @@ from darkroom.networks.kernel_net import KernelNet
 from darkroom.operators.resample import upscale
 from darkroom.recipes import trained
 from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, SHARE, check
-from darkroom.recipes.shipped import AUTO
 from darkroom.recipes.setting_types import check_types
+from darkroom.recipes.shipped import AUTO
 from darkroom.solvers import plug_and_play, richardson_lucy
 from darkroom.solvers.blind import Restoration
 from darkroom.solvers.deblur import Solver

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Progress, no_progress
+from darkroom.core.generative import GenerativeMethod, Samples
 from darkroom.core.images import ImageFile, read_uint8, to_float, write
 from darkroom.core.randomness import generator
 from darkroom.engine.devices import choose_device
 from darkroom.evaluations.grid import grid
-from darkroom.methods.generative import GenerativeMethod, Samples
 from darkroom.methods.posterior import Guidance, between, posterior_samples
 from darkroom.methods.score import ScoreMatching
 from darkroom.operators.partial_isometry import BlockMeans, Masking

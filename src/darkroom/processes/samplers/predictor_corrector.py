@@ -18,6 +18,9 @@ from darkroom.processes.sde import SDE
 class Constraint(Protocol):
     """What is known of a sample, imposed on x after every update."""
 
+    def binds(self, sde: SDE, t: Tensor) -> bool:
+        """Whether it is imposed at time t. Where it is not, there is no corrector either: it would forget what was imposed."""
+
     def __call__(self, sde: SDE, x: Tensor, t: Tensor, noise: Noise) -> Tensor:
         """x at time t, closer to what is known of it."""
 
@@ -76,7 +79,7 @@ class PredictorCorrector(Sampler):
 
     def _correct(self, score: CountedScore, sde: SDE, x: Tensor, t: Tensor, neighbour: Tensor, noise: Noise) -> Tensor:
         """`corrections` corrector steps at time t; α is that of the step between t and a neighbouring time."""
-        if self.corrector is None:
+        if self.corrector is None or (self.constraint is not None and not self.constraint.binds(sde, t)):
             return x
         earlier, later = torch.minimum(t, neighbour), torch.maximum(t, neighbour)
         alpha = sde.transition(earlier, later)[0] ** 2
@@ -86,4 +89,6 @@ class PredictorCorrector(Sampler):
         return x
 
     def _constrain(self, sde: SDE, x: Tensor, t: Tensor, noise: Noise) -> Tensor:
-        return x if self.constraint is None else self.constraint(sde, x, t, noise)
+        if self.constraint is None or not self.constraint.binds(sde, t):
+            return x
+        return self.constraint(sde, x, t, noise)
