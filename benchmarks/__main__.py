@@ -12,6 +12,8 @@ ALL = (
     "upscale_speed",
     "scratch_speed",
     "radiance_speed",
+    "score_speed",
+    "sampler_moments",
     "hash_speed",
     "hash_kernels",
     "varying_blur_speed",

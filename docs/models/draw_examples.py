@@ -14,7 +14,6 @@ from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.operators.jpeg import compress
 from darkroom.operators.noise import Gaussian
-from darkroom.operators.resample import downscale, upscale
 
 SIDE = 256
 """Side of each image in pixels."""
@@ -27,10 +26,6 @@ def main() -> None:
     show("denoise", noisy, darkroom.restore(noisy, "denoise"))
     compressed = compress(cup, 10)
     show("jpeg", compressed, darkroom.restore(compressed, "jpeg"))
-    for scale in (2, 4):
-        low = downscale(face[None], scale, "matlab")
-        name = f"enlarge_{scale}"
-        show(name, upscale(low, scale, "matlab")[0], darkroom.restore(low[0], name))
 
 
 def show(name: str, before: Tensor, after: Tensor) -> None:

@@ -76,13 +76,6 @@ def test_a_strength_of_zero_changes_nothing(darkroom, noisy: np.ndarray, tmp_pat
     assert np.array_equal(np.asarray(Image.open(out)), noisy)
 
 
-def test_an_image_is_enlarged(darkroom, noisy: np.ndarray, tmp_path: Path):
-    Image.fromarray(noisy).save(tmp_path / "photo.png")
-    code, _, error = restore(darkroom, tmp_path / "photo.png", "-o", tmp_path / "large.png", "--task", "enlarge_2")
-    assert code == 0, error
-    assert Image.open(tmp_path / "large.png").size == (128, 96)
-
-
 def test_mistakes_are_one_line(darkroom, noisy: np.ndarray, tmp_path: Path):
     photo = tmp_path / "photo.png"
     Image.fromarray(noisy).save(photo)
@@ -92,7 +85,6 @@ def test_mistakes_are_one_line(darkroom, noisy: np.ndarray, tmp_path: Path):
         ([photo, "-o", photo], "would be overwritten"),
         ([photo, "--strength", 2], "from 0 to 1"),
         ([photo, "--task", "sharpen"], "--task"),
-        ([photo, "--task", "enlarge_2", "--strength", 0.5], "enlarges it by 2"),
     ]:
         code, _, error = restore(darkroom, *words)
         assert code == 2 and line in error and "Traceback" not in error, error

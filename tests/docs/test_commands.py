@@ -73,7 +73,7 @@ COMMANDS = {" ".join(words): words for words in ALL if " ".join(words) not in CO
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
 def test_quoted_command_is_accepted(words: list[str], monkeypatch):
-    for name in ("apply", "data", "data_make", "data_poses", "demo", "evaluate", "list", "report", "train", "view"):
+    for name in ("apply", "data", "data_make", "data_poses", "demo", "evaluate", "list", "report", "sample", "train", "view"):
         monkeypatch.setattr(importlib.import_module(f"darkroom.cli.{name}"), "parse", parse_only)
     if words[1:] and words[1].endswith(".py"):
         return  # the example of CONTRIBUTING.md, which test_contributing.py runs

@@ -18,21 +18,7 @@ from darkroom.metrics.features import RandomConvolutions, find_inception, incept
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def inception(tmp_path_factory) -> Path:
-    """A file with random weights of FID's Inception."""
-    fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    folder = tmp_path_factory.mktemp("inception")
-    torch.save({}, folder / "none.pth")
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        network = fidelity.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(folder / "none.pth"))
-    torch.save(network.state_dict(), folder / "inception.pth")
-    return folder / "inception.pth"
-
-
-def test_fid_end_to_end_with_weights_of_a_given_file(inception: Path):
+def test_fid_of_a_given_file_is_torchmetrics_network_and_the_closed_form(inception: Path):
     """Against torchmetrics' own state on the same file, and the low-rank formula of the distance on its features."""
     from torchmetrics.image.fid import NoTrainInceptionV3
 

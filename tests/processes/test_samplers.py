@@ -1,5 +1,7 @@
 """Samplers on distributions whose score is known: the moments, the counts, and that a sample does not depend on its batch."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -19,34 +21,44 @@ from darkroom.processes.samplers.spacing import spaced
 from darkroom.processes.sde import DDPM, SDE, SMLD, VE, VP, SubVP
 
 MIXTURE = Mixture([0.3, 0.7], [-0.5, 0.5], [0.2, 0.1])
-PROCESSES = [VE(), VP(), SubVP(), SMLD(200), DDPM(200)]
-STEPS = {"langevin": 400, "annealed_langevin": 400, "flow": 300, "dpm_solver": 40, "heun": 30, "flow_heun": 60, "rk45": 2}
+PROCESSES = [VE(0.01, 5.0), VP(), SubVP(), SMLD(200, 0.01, 5.0), DDPM(200)]
+STEPS = {"langevin": 220, "annealed_langevin": 220, "flow": 150, "dpm_solver": 40, "heun": 30, "flow_heun": 60, "rk45": 2}
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("sde", PROCESSES, ids=str)
-@pytest.mark.parametrize("name", NAMES)
+CONTINUOUS, DISCRETE = PROCESSES[:3], PROCESSES[3:]
+ALL = [(sde, name) for sde in CONTINUOUS for name in NAMES]
+ALL += [(sde, name) for sde in DISCRETE for name in ("ancestral", "reverse_diffusion_pc", "ddim")]
+
+
+@pytest.mark.parametrize(("sde", "name"), ALL, ids=lambda case: str(case))
 def test_every_process_and_sampler_reaches_the_distribution(sde: SDE, name: str):
-    samples, _ = sampler(name, sde)(MIXTURE.score(sde), sde, (30, 64), seeded(), STEPS.get(name, 100))
-    far = 0.1 if "langevin" in name else 0.05  # a corrector alone lags behind the falling noise level
+    samples, _ = sampler(name, sde)(MIXTURE.score(sde), sde, (24, 64), seeded(), STEPS.get(name, 70))
+    far = 0.13 if "langevin" in name else 0.05  # a corrector alone lags behind the falling noise level
     assert float(samples.mean()) == pytest.approx(MIXTURE.mean, abs=far)
     assert float(samples.std()) == pytest.approx(MIXTURE.deviation, abs=far)
     assert MIXTURE.wasserstein(samples) < far
 
 
-@pytest.mark.parametrize("sde", [VE(), VP(), SubVP()], ids=str)
+@cache
+def solved_exactly(kind: type) -> torch.Tensor:
+    sde = next(sde for sde in PROCESSES if type(sde) is kind)
+    return RungeKutta45(1e-7, 1e-7)(MIXTURE.score(sde), sde, (4, 8), seeded(), 2).samples
+
+
+@pytest.mark.parametrize("sde", [VE(0.01, 5.0), VP()], ids=str)
 @pytest.mark.parametrize("solver", [HeunFlow(), Heun(), DPMSolver(), DDIM()], ids=str)
 def test_solvers_of_the_flow_converge_with_their_order(sde: SDE, solver: Sampler):
     def solved(by: Sampler, steps: int) -> torch.Tensor:
-        return by(MIXTURE.score(sde), sde, (4, 16), seeded(), steps).samples
+        return by(MIXTURE.score(sde), sde, (4, 8), seeded(), steps).samples
 
-    exact = solved(RungeKutta45(1e-8, 1e-8), 2)
-    errors = [float((solved(solver, steps) - exact).abs().mean()) for steps in (100, 200)]
+    exact = solved_exactly(type(sde))
+    errors = [float((solved(solver, steps) - exact).abs().mean()) for steps in (60, 120)]
     order = 1 if isinstance(solver, DDIM) else 2
-    assert errors[1] < 0.02 and errors[1] < errors[0] / (1.7 if order == 1 else 2.8)
+    assert errors[1] < 0.03 and errors[1] < errors[0] / (1.7 if order == 1 else 2.8)
 
 
 @pytest.mark.parametrize("norms", ["sample", "batch"])

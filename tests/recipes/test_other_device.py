@@ -18,6 +18,10 @@ from tests import elsewhere
 from tests.engine.toys import fabric
 
 SMALL: dict[str, dict[str, Any]] = {
+    "asapnet": dict(width=4, pixel_width=8, discriminator_width=4, size=(48, 48), batch_size=1, steps=3),
+    "asapnet_denoise": dict(width=4, pixel_width=8, patch_size=16, batch_size=2, steps=3),
+    "pix2pix": dict(width=4, discriminator_width=4, size=(32, 32), batch_size=2, steps=3),
+    "pix2pixhd": dict(width=4, blocks=1, discriminator_width=4, size=(48, 48), batch_size=1, steps=3),
     "basic_sr": dict(blocks=1, channels=4, patch_size=16, batch_size=2, steps=3),
     "byol": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
     "dncnn": dict(width=4, depth=3, patch_size=12, batch_size=2, steps=3),
@@ -43,6 +47,10 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 CASES: list[tuple[str, dict[str, Any]]] = [
+    ("asapnet", {}),
+    ("asapnet_denoise", {}),
+    ("pix2pix", dict(dropout=0.0)),
+    ("pix2pixhd", dict(enhancer=True, adversarial_loss="hinge", spectral=True, l1_weight=1.0)),
     ("basic_sr", {}),
     ("byol", dict(optimizer="lars")),
     ("dncnn", {}),

@@ -29,17 +29,17 @@ class Restore:
 
     Example: darkroom restore photos/ -o restored/ --strength 0.7
 
-    Example: darkroom restore small.png --task enlarge_2 -o large.png
+    Example: darkroom restore photo.jpg --task denoise -o clean.png
     """
 
     source: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Images or folders of images."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
     """A file for a file, a folder for a folder; by default photo_restored.jpg beside photo.jpg. No input is overwritten."""
-    task: Literal["auto", "denoise", "jpeg", "enlarge_2", "enlarge_4"] = "auto"
+    task: Literal["auto", "denoise", "jpeg"] = "auto"
     """What is done; auto chooses between denoise and jpeg for each image. See `darkroom models`."""
     strength: Annotated[float, SHARE] = 1.0
-    """Share of the correction that is applied, where the size stays the same."""
+    """Share of the correction that is applied."""
     memory: Annotated[int, MEMORY] = 512
     """MiB that the network's activations may take; larger images are restored in tiles."""
     precision: Precision = "auto"

@@ -143,6 +143,10 @@ class ASAPNet(TranslationNetwork):
         self.networks.initialise(generator)
         return self
 
+    def require(self, source: Tensor) -> None:
+        super().require(source)
+        self.networks.side(*source.shape[-2:])
+
     def generate(
         self, source: Source, instances: Int[Tensor, "batch 1 height width"] | None
     ) -> Float[Tensor, "batch 3 height width"]:

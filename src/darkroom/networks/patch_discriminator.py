@@ -8,9 +8,14 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 from torch.nn.utils.parametrizations import spectral_norm
 
+from darkroom.core.errors import DarkroomError
 from darkroom.layers.initialization import initialise_normal
 from darkroom.layers.instance_norm import InstanceNorm2d
 from darkroom.layers.spectral import initialise_spectral
+
+
+SMALLEST = 24
+"""Side of the smallest image that gives a logit at one scale."""
 
 
 class Discrimination(NamedTuple):
@@ -91,6 +96,18 @@ class MultiscaleDiscriminator(nn.Module):
             PatchDiscriminator(channels, width, affine=affine, spectral=spectral) for _ in range(scales)
         )
 
+    def require(self, height: int, width: int) -> None:
+        """Raise if an image is too small: a normalised layer of the last scale would have a single pixel.
+
+        Raises:
+            DarkroomError: the size, and the smallest one.
+        """
+        least = SMALLEST * 2 ** (len(self.scales) - 1)
+        if min(height, width) < least:
+            raise DarkroomError(
+                f"discriminators at {len(self.scales)} scale(s) take images of at least {least} pixels a side, given {width}x{height}"
+            )
+
     def initialise(self, generator: torch.Generator) -> "MultiscaleDiscriminator":
         """Draw the weights, and the vectors of the power iterations; returns the network."""
         initialise_normal(self, generator)
@@ -105,7 +122,11 @@ class MultiscaleDiscriminator(nn.Module):
         Args:
             condition: x, the encoded input of the generator.
             image: y in [0, 1].
+
+        Raises:
+            DarkroomError: the images are too small.
         """
+        self.require(*image.shape[2:])
         x = torch.cat([condition, 2 * image - 1], 1)
         logits, features = [], []
         for number, discriminator in enumerate(self.scales):

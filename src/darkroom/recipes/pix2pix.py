@@ -42,11 +42,11 @@ ROWS = {
         pairs="shapes",
         size=(64, 64),
         margin=8,
-        width=24,
+        width=16,
         levels=5,
-        discriminator_width=24,
-        batch_size=4,
-        steps=1500,
+        discriminator_width=16,
+        batch_size=2,
+        steps=2000,
     ),
 }
 

@@ -40,8 +40,6 @@ NETWORKS = {
     for network in (
         Shipped("denoise", "removes noise of any strength up to sigma 50, white or correlated, also from JPEG files"),
         Shipped("jpeg", "removes the artefacts of JPEG compression, quality 10 to 90"),
-        Shipped("enlarge_2", "enlarges clean images to twice the size"),
-        Shipped("enlarge_4", "enlarges clean images to four times the size"),
     )
 }
 """By name, in the order of lists."""

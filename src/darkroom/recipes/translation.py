@@ -140,6 +140,8 @@ def translation_run(
     discriminator = MultiscaleDiscriminator(
         network.channels + 3, losses.discriminator_width, scales=losses.scales, affine=affine, spectral=losses.spectral
     )
+    network.require(torch.empty(1, 3, *pairs.size, device="meta", dtype=torch.long if network.labels else torch.float32))
+    discriminator.require(*pairs.size)
     perceptual = VGGLevels(Path(losses.vgg19) if losses.vgg19 else None) if losses.perceptual_weight else None
     method = Pix2Pix(
         network,

@@ -32,8 +32,8 @@ from darkroom.workflows.options import Accelerator, Precision
 Image = TypeVar("Image")
 
 Weights = str | Path | RestorationNetwork | KernelNet
-"""A network of the package by its name ("denoise", "jpeg", "enlarge_2", "enlarge_4", or "auto" for the one that fits), a run's folder,
-"recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
+"""A network of the package by its name ("denoise", "jpeg", or "auto" for the one that fits), a run's folder, "recipe/row" for one below
+`runs/`, a weights file, another program's checkpoint, or a network."""
 
 
 def load(weights: str | Path, *, recipe: str | None = None) -> nn.Module:
@@ -136,7 +136,7 @@ def restore(images: Image, weights: Weights | ImageRestorer = AUTO, **options: A
         torch.Size([3, 40, 50])
 
         >>> restore("holiday.jpg").save("clean.png")  # doctest: +SKIP
-        >>> restore("holiday.jpg", "enlarge_2").save("large.png")  # doctest: +SKIP
+        >>> restore("holiday.jpg", "denoise", strength=0.6).save("softer.png")  # doctest: +SKIP
     """
     restorer = weights if isinstance(weights, ImageRestorer) else make_restorer(weights, **options)
     if isinstance(images, list | tuple):
