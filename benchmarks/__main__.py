@@ -17,6 +17,7 @@ ALL = (
     "hash_speed",
     "hash_kernels",
     "varying_blur_speed",
+    "frechet_speed",
 )
 
 for name in sys.argv[1:] or ALL:

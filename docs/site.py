@@ -55,7 +55,11 @@ def on_files(files: Files, config: Any) -> Files:
     files.append(File.generated(config, "results/published.md", content=_published(ROOT / "docs/results/ledger.csv")))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
-        text = text.replace("](docs/", "](").replace("](CONTRIBUTING.md", "](contributing.md").replace("](CHANGELOG.md", "](changelog.md")
+        text = (
+            text.replace("](docs/", "](")
+            .replace("](CONTRIBUTING.md", "](contributing.md")
+            .replace("](CHANGELOG.md", "](changelog.md")
+        )
         files.append(File.generated(config, name.lower(), content=text))
     config.nav = _navigation(sorted(file.src_uri for file in files.documentation_pages()))
     for file in files:
@@ -111,7 +115,16 @@ def _published(ledger: Path) -> str:
         for line in lines:
             where = f"{line['device']}, {line['date']}, {line['code']}"
             what = f"{line['dataset']} {line['variant']}"
-            values = [line["row"], line["method"], what, line["metric"], line["published"], line["measured"], line["verdict"], where]
+            values = [
+                line["row"],
+                line["method"],
+                what,
+                line["metric"],
+                line["published"],
+                line["measured"],
+                line["verdict"],
+                where,
+            ]
             text += "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |\n"
     return text
 

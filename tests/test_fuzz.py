@@ -150,7 +150,19 @@ JUNK = (
         "~",
         "/dev/null",
     ),
-    *("photos", "dncnn.pth", "photos/p0.png", "photos/p0.png/x", "nothing.png", "embedded", "x" * 250 + ".png"),
+    *(
+        "1",
+        "2",
+        "0.5",
+        "15,25",
+        "photos",
+        "dncnn.pth",
+        "photos/p0.png",
+        "photos/p0.png/x",
+        "nothing.png",
+        "embedded",
+        "x" * 250 + ".png",
+    ),
 )
 
 TRAIN = ["train", "dncnn", "laptop", *flags(**SETTINGS | {"steps": 1}), "--train-set", "photos", "--test-set", "photos"]
@@ -207,6 +219,11 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
         ),
     ),
     ("apply", "photos", "-o", "out", "--weights"): (),
+    ("restore", "photos/p0.png", "-o", "restored.png"): ("--task", "--strength", "--memory", "--precision", "-o"),
+    ("models",): (),
+    ("models", "card"): (),
+    ("sample",): ("--count", "--image", "--steps", "-o"),
+    ("export", "dncnn.pth"): ("--precision", "--recipe", "-o"),
     ("report",): ("-o", "--ledger-file", "--open=x"),
     ("view", "dncnn.pth"): ("--port", "--host", "--max-width"),
     ("data", "list"): (),
@@ -228,7 +245,8 @@ def test_command_lines(folder: Path):
     dice, counts = random.Random(10 * SEED + 0), Counts()
     for number in range(130):
         words, options = list(COMMANDS)[number % len(COMMANDS)], list(COMMANDS.values())[number % len(COMMANDS)]
-        junk = [dice.choice(JUNK) for _ in range(dice.choice((1, 1, 1, 2)))]
+        words_of = JUNK if dice.random() < 0.7 else ("1", "2", "3", "0.5", "1e-3", "15,25", "photos", "x.png")
+        junk = [dice.choice(words_of) for _ in range(dice.choice((1, 1, 1, 2)))]
         added = [dice.choice((*options, *options, "--xyz")), *junk] if options and dice.random() < 0.8 else junk
         counts.trial([*words, *added], lambda given=(*words, *added): _called(given))
     counts.check(130, "result", "refused")

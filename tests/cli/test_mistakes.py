@@ -49,7 +49,7 @@ from darkroom.core.errors import DarkroomError
         (["data", "get", "imagenet"], "no dataset 'imagenet'"),
         (["data", "check", "bsds500"], "darkroom data get bsds500"),
         (["data"], "needs one of list, get, check, make"),
-        (["data", "make"], "needs one of noisy-pairs, scene; given nothing"),
+        (["data", "make"], "needs one of noisy-pairs, shaken, frame-blur, scene; given nothing"),
         (["data", "make", "noisy-pairs", "-o", "OUT"], "--from"),
         (["data", "make", "noisy-pairs", "--from", "nowhere", "-o", "OUT"], "neither a folder, a zip file nor a known set"),
         (["data", "make", "noisy-pairs", "--from", "embedded", "--count", "0", "-o", "OUT"], "--count 0"),

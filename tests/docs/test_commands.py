@@ -30,7 +30,13 @@ PLACEHOLDERS = {
 COMMAND_NAMES = {"data poses"}
 """Quoted as names of commands, without arguments."""
 
-FIRST_ROWS = {"basic_sr": "baseline", "dvgo": "lego", "noise2noise": "gaussian", "sun_deblurring": "fista"}
+FIRST_ROWS = {
+    "photographs": "denoise",
+    "basic_sr": "baseline",
+    "dvgo": "lego",
+    "noise2noise": "gaussian",
+    "sun_deblurring": "fista",
+}
 
 
 class Parsed(Exception):
@@ -58,7 +64,7 @@ def variants(command: str) -> list[list[str]]:
     """The words of a command, for every choice of {a,b} and with and without what is in brackets."""
     for placeholder, value in PLACEHOLDERS.items():
         command = command.replace(placeholder, value)
-    command = re.sub(r"(train (\w+)) ROW", lambda found: f"{found[1]} {FIRST_ROWS[found[2]]}", command)
+    command = re.sub(r"(train (\w+)) ROW", lambda found: f"{found[1]} {FIRST_ROWS.get(found[2], 'laptop')}", command)
     pieces = re.split(r"(\{[^}]*\}|\[[^\]]*\])", command)
     choices = [
         piece[1:-1].split(",") if piece.startswith("{") else ["", piece[1:-1]] if piece.startswith("[") else [piece]

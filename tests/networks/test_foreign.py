@@ -87,7 +87,7 @@ def test_tiles_begin_on_windows(tmp_path: Path):
 def test_the_list_of_readable_networks_is_spandrels_and_this_librarys():
     theirs = {item.architecture.name for item in spandrel.MAIN_REGISTRY.architectures()}
     assert theirs >= foreign.NOT_RESTORATION  # a name that spandrel has changed would be listed as readable
-    own = {"DnCNN", "FDnCNN", "FFDNet", "IMDN", "IRCNN", "RFDN", "SAFMN", "SwinIR"}
+    own = {"DeblurGAN", "DnCNN", "FDnCNN", "FFDNet", "IMDN", "IRCNN", "KernelNet", "RFDN", "SAFMN", "SwinIR"}
     assert set(foreign.readable()) == (theirs - foreign.NOT_RESTORATION) | own
 
 

@@ -150,7 +150,7 @@ def test_paths_that_cannot_be_opened_are_remarked_or_refused(folder: Path):
     (folder / "transforms.json").write_text(json.dumps(content))
     assert "1 of the 9 frames" in blender.scene(folder).remarks[0]
     for name in ("~no-such-user/x", "a" * 5000, "a\0b"):
-        with pytest.raises(DarkroomError, match="no folder at"):
+        with pytest.raises(DarkroomError, match="no folder at|the scene"):
             named.scene(name)
 
 

@@ -18,9 +18,16 @@ from tests import elsewhere
 from tests.engine.toys import fabric
 
 SMALL: dict[str, dict[str, Any]] = {
+    "deblurgan": dict(
+        width=4, blocks=1, critic_width=4, critic_steps=1, support=5, patch_size=36, batch_size=1, steps=2, image_count=1
+    ),
+    "nafnet": dict(
+        width=4, encoder=(1, 1), decoder=(1, 1), middle=1, support=5, patch_size=20, batch_size=2, steps=3, image_count=1
+    ),
+    "photographs": dict(widths=(4, 4, 4), patch_size=16, batch_size=2, steps=3),
     "asapnet": dict(width=4, pixel_width=8, discriminator_width=4, size=(48, 48), batch_size=1, steps=3),
     "asapnet_denoise": dict(width=4, pixel_width=8, patch_size=16, batch_size=2, steps=3),
-    "pix2pix": dict(width=4, discriminator_width=4, size=(32, 32), batch_size=2, steps=3),
+    "pix2pix": dict(width=4, discriminator_width=4, size=(32, 32), batch_size=1, steps=2),
     "pix2pixhd": dict(width=4, blocks=1, discriminator_width=4, size=(48, 48), batch_size=1, steps=3),
     "basic_sr": dict(blocks=1, channels=4, patch_size=16, batch_size=2, steps=3),
     "byol": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
@@ -29,8 +36,18 @@ SMALL: dict[str, dict[str, Any]] = {
     "noise2noise": dict(width=4, patch_size=32, batch_size=2, steps=3),
     "simclr": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
     "simsiam": dict(width=4, projection=8, bottleneck=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
-    "score_sde": dict(width=8, batch_size=2, steps=3, samplers=("heun@3",), sample_count=4),
-    "score_sde_celeba": dict(width=8, batch_size=2, steps=3, samplers=("ancestral_pc@2",), sample_count=4),
+    "score_sde": dict(width=8, batch_size=2, steps=2, samplers=("heun@2",), sample_count=2, sample_batch=500),
+    "score_sde_celeba": dict(
+        image_set="digits",
+        width=8,
+        multipliers=(1, 1),
+        batch_size=2,
+        steps=2,
+        samplers=("ancestral_pc@2",),
+        sample_count=2,
+        sample_batch=500,
+    ),
+    "segmentation": dict(size=(32, 32), patch_size=32, batch_size=2, steps=2),
     "supervised": dict(width=4, batch_size=4, steps=3),
     "transfer": dict(width=4, batch_size=4, steps=3),
     "safmn": dict(blocks=1, width=8, patch_size=32, batch_size=2, steps=3),
@@ -41,7 +58,16 @@ SMALL: dict[str, dict[str, Any]] = {
         voxels=16, coarse_voxels=16, coarse_steps=3, steps=13, occupancy_interval=4, features=4, width=8, batch_size=256
     ),
     "instant_ngp": dict(
-        levels=2, log2_rows=8, finest=24, width=16, ray_steps=24, cells=8, occupancy_warmup=2, samples_per_step=800, batch_size=256, steps=4
+        levels=2,
+        log2_rows=8,
+        finest=24,
+        width=16,
+        ray_steps=24,
+        cells=8,
+        occupancy_warmup=2,
+        samples_per_step=800,
+        batch_size=256,
+        steps=4,
     ),
     "nerf": dict(width=16, depth=2, skip=1, samples=(8, 8), batch_size=256, steps=3, centre_crop=1),
 }
@@ -52,6 +78,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("pix2pix", dict(dropout=0.0)),
     ("pix2pixhd", dict(enhancer=True, adversarial_loss="hinge", spectral=True, l1_weight=1.0)),
     ("basic_sr", {}),
+    ("deblurgan", dict(dropout=0.0)),
+    ("nafnet", {}),
+    ("photographs", {}),
     ("byol", dict(optimizer="lars")),
     ("dncnn", {}),
     ("dncnn", dict(noise_conditional=True, batch_norm=False, sigma=(0.0, 55.0))),
@@ -64,8 +93,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("simclr", {}),
     ("simsiam", {}),
     ("score_sde", {}),
-    ("score_sde", dict(sde="ve", embedding="fourier", samplers=("dpm_solver@3",), likelihood_weighting=True)),
-    ("score_sde", dict(noise_levels=28, interpolation="rounding", block="ddpm", samplers=("langevin@3",))),
+    ("segmentation", {}),
+    ("score_sde", dict(sde="ve", embedding="fourier", samplers=("dpm_solver@2",), likelihood_weighting=True)),
+    ("score_sde", dict(noise_levels=28, interpolation="rounding", block="ddpm", samplers=("ddim@2",))),
     ("score_sde_celeba", {}),
     ("supervised", {}),
     ("transfer", dict(frozen=True)),

@@ -114,8 +114,7 @@ def test_clipped_lights_are_restored_better_with_the_response():
 def test_total_variation_smooths():
     shaken, sharp, field = shaken_photograph(5.0)
     plain, smooth = (
-        list(restorations(shaken, field, Restoration(40, saturation=False, smoothing=weight)))[-1]
-        for weight in (0.0, 0.01)
+        list(restorations(shaken, field, Restoration(40, saturation=False, smoothing=weight)))[-1] for weight in (0.0, 0.01)
     )
 
     def roughness(x: torch.Tensor) -> float:

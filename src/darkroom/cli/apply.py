@@ -16,7 +16,7 @@ from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, THREADS, Ran
 from darkroom.workflows.options import Accelerator, Precision
 
 if TYPE_CHECKING:
-    from darkroom.engine.restore_files import RestoredFile
+    from darkroom.engine.restore_files import ImageRestorer, RestoredFile
     from darkroom.methods.radiance import RadianceMethod
 
 
@@ -111,7 +111,6 @@ def _restore(given: Apply) -> None:
     from darkroom.data.image_set import skipped_below
     from darkroom.engine.blind_deblur import BlindDeblurrer
     from darkroom.engine.devices import choose_device, device_name
-    from darkroom.engine.restorer import Restorer
     from darkroom.workflows.restore import make_restorer, restore_files
 
     restorer = make_restorer(
@@ -125,11 +124,8 @@ def _restore(given: Apply) -> None:
         accelerator=given.accelerator,
         recipe=given.recipe,
     )
-    if given.sigma is not None and isinstance(restorer, Restorer) and not restorer.noise_conditional:
-        print(f"darkroom: --sigma {given.sigma:g} has no effect: these weights are not noise-conditional", file=sys.stderr)
     blind = restorer if isinstance(restorer, BlindDeblurrer) else None
-    if given.show_kernels and blind is None:
-        print("darkroom: --show-kernels has no effect: these weights estimate no kernels", file=sys.stderr)
+    _say_what_has_no_effect(given, restorer)
     with Bars() as bars:
         finished: list[RestoredFile] = []
 
@@ -151,6 +147,16 @@ def _restore(given: Apply) -> None:
     bars.say(f"{total - failed} of {total} images restored in {arithmetic} on {device_name(choose_device(given.accelerator))}")
     if failed:
         raise DarkroomError(f"{failed} of {total} images could not be restored; the reasons are given above")
+
+
+def _say_what_has_no_effect(given: Apply, restorer: "ImageRestorer") -> None:
+    from darkroom.engine.blind_deblur import BlindDeblurrer
+    from darkroom.engine.restorer import Restorer
+
+    if given.sigma is not None and isinstance(restorer, Restorer) and not restorer.noise_conditional:
+        print(f"darkroom: --sigma {given.sigma:g} has no effect: these weights are not noise-conditional", file=sys.stderr)
+    if given.show_kernels and not isinstance(restorer, BlindDeblurrer):
+        print("darkroom: --show-kernels has no effect: these weights estimate no kernels", file=sys.stderr)
 
 
 def _translate(given: Apply) -> None:

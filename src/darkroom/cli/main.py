@@ -39,7 +39,21 @@ Each has --help with an example. --debug shows the traceback of an error.
 _NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 """What torch says in a `RuntimeError` where there is not enough memory."""
 
-COMMANDS = ("list", "train", "evaluate", "restore", "models", "apply", "sample", "export", "app", "view", "report", "data", "demo")
+COMMANDS = (
+    "list",
+    "train",
+    "evaluate",
+    "restore",
+    "models",
+    "apply",
+    "sample",
+    "export",
+    "app",
+    "view",
+    "report",
+    "data",
+    "demo",
+)
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def generation_images(name: str, split: Split, size: int = 32) -> Dataset:
     Example:
         >>> digits = generation_images("digits", "train")
         >>> len(digits), tuple(digits.example(0).target.shape)
-        (1438, (1, 8, 8))
+        (1442, (1, 8, 8))
     """
     if name == "digits":
         return Unlabelled(Digits(split))

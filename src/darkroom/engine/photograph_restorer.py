@@ -33,8 +33,8 @@ class PhotographRestorer:
         >>> from darkroom.networks.small_unet import SmallUNet
         >>> restorer = Restorer(SmallUNet(widths=(4, 4, 4)), precision="32")
         >>> both = PhotographRestorer(restorer, restorer)
-        >>> both(torch.rand(3, 40, 50, generator=torch.Generator().manual_seed(0))).shape, both.remark
-        (torch.Size([3, 40, 50]), 'denoised: noise of sigma about 74')
+        >>> both(torch.rand(3, 40, 50, generator=torch.Generator().manual_seed(0))).shape, both.remark[:8]
+        (torch.Size([3, 40, 50]), 'denoised')
     """
 
     scale, noise_conditional = 1, False

@@ -182,7 +182,7 @@ class DistributionAccumulator:
             return False
         self._entry = reference_cache.entry(references, self.metric.features.protocol(), self.metric.kept)
         known = reference_cache.load(self._entry)
-        if known is not None:
+        if known is not None and NUMBERS in known:
             width, self.counts[REFERENCES], *shapes = known.pop(NUMBERS).tolist()
             self.shapes[REFERENCES] = set(zip(shapes[::3], shapes[1::3], shapes[2::3], strict=True))
             self.statistic = self.metric.statistic(width, self.device)
@@ -200,7 +200,8 @@ class DistributionAccumulator:
                     self.statistic = self.metric.statistic(features.shape[1], self.device)
                 self.statistic.update(features, side == REFERENCES)
                 self.counts[side] += len(images)
-                self.shapes[side].add(tuple(images.shape[1:]))
+                channels, height, width = images.shape[1:]
+                self.shapes[side].add((channels, height, width))
 
     @torch.no_grad()
     def compute(self) -> Score:

@@ -108,8 +108,8 @@ class Kernel(FeatureStatistic):
         random = generator(0, "subsets")
         values = []
         for _ in range(count):
-            chosen = (x[torch.randperm(len(x), generator=random)[:subset].to(x.device)].double() for x in (ours, theirs))
-            values.append(float(poly_mmd(*chosen)))
+            x, y = (each[torch.randperm(len(each), generator=random)[:subset].to(each.device)] for each in (ours, theirs))
+            values.append(float(poly_mmd(x.double(), y.double())))
         return mean(values)
 
     def reference(self) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ from darkroom.networks.safmn import SAFMN
 from darkroom.networks.swinir import SwinIR
 
 Own = DeblurGAN | DnCNN | FFDNet | IMDN | KernelNet | RFDN | SAFMN | SwinIR
-OWN: tuple[type[Own], ...] = (DnCNN, FFDNet, IMDN, KernelNet, RFDN, SAFMN, SwinIR)
+OWN: tuple[type[Own], ...] = (DeblurGAN, DnCNN, FFDNet, IMDN, KernelNet, RFDN, SAFMN, SwinIR)
 """Networks of this library that also exist as public checkpoints; they are tried first."""
 
 VARIANTS = ("FDnCNN", "IRCNN")

@@ -13,7 +13,6 @@ from darkroom.layers.initialization import initialise_normal
 from darkroom.layers.instance_norm import InstanceNorm2d
 from darkroom.layers.spectral import initialise_spectral
 
-
 SMALLEST = 24
 """Side of the smallest image that gives a logit at one scale."""
 

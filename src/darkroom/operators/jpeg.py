@@ -60,7 +60,7 @@ class JPEG:
         subsampling: of the chroma, or "any" to draw one for every image.
 
     Example:
-        >>> compressed, level = JPEG(20)(torch.rand(3, 32, 32), torch.Generator().manual_seed(0))
+        >>> compressed, level = JPEG(20.0)(torch.rand(3, 32, 32), torch.Generator().manual_seed(0))
         >>> print(round(100 * level.item()), JPEG((10, 90), "any"))
         20 JPEG compression of quality uniform in [10, 90], any chroma subsampling
     """
@@ -95,7 +95,7 @@ class CompressedPair:
 
     Example:
         >>> from darkroom.operators.resample import DownscaledPair
-        >>> print(CompressedPair(DownscaledPair(2, "bicubic"), JPEG(80)))
+        >>> print(CompressedPair(DownscaledPair(2, "bicubic"), JPEG(80.0)))
         downscaled by 2 with bicubic (antialiased), clipped and rounded to 8 bits, then JPEG compression of quality 80, chroma 4:2:0
     """
 

@@ -30,7 +30,7 @@ class PhotographicNoise:
 
     Example:
         >>> noisy, level = PhotographicNoise((0.0, 50.0))(torch.rand(3, 32, 32), torch.Generator().manual_seed(0))
-        >>> noisy.shape, bool((255 * noisy - (255 * noisy).round()).abs().max() < 1e-3), 0 <= level < 0.2
+        >>> noisy.shape, bool((255 * noisy - (255 * noisy).round()).abs().max() < 1e-3), bool(0 <= level < 0.2)
         (torch.Size([3, 32, 32]), True, True)
     """
 

@@ -100,7 +100,9 @@ def make_restorer(
     device = choose_device(accelerator)
     if isinstance(network, KernelNet):
         if kernel is not None:
-            raise DarkroomError("these weights estimate the kernels themselves: leave out the kernel, or give weights of a denoiser")
+            raise DarkroomError(
+                "these weights estimate the kernels themselves: leave out the kernel, or give weights of a denoiser"
+            )
         how = Restoration(solver_steps or richardson_lucy.STEPS, network.gamma)
         return BlindDeblurrer(network, device=device, memory=memory << 20, restoration=how)
     network = network if strength == 1 else Blended(network, strength)

@@ -45,7 +45,7 @@ def synthetic(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: in
 
 def evaluation(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0) -> PairedImages:
     """The evaluation of a test set: GoPro's own pairs, or sharp images that are shaken."""
-    return on_gopro() if test_set == "gopro" else synthetic(test_set, pair, seed=seed, image_count=image_count)
+    return on_gopro(optional=False) if test_set == "gopro" else synthetic(test_set, pair, seed=seed, image_count=image_count)
 
 
 def stream(data: DataOptions, pair: ShakenPair, seed: int) -> PatchStream:
@@ -56,9 +56,9 @@ def stream(data: DataOptions, pair: ShakenPair, seed: int) -> PatchStream:
     return PatchStream(training_images(data.train_set), pair, **given)
 
 
-def on_gopro(*, gamma: bool = False) -> PairedImages:
-    """The GoPro test set, where it is present; see `data.gopro`. Published numbers are means over all of its 1111 pairs."""
-    return PairedImages(gopro("test", gamma=gamma), None, METRICS, baselines=BASELINES, optional=True)
+def on_gopro(*, gamma: bool = False, optional: bool = True) -> PairedImages:
+    """The GoPro test set, if `optional` where it is present; see `data.gopro`. Published numbers are means over all of its 1111 pairs."""
+    return PairedImages(gopro("test", gamma=gamma), None, METRICS, baselines=BASELINES, optional=optional)
 
 
 def on_koehler(linear_gamma: float = 1.0) -> TrajectoryFrames:

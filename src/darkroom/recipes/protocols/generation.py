@@ -105,7 +105,7 @@ def evaluations(
             settings=settings(sampler),
             baselines=held_out if not number and data.image_set in SHAPES else None,
             seed=seed,
-            batch_size=min(samples.sample_batch, samples.sample_count),
+            batch_size=samples.sample_batch,
         )
         for number, (sampler, steps) in enumerate(samples.parsed())
     ]
