@@ -1,4 +1,4 @@
-"""Generators of image translation: against each other and against their layers written plainly; a street of 35 labels, batch 1.
+"""Generators of image translation: against each other and against their layers written plainly; a street of 35 labels, batch 1, one thread.
 
 The plain versions have the same weights and the same outputs, and are written as one would first write them: the one-hot map is
 made and convolved, torch's instance normalisation, and for ASAPNet the parameters of every tile repeated for each of its pixels,
@@ -7,6 +7,7 @@ as `interpolate` and a 1×1 matrix product at every pixel do (in strips, since a
 
 from collections.abc import Callable
 from functools import partial
+from time import process_time
 
 import torch
 from torch import Tensor, nn
@@ -39,8 +40,8 @@ def main() -> None:
             network.initialise(generator(0)).eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.inference_mode():
             ways: dict[str, Callable[[], object]] = {name: partial(network, ids, ids) for name, network in networks.items()}
-            title = f"{height}x{width}, one thread of {torch.backends.cpu.get_cpu_capability()}"
-            show(title, alternate(ways, rounds=3), against="ASAPNet")
+            title = f"{height}x{width}, processor time of one thread, {torch.backends.cpu.get_cpu_capability()}"
+            show(title, alternate(ways, rounds=3, clock=process_time), against="ASAPNet")
             for name, network in networks.items():
                 against_plain(name, network, ids)
             where_the_time_goes(networks["ASAPNet"], ids)
@@ -61,7 +62,7 @@ def street(height: int, width: int) -> Tensor:
 def against_plain(name: str, network: TranslationNetwork, ids: Tensor) -> None:
     """Time and difference of a generator and of its layers written plainly."""
     ways = {"plain": partial(plainly, network, ids), "ours": partial(network, ids, ids)}
-    show(f"{name}: its layers written plainly, and ours", alternate(ways, rounds=1), against="ours")
+    show(f"{name}: its layers written plainly, and ours", alternate(ways, rounds=1, clock=process_time), against="ours")
     print(f"  largest difference of the images: {(ways['plain']() - ways['ours']()).abs().max():.1e}")
 
 
@@ -123,7 +124,7 @@ def where_the_time_goes(network: TranslationNetwork, ids: Tensor) -> None:
         "prediction of the parameters": lambda: [predict(features) for predict in parts.predict],
         "pixelwise networks": partial(parts.pixelwise, predicted, ids),
     }
-    show("where ASAPNet's time goes", alternate(ways, rounds=3), against="all")
+    show("where ASAPNet's time goes", alternate(ways, rounds=3, clock=process_time), against="all")
 
 
 if __name__ == "__main__":

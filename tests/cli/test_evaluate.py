@@ -43,7 +43,7 @@ def test_several_test_sets_have_a_table_each(darkroom, foreign: Path, photos: Pa
     words = ["evaluate", foreign, "--test-set", photos, other, "--test-sigmas", "15,25", "--accelerator", "cpu"]
     code, out, error = darkroom(*words, "--output", tmp_path / "r.jsonl")
     assert code == 0, error
-    assert "photos, 4 images" in out and "others, 1 examples" in out
+    assert "photos, 4 images" in out and "others, 1 image" in out
     lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     found = {(line["dataset"], line["variant"]["sigma"]) for line in lines if line["method"] == "dncnn.pth"}
     assert found == {(name, sigma) for name in ("photos", "others") for sigma in (15, 25)}

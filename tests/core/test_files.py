@@ -35,8 +35,9 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path: Path):
 
 def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DarkroomError, match="cannot write"):
-        write_text(tmp_path / "file" / "below", "x")
+    for path in (tmp_path / "file" / "below", tmp_path, Path("/"), Path("."), Path("..")):
+        with pytest.raises(DarkroomError, match="cannot write"):
+            write_text(path, "x")
 
 
 WRITER = """

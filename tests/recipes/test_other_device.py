@@ -143,7 +143,7 @@ def test_training_elsewhere_is_training_here(recipe: str, changes: dict[str, Any
     state, scores = trained(recipe, changes, places, there=False)
     with elsewhere.elsewhere():
         other, others = trained(recipe, changes, places, there=True)
-    assert scores == pytest.approx(others, rel=1e-4)
+    assert scores == pytest.approx(others, rel=1e-3)
     for name, tensor in state.items():
         torch.testing.assert_close(other[name], tensor, msg=name)
 

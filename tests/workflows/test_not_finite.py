@@ -80,7 +80,7 @@ def test_validation_on_test_images_is_recorded_and_reported(trained: RunFolder, 
     text = (tmp_path / "page.html").read_text()
     assert "5 of these images were used for validation during training, which did not choose the weights" in text
     assert (
-        "set5, 5 images, by PSNR Y; 5 of them in the test set set5. Used for curves, and the choice of best.safetensors" in text
+        "Set5, 5 images, by PSNR Y; 5 of them in the test set Set5. Used for curves, and the choice of best.safetensors" in text
     )
 
 

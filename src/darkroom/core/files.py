@@ -49,6 +49,8 @@ def replacing(path: Path) -> Iterator[Path]:
         ...     (Path(folder) / "notes.txt").read_text()
         'complete'
     """
+    if not path.name:
+        raise DarkroomError(f"cannot write {path}: it is a folder; give the name of a file")
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

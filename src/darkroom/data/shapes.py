@@ -90,7 +90,8 @@ class _Scene:
         self.ids = torch.zeros(1, height, width, dtype=torch.long)
         self.objects = torch.zeros(1, height, width, dtype=torch.long)
         self.horizon = self.draw(0.5, 0.7)
-        self.sky(), self.meadow()
+        self.sky()
+        self.meadow()
         for _ in range(self.choose(1, 3)):
             self.house()
         for _ in range(self.choose(1, 4)):

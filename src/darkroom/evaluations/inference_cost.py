@@ -92,6 +92,8 @@ class InferenceCost(Evaluation):
         ('inference, size 16x24', 228)
     """
 
+    unit = "prediction"
+
     def __init__(
         self,
         example: Callable[[torch.Generator], Example],

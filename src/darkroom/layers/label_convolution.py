@@ -1,5 +1,7 @@
 """The first convolution of a network that is given label maps: sums of rows of its weights, instead of products with zeros."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -41,7 +43,7 @@ class LabelConvolution(nn.Conv2d):
         kernel_size: int,
         stride: int = 1,
         padding: int = 0,
-        padding_mode: str = "zeros",
+        padding_mode: Literal["zeros", "reflect"] = "zeros",
         bias: bool = True,
     ) -> None:
         super().__init__((labels or 3) + edges, features, kernel_size, stride, padding, padding_mode=padding_mode, bias=bias)

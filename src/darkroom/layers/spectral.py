@@ -29,7 +29,7 @@ def initialise_spectral(network: nn.Module, generator: torch.Generator, *, devia
         parametrization = module.parametrizations.weight  # type: ignore[union-attr]
         nn.init.normal_(parametrization.original, std=deviation, generator=generator)  # type: ignore[union-attr,arg-type]
         with torch.no_grad():
-            for vector in parametrization[0].buffers():  # type: ignore[index]
+            for vector in parametrization[0].buffers():  # type: ignore[index,union-attr]
                 vector.copy_(nn.functional.normalize(torch.randn(vector.shape, generator=generator), dim=0))
         training = module.training
         module.train()

@@ -13,7 +13,7 @@ from darkroom.core.metric import Accumulator, Metric, Score
 
 @dataclass(frozen=True)
 class Cost(Metric):
-    """A number that is measured rather than computed from images; the score is the median.
+    """A number that is measured rather than computed from images: the median of several measurements, and their deviation.
 
     Example:
         >>> state = milliseconds.accumulator(torch.device("cpu"))
@@ -40,8 +40,7 @@ class _Median:
     def compute(self) -> Score:
         if not self.values:
             raise DarkroomError(f"{self.title}: nothing was measured")
-        several = tuple(self.values) if len(self.values) > 1 else ()
-        return Score(statistics.median(self.values), deviation(self.values) if several else None, len(self.values), several)
+        return Score(statistics.median(self.values), deviation(self.values) if len(self.values) > 1 else None, 1)
 
 
 milliseconds = Cost(

@@ -59,6 +59,7 @@ class SpatiallyAdaptive(nn.Module):
         initialise_normal(self, generator)
         pixelwise = self.pixelwise
         for layer, (before, after) in zip(self.predict, pixelwise.layers(), strict=True):
+            assert isinstance(layer, nn.Linear)
             # Of the first layer's inputs one label is not zero, and 4 · octaves waves of mean square 1/2.
             active = 1 + 2 * pixelwise.octaves if pixelwise.labels and layer is self.predict[0] else before
             variance = 2 / ((1 + SLOPE**2) * active)

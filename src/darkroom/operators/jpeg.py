@@ -61,7 +61,7 @@ class JPEG:
 
     Example:
         >>> compressed, level = JPEG(20.0)(torch.rand(3, 32, 32), torch.Generator().manual_seed(0))
-        >>> print(round(100 * level.item()), JPEG((10, 90), "any"))
+        >>> print(round(100 * level.item()), JPEG((10.0, 90.0), "any"))
         20 JPEG compression of quality uniform in [10, 90], any chroma subsampling
     """
 

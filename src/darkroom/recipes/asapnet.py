@@ -60,7 +60,7 @@ ROWS = {
         pixel_width=24,
         discriminator_width=16,
         batch_size=2,
-        steps=1600,
+        steps=1200,
         lr=1e-3,
         discriminator_lr=1e-3,
     ),

@@ -34,7 +34,7 @@ ROWS = {
         shuffle_colors=True,
         patch_size=48,
         batch_size=4,
-        steps=3000,
+        steps=2000,
         lr=1e-3,
         **_FINE,
     ),

@@ -46,7 +46,7 @@ ROWS = {
         levels=5,
         discriminator_width=16,
         batch_size=2,
-        steps=2000,
+        steps=1500,
     ),
 }
 

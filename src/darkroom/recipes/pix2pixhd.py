@@ -52,7 +52,7 @@ ROWS = {
         blocks=3,
         discriminator_width=16,
         batch_size=2,
-        steps=1600,
+        steps=1200,
     ),
 }
 

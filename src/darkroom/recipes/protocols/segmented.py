@@ -14,6 +14,7 @@ from darkroom.evaluations.segmentation_score import Numbering, SegmentationScore
 from darkroom.methods.segmentation import Segmentation
 from darkroom.recipes import trained
 from darkroom.recipes.paths import weights_path
+from darkroom.recipes.protocols.distributions import row_of
 
 NUMBERINGS = {
     "shapes": Numbering(len(shapes.CLASSES), None, shapes.PALETTE),
@@ -39,7 +40,7 @@ def segmentation_score(images: Dataset, label_maps: str, size: tuple[int, int], 
     """
     numbering, path = NUMBERINGS[label_maps], weights or SEGMENTERS[label_maps]
     network = Segmenter(
-        path,
+        "/".join(row_of(path)),
         lambda: _Network(_method(path)),
         size,
         lambda: _missing(path, numbering.classes),

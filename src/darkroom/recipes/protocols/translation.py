@@ -4,7 +4,7 @@ It is not known whether mIoU is over 19 or 35 classes, nor the size at which the
 the numbers stand beside ours to show the order of magnitude.
 """
 
-from darkroom.core.record import Published
+from darkroom.core.record import Published, Variant
 
 _SPADE = "Park et al. 2019 (SPADE), Table 1, 256x512"
 _CC_FPSE = "Liu et al. 2019 (CC-FPSE), Table 1, 256x512"
@@ -26,7 +26,8 @@ _REPRODUCED = {"ASAPNet": (225.8, 15.5, 0.45), "pix2pixHD": (217.2, 16.4, 0.52)}
 
 def cityscapes(ours: str = "") -> list[Published]:
     """Published numbers on Cityscapes at 256×512; those of the method `ours` are the row's own."""
-    segmented, found = {"segmented at": "256x512"}, list[Published]()
+    segmented: Variant = {"segmented at": "256x512"}
+    found = list[Published]()
     for method, (iou, accuracy, fid, source) in _CITYSCAPES.items():
         name = "ours" if method == ours else method
         found.append(Published("mean_iou", "cityscapes", iou / 100, source, segmented, name, _UNKNOWN))
