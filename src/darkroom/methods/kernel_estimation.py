@@ -34,7 +34,7 @@ class KernelEstimation(Method):
         l1_from: step from which the kernel loss is the L1 norm.
         restoration: how an image is restored once its kernels are known.
 
-    Source: Carbajal et al. 2021, eq. 4 to 6.
+    Source: Carbajal et al. 2021 (arXiv 2102.01026).
     """
 
     def __init__(

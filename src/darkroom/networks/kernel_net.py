@@ -42,7 +42,7 @@ class KernelNet(nn.Module):
     Raises:
         DarkroomError: a number is below 1, or γ not above 0.
 
-    Source: Carbajal et al. 2021 (arXiv 2102.01026), section 3.2 and figure 3; Carbajal et al. 2023.
+    Source: Carbajal et al. 2021 (arXiv 2102.01026); Carbajal et al. 2023 (arXiv 2308.02947).
 
     Example:
         >>> field = KernelNet(width=2, basis=3)(torch.rand(1, 3, 40, 50))

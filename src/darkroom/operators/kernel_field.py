@@ -26,7 +26,7 @@ class KernelField(NamedTuple):
         kernels: k_b, not negative; each sums to one.
         masks: m_b, not negative; at every pixel they sum to one.
 
-    Source: Carbajal et al. 2021, section 3; Nagy & O'Leary 1998.
+    Source: Nagy & O'Leary 1998; Carbajal et al. 2021 (arXiv 2102.01026).
     """
 
     kernels: Kernels
@@ -137,7 +137,7 @@ def composed(labels: Int[Tensor, "height width"], kernels: Float[Tensor, "segmen
     Raises:
         DarkroomError: a label has no kernel, or the kernels are larger than the image.
 
-    Source: Carbajal et al. 2021, section 4.1 (blurred masks of segments).
+    Source: Carbajal et al. 2021, the making of the training data.
 
     Example:
         >>> field = composed(torch.zeros(9, 9).long(), torch.full((1, 3, 3), 1 / 9))

@@ -41,7 +41,7 @@ def blurred(x: Sharp, field: KernelField, *, algorithm: Algorithm = "auto") -> B
             kernels' size minus 1.
         algorithm: see `VaryingBlur`.
 
-    Source: Carbajal et al. 2021, eq. 3.
+    Source: Carbajal et al. 2021 (arXiv 2102.01026), the forward model.
 
     Example:
         >>> field = KernelField(torch.full((1, 2, 3, 5), 1 / 15), torch.full((1, 2, 6, 6), 0.5))

@@ -74,7 +74,7 @@ def richardson_lucy(
     Raises:
         DarkroomError: λ is out of range, or there are no steps.
 
-    Source: Richardson 1972; Lucy 1974; Whyte, Sivic, Zisserman 2014, eq. 14 and section 5; Dey et al. 2006, eq. 13.
+    Source: Richardson 1972; Lucy 1974; Whyte, Sivic, Zisserman 2014 (Deblurring Shaken and Partially Saturated Images); Dey et al. 2006.
 
     Example:
         >>> from darkroom.operators.blur import Blur
@@ -104,7 +104,7 @@ def richardson_lucy(
 
 
 def response(light: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """R(v) = v − log(1 + e^{a(v − 1)})/a: nearly v below 1, and nearly 1 above (Whyte et al. 2014, eq. 10, a = 50).
+    """R(v) = v − log(1 + e^{a(v − 1)})/a: nearly v below 1, and nearly 1 above (Whyte et al. 2014, a = 50).
 
     Example:
         >>> [round(value, 3) for value in response(torch.tensor([0.2, 0.5, 1.0, 3.0])).tolist()]

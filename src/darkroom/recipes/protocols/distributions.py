@@ -82,42 +82,6 @@ def row_of(weights: str) -> list[str]:
     return [part for part in parts if part not in ("checkpoints", "final", "best")][-2:]
 
 
-def _file(self) -> Path | None:
-    return Path(self.inception) if self.inception not in ("", DOWNLOAD) else None
-
-
-def trained_frechet_distance(weights: str) -> Metric:
-    """The Fréchet distance in the features of a network that was trained here, named after its run.
-
-    Args:
-        weights: RECIPE/ROW among the runs, a run's folder, or a weights file of a method with `features(images)`.
-
-    Example:
-        >>> metric = trained_frechet_distance("supervised/laptop")
-        >>> metric.name, metric.title
-        ('frechet_supervised_laptop', 'Fréchet (supervised/laptop)')
-    """
-    parts = row_of(weights)
-    return frechet_distance(trained_features(weights), "_".join(["frechet", *parts]), f"Fréchet ({'/'.join(parts)})")
-
-
-def trained_features(weights: str) -> Features:
-    """The features of a network that was trained here; arguments as for `trained_frechet_distance`."""
-    return Features(
-        f"the network {'/'.join(row_of(weights))}, trained here",
-        lambda: _TrainedFeatures(trained.run(_file(weights)).method),
-        lambda: _missing(weights),
-        lambda: sha256(_file(weights)),
-    )
-
-
-def _named(weights: str) -> list[str]:
-    """Recipe and row, as the last two folders say."""
-    return [part for part in Path(weights.removesuffix(".safetensors")).parts if part not in ("checkpoints", "final", "best")][
-        -2:
-    ]
-
-
 def _file(weights: str) -> Path:
     path = weights_path(weights)
     return RunFolder(path).weights() if path.is_dir() else path
