@@ -100,13 +100,16 @@ def test_images_of_another_aspect_are_shown_alone(tmp_path: Path):
 
 
 def test_single_images_are_shown_as_they_are(tmp_path: Path):
-    """A grid of samples or a confusion matrix of every row: nothing to compare pixel by pixel."""
+    """A grid of samples or a confusion matrix of every method: nothing to compare pixel by pixel."""
     for name, settings in (("a", {}), ("b", {"steps": 7})):
-        folder = write_run(tmp_path / name, run_record(settings=settings), [result("ours", "psnr", 29.0)])
-        grey(folder / "previews" / "bsd68--sigma-25" / "grid" / "ours.png", 0.5)
+        results = [result(method, "psnr", 29.0) for method in ("ours", "BM3D")]
+        folder = write_run(tmp_path / name, run_record(settings=settings), results)
+        for method in ("ours", "BM3D"):
+            grey(folder / "previews" / "bsd68--sigma-25" / "grid" / f"{method}.png", 0.5)
     found = shown(tmp_path)
     assert not found.comparisons
     assert [single.caption for single in found.singles] == [
+        "BSD68, σ = 25: grid, BM3D",
         "BSD68, σ = 25: grid, dncnn s25",
         "BSD68, σ = 25: grid, dncnn s25 (steps=7)",
     ]

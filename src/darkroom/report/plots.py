@@ -94,8 +94,16 @@ def _axes(height: float, x: str, y: str) -> Iterator[Any]:
     from matplotlib import rc_context  # slow to import
     from matplotlib.figure import Figure
 
-    font = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9, "svg.fonttype": "none"}
-    with rc_context({**font, "text.parse_math": False, "svg.hashsalt": "darkroom", "axes.formatter.useoffset": False}):
+    settings: Any = {
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 9,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "darkroom",
+        "text.parse_math": False,
+        "axes.formatter.useoffset": False,
+    }
+    with rc_context(settings):
         axes = Figure(figsize=(5.6, height), layout="constrained").subplots()
         axes.set_xlabel(x, color=_INK)
         axes.set_ylabel(y, color=_INK)

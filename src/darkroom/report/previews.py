@@ -178,7 +178,7 @@ def _grouped(views: list[_View]) -> tuple[list[_View], list[_View]]:
     views = [view for view in views if view.kind != "baseline" or not any(_equal(view, other) for other in given)]
     reference = _reference(views)
     alike = [view for view in views if abs(view.aspect / reference.aspect - 1) <= SAME_ASPECT]
-    if len(alike) < 2 or all(view.kind == "ours" for view in alike):
+    if len(alike) < 2 or all(view.kind in ("ours", "baseline") for view in alike):
         return [], views
     return alike, [view for view in views if view not in alike]
 
