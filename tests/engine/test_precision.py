@@ -7,15 +7,24 @@ from torch import Tensor
 from darkroom.core.images import to_float
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
+from darkroom.engine import precision
 from darkroom.engine.precision import CHECKED_SIGMAS, bf16_difference, has_fast_bf16
 from darkroom.operators.noise import Gaussian
 
 
-def test_only_cpus_and_gpus_with_native_bfloat16_are_fast():
+@pytest.mark.parametrize("instructions", [{}, {"avx512_bf16": True}, {"amx_bf16": True}])
+@pytest.mark.parametrize(("gain", "fast"), [(0.6, False), (1.1, False), (3.0, True)])
+def test_instructions_for_bfloat16_count_only_where_they_are_measured_to_be_faster(monkeypatch, instructions, gain, fast):
+    """A Xeon with avx512_bf16 and without AMX took 1.6 times as long in bfloat16."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    monkeypatch.setattr(precision, "bf16_gain", lambda: gain)
+    assert has_fast_bf16(torch.device("cpu")) == (fast and bool(instructions))
     assert not has_fast_bf16(torch.device("meta"))
-    with open("/proc/cpuinfo") as file:
-        flags = next(line for line in file if line.startswith("flags")).split()
-    assert has_fast_bf16(torch.device("cpu")) == bool({"avx512_bf16", "amx_bf16"} & set(flags))
+
+
+def test_the_measurement_is_made_once_a_process():
+    assert precision.bf16_gain() > 0
+    assert precision.bf16_gain() == precision.bf16_gain()
 
 
 def test_the_difference_is_the_largest_change_of_psnr_over_the_noise_levels():

@@ -55,6 +55,23 @@ def test_the_same_call_resumes_and_other_settings_are_refused(trained):
         trained.train(width=5)
 
 
+def test_a_resumed_run_keeps_its_precision(trained, monkeypatch):
+    """Though bfloat16 is measured to be faster this time; a precision that is given and differs is refused."""
+    monkeypatch.setattr(module, "has_fast_bf16", lambda device: True)
+    settings = dict(train_set=str(trained.photos), test_set=str(trained.photos))
+
+    def again(**options):
+        return train(
+            trained.recipe,
+            options=RunOptions(out=trained.root / "runs", accelerator="cpu", threads=1, **options),
+            **settings,
+        )
+
+    assert again().read().precision == "32-true"
+    with pytest.raises(DarkroomError, match=r"precision=32-true \(now bf16-mixed\)"):
+        again(precision="bf16")
+
+
 @pytest.mark.parametrize(
     ("recipe", "row", "settings", "line"),
     [

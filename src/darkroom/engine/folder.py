@@ -107,6 +107,10 @@ class RunFolder:
             raise DarkroomError(f"{self.description} is damaged: {error}") from error
         return from_json(RunRecord, content, self.description)
 
+    def precision(self) -> str | None:
+        """The precision of the run that is here, or None if there is none."""
+        return self.read().precision if self.description.is_file() else None
+
     def read_results(self) -> list[Result]:
         """The scores.
 

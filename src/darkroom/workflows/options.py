@@ -22,7 +22,8 @@ class RunOptions:
         devices: Number of processes, one for each device.
         strategy: Parallelism over several devices: ddp (which auto takes) replicates the networks and splits every batch; fsdp
             shards the networks too, which saves memory and costs communication.
-        precision: bf16 is mixed precision: weights in float32, products in bfloat16. auto takes it where the hardware supports it.
+        precision: bf16 is mixed precision: weights in float32, products in bfloat16. auto takes it where it is
+            clearly faster (on a CPU that is measured), and keeps the precision of a run that is resumed.
         workers: Processes that prepare batches; by default two with a GPU, none without.
         save_every: Seconds between checkpoints.
         threads: CPU threads of each process. By default as many as are free, looked at again at checkpoints; weights depend on

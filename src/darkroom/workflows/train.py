@@ -63,11 +63,11 @@ def train(
     """
     name, options = str(recipe), options or RunOptions()
     given = settings_of(name, row, settings)
-    fabric, precision = _fabric(options)
+    folder = RunFolder(options.out / lookup.name_of(name) / folder_name(row, given))
+    fabric, precision = _fabric(options, None if options.fresh else folder.precision())
     threads = Threads(options.threads, processes=options.devices if fabric.device.type == "cpu" else 1)
     threads.watch()
     run, messages = open_data(lookup.build(name, given))
-    folder = RunFolder(options.out / lookup.name_of(name) / folder_name(row, given))
     with _claimed(folder, given, precision, fresh=options.fresh):
         _launch(fabric, threads)
         command, description = command_line(name, row, given, options), lookup.describe(name, row, given, run)
@@ -135,8 +135,12 @@ def _flag(key: str, value: Any) -> list[str]:
     return [f"--{name}", *(map(str, value) if isinstance(value, tuple | list) else [str(value)])]
 
 
-def _fabric(options: RunOptions) -> tuple[Fabric, str]:
-    """Device, precision and processes; and the precision's name."""
+def _fabric(options: RunOptions, recorded: str | None) -> tuple[Fabric, str]:
+    """Device, precision and processes; and the precision's name.
+
+    A precision that is not given is that of the record of a run that is resumed. Processes on a CPU, which would measure each for
+    itself, take float32.
+    """
     device, devices = choose_device(options.accelerator), options.devices
     if devices < 1:
         raise DarkroomError(f"--devices {devices}: at least one is needed")
@@ -144,7 +148,12 @@ def _fabric(options: RunOptions) -> tuple[Fabric, str]:
         raise DarkroomError(f"--devices {devices}: this machine has {torch.cuda.device_count()} CUDA device(s)")
     if options.strategy == "fsdp" and devices < 2:
         raise DarkroomError("--strategy fsdp shards networks over several devices; give --devices 2 or more")
-    bf16 = options.precision == "bf16" or (options.precision == "auto" and has_fast_bf16(device))
+    if options.precision == "auto" and recorded is not None:
+        bf16 = recorded == "bf16-mixed"
+    elif options.precision == "auto":
+        bf16 = has_fast_bf16(device) and (device.type == "cuda" or devices == 1)
+    else:
+        bf16 = options.precision == "bf16"
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if bf16 else "32-true"
     several = sharding.strategy(devices) if options.strategy == "fsdp" else "ddp"
     strategy = several if devices > 1 else options.strategy
