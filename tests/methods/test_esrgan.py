@@ -95,13 +95,14 @@ def vgg_weights(path) -> None:
     torch.save({f"features.{name}": tensor for name, tensor in make_layers(cfgs["E"]).state_dict().items()}, path)
 
 
-def test_features_are_compared_before_the_last_activation(tmp_path):
+@pytest.mark.parametrize(("layer", "index", "exponent"), [("conv5_4", "34", 1), ("conv3_3", "14", 2)])
+def test_features_are_compared_before_the_activation(tmp_path, layer, index, exponent):
     from torchvision.models import vgg19
     from torchvision.models.feature_extraction import create_feature_extractor
     from torchvision.transforms.functional import normalize
 
     vgg_weights(tmp_path / "vgg19.pth")
-    distance = VGGDistance(tmp_path / "vgg19.pth")
+    distance = VGGDistance(tmp_path / "vgg19.pth", layer=layer, exponent=exponent)
     a, b = torch.rand(1, 3, 32, 32, requires_grad=True), torch.rand(1, 3, 32, 32)
     ours = distance(a, b)
     with torch.device("meta"):
@@ -112,9 +113,9 @@ def test_features_are_compared_before_the_last_activation(tmp_path):
     for module in network.features:
         if isinstance(module, nn.ReLU):
             module.inplace = False
-    inner = create_feature_extractor(network.features, {"34": "conv5_4"})
-    seen = [inner(normalize(x, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))["conv5_4"] for x in (a, b)]
-    torch.testing.assert_close(ours, (seen[0] - seen[1]).abs().mean())
+    inner = create_feature_extractor(network.features, {index: "features"})
+    seen = [inner(normalize(x, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))["features"] for x in (a, b)]
+    torch.testing.assert_close(ours, ((seen[0] - seen[1]).abs() ** exponent).mean())
     ours.backward()
     assert a.grad is not None and a.grad.abs().sum() > 0
     assert not any("vgg" in name or "perceptual" in name for name in made(perceptual=distance).state_dict())

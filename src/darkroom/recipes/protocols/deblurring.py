@@ -1,11 +1,12 @@
 """Protocols of blind deblurring: synthetic camera shake, the GoPro test set, and Köhler's benchmark."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from darkroom.core.evaluation import Predictor
 from darkroom.core.method import Example
+from darkroom.core.metric import Metric
 from darkroom.data.gopro import gopro
 from darkroom.data.koehler import Koehler
 from darkroom.data.named_sets import evaluation_images, training_images
@@ -29,7 +30,9 @@ def blurred_input(batch: Example) -> Tensor:
 BASELINES: Mapping[str, Predictor] = {"blurred input": blurred_input}
 
 
-def synthetic(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0) -> SeveralDegradations:
+def synthetic(
+    test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0, metrics: Sequence[Metric] = METRICS
+) -> SeveralDegradations:
     """Sharp images of a test set, each with a shake of its own.
 
     Args:
@@ -37,15 +40,21 @@ def synthetic(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: in
         pair: how they are shaken.
         seed: of the shakes; each depends on it and on the image's name.
         image_count: number of images, the first ones; 0 for all.
+        metrics: of the restored images.
     """
     images = evaluation_images(test_set)
     images = images.first(image_count) if image_count else images
-    return SeveralDegradations(images, DrawnForEachImage(pair, seed), METRICS, baselines=BASELINES)
+    return SeveralDegradations(images, DrawnForEachImage(pair, seed), metrics, baselines=BASELINES)
 
 
-def evaluation(test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0) -> PairedImages:
-    """The evaluation of a test set: GoPro's own pairs, or sharp images that are shaken."""
-    return on_gopro(optional=False) if test_set == "gopro" else synthetic(test_set, pair, seed=seed, image_count=image_count)
+def evaluations(
+    test_set: str, pair: ShakenPair, *, image_count: int = 0, distances: Sequence[Metric] = ()
+) -> list[PairedImages]:
+    """The evaluations of a generator: PSNR, SSIM and distances of the sets, on synthetic shake and on GoPro, or on GoPro alone."""
+    metrics = (*METRICS, *distances)
+    if test_set == "gopro":
+        return [on_gopro(optional=False, metrics=metrics)]
+    return [synthetic(test_set, pair, image_count=image_count, metrics=metrics), on_gopro()]
 
 
 def stream(data: DataOptions, pair: ShakenPair, seed: int) -> PatchStream:
@@ -56,9 +65,9 @@ def stream(data: DataOptions, pair: ShakenPair, seed: int) -> PatchStream:
     return PatchStream(training_images(data.train_set), pair, **given)
 
 
-def on_gopro(*, gamma: bool = False, optional: bool = True) -> PairedImages:
+def on_gopro(*, gamma: bool = False, optional: bool = True, metrics: Sequence[Metric] = METRICS) -> PairedImages:
     """The GoPro test set, if `optional` where it is present; see `data.gopro`. Published numbers are means over all of its 1111 pairs."""
-    return PairedImages(gopro("test", gamma=gamma), None, METRICS, baselines=BASELINES, optional=optional)
+    return PairedImages(gopro("test", gamma=gamma), None, metrics, baselines=BASELINES, optional=optional)
 
 
 def on_koehler(linear_gamma: float = 1.0) -> TrajectoryFrames:
