@@ -33,6 +33,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "byol": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
     "dncnn": dict(width=4, depth=3, patch_size=12, batch_size=2, steps=3),
     "esrgan": dict(pretraining=0, blocks=1, width=8, discriminator_width=4, patch_size=32, batch_size=2, steps=4),
+    "gan_ebm": dict(
+        width=4, discriminator_width=4, latent=3, batch_size=2, steps=2, samplers=("ddls@2",), sample_count=2, sample_batch=500
+    ),
     "noise2noise": dict(width=4, patch_size=32, batch_size=2, steps=3),
     "simclr": dict(width=4, hidden=8, projection=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
     "simsiam": dict(width=4, projection=8, bottleneck=4, image_size=8, batch_size=4, steps=3, probe_set="digits_high"),
@@ -86,6 +89,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("dncnn", dict(noise_conditional=True, batch_norm=False, sigma=(0.0, 55.0))),
     ("esrgan", {}),
     ("esrgan", dict(adversarial_loss="cross_entropy", discriminator="unet", generator="rrdb", growth=4)),
+    ("gan_ebm", {}),
+    ("gan_ebm", dict(loss="wgan")),
+    ("gan_ebm", dict(network="dcgan", loss="standard", discriminator_steps=1)),
     ("noise2noise", {}),
     ("noise2noise", dict(noise="impulse")),
     ("noise2noise", dict(fixed_noise=True, image_count=2)),

@@ -126,6 +126,8 @@ SETTINGS: dict[str, Range] = {
     "pixel_depth": Range(2),
     # of scenes
     "image_width": AT_LEAST_0,
+    "near": AT_LEAST_0,
+    "far": AT_LEAST_0,
     "background": SHARE,
     "pixel_centre": SHARE,
     "skip": AT_LEAST_0,
@@ -169,6 +171,9 @@ SETTINGS: dict[str, Range] = {
     "sample_count": AT_LEAST_1,
     "sample_batch": AT_LEAST_1,
     "likelihood_images": AT_LEAST_0,
+    "latent": AT_LEAST_1,
+    "discriminator_steps": AT_LEAST_1,
+    "latent_batches": AT_LEAST_1,
     # of hash grids
     "levels": Range(1, 64),
     "log2_rows": Range(3, 30),

@@ -117,7 +117,7 @@ class DDLS:
         """E and ∇E of every chain. The energies are summed, not averaged: so a chain's gradient is that of its own energy."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
-            energy_of_each = energy(z)
+            energy_of_each = energy(z.view_as(z))  # no leaf of the graph: PyTorch's counter of operations takes none
             (slope,) = torch.autograd.grad(energy_of_each.sum(), z)
         return energy_of_each.detach(), slope
 

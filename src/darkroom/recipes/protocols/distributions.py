@@ -14,6 +14,7 @@ from darkroom.core.pretrained import sha256
 from darkroom.engine.folder import RunFolder
 from darkroom.metrics.distribution import fid, frechet_distance, kid, random_frechet_distance
 from darkroom.metrics.features import Features, find_inception
+from darkroom.metrics.inception_score import inception_score
 from darkroom.recipes import trained
 from darkroom.recipes.paths import weights_path
 
@@ -36,6 +37,10 @@ class DistanceOptions:
         """
         own = (trained_frechet_distance(self.feature_weights),) if self.feature_weights else ()
         return (fid(self._file), kid(self._file), *own, random_frechet_distance())
+
+    def of_samples(self) -> tuple[Metric, ...]:
+        """`metrics`, and the inception score, which looks at samples alone."""
+        return (*self.metrics(), inception_score(self._file))
 
     def requirements(self) -> list[Callable[[], object]]:
         """What has to be there before training: Inception, if it was asked for."""

@@ -99,7 +99,7 @@ def evaluations(
         CostedSamples(
             data.training(),
             samples.sample_count,
-            distances.metrics(),
+            distances.of_samples(),
             sampler=sampler,
             steps=steps,
             settings=settings(sampler),
