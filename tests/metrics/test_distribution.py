@@ -179,6 +179,27 @@ def test_references_come_from_the_cache_the_second_time(make, monkeypatch, tmp_p
     assert reference_cache.entry("a", PIXELS.protocol(), "sums") != reference_cache.entry("a", other.protocol(), "sums")
 
 
+@pytest.mark.parametrize("lost", ["numbers", "sizes", "statistic"])
+@pytest.mark.parametrize("make", [frechet_distance, kernel_distance])
+def test_an_entry_of_another_layout_is_computed_again(make, lost: str, monkeypatch, tmp_path):
+    monkeypatch.setenv("DARKROOM_CACHE", str(tmp_path))
+    predictions, references = torch.rand(12, 3, 4, 4), torch.rand(9, 3, 4, 4)
+
+    def evaluate() -> tuple[bool, float]:
+        state = make(PIXELS, "name", "Title").accumulator(CPU)
+        known = state.begin("a")
+        state.update(predictions.clone(), references.clone())
+        return known, state.compute().value
+
+    first = evaluate()
+    (entry,) = tmp_path.glob("references/*")
+    kept = reference_cache.load(entry)
+    numbers = kept.pop("numbers")
+    older = {"numbers": {**kept}, "sizes": {**kept, "numbers": numbers[:2]}, "statistic": {"numbers": numbers}}
+    reference_cache.save(entry, older[lost])
+    assert evaluate() == first == (False, first[1]) and evaluate() == (True, first[1])
+
+
 def test_references_that_are_not_finite_are_not_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("DARKROOM_CACHE", str(tmp_path))
     state = FRECHET.accumulator(CPU)

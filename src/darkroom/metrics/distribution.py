@@ -182,13 +182,26 @@ class DistributionAccumulator:
             return False
         self._entry = reference_cache.entry(references, self.metric.features.protocol(), self.metric.kept)
         known = reference_cache.load(self._entry)
-        if known is not None and NUMBERS in known:
-            width, self.counts[REFERENCES], *shapes = known.pop(NUMBERS).tolist()
-            self.shapes[REFERENCES] = set(zip(shapes[::3], shapes[1::3], shapes[2::3], strict=True))
-            self.statistic = self.metric.statistic(width, self.device)
-            self.statistic.set_reference(known)
-            self._cached = True
+        try:
+            self._cached = known is not None and self._recall(known)
+        except (KeyError, ValueError):  # an entry of another layout
+            self.counts[REFERENCES], self.shapes[REFERENCES], self.statistic = 0, set(), None
         return self._cached
+
+    def _recall(self, known: dict[str, Tensor]) -> bool:
+        """Take the reference from an entry of the cache.
+
+        Raises:
+            KeyError, ValueError: the entry has another layout.
+        """
+        width, count, *shapes = known[NUMBERS].tolist()
+        if not shapes:
+            raise ValueError("an entry without the sizes of its images")
+        self.statistic = self.metric.statistic(width, self.device)
+        self.statistic.set_reference(known)
+        self.counts[REFERENCES] = count
+        self.shapes[REFERENCES] = set(zip(shapes[::3], shapes[1::3], shapes[2::3], strict=True))
+        return True
 
     @torch.no_grad()
     def update(self, prediction: Tensor | None, target: Tensor | None) -> None:
