@@ -17,7 +17,7 @@ from darkroom.report.plots import COLOURS
 from darkroom.report.previews import previews, samples
 from darkroom.report.prose import blocks, spans
 from darkroom.report.table import comparisons_of, metrics_of, tables_of
-from darkroom.report.words import shortened, spell_settings, written_place
+from darkroom.report.words import metric_title, shortened, spell_settings, unbroken, written_place
 
 
 def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unreadable: Sequence[str] = ()) -> None:
@@ -35,6 +35,8 @@ def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unre
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("darkroom.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["unbroken"] = unbroken
+    tasks = list(dict.fromkeys(row.record.task for row in rows))
     records = {row.recipe: row.record for row in rows}
     shown = previews(rows)
     text = environment.get_template("page.html.j2").render(
@@ -48,8 +50,9 @@ def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unre
         shared=spell_settings(rows[0].shared),
         comparisons=comparisons_of(rows),
         tables=tables_of(rows),
-        tasks=list(dict.fromkeys(row.record.task for row in rows)),
+        tasks=tasks,
         metrics=metrics_of(rows),
+        metric_title=metric_title,
         written_place=written_place,
         devices=sorted({cell.device for row in rows for cells in row.cells.values() for cell in cells.values()}),
         studies=studies(rows),
@@ -57,7 +60,7 @@ def write(path: Path, rows: Sequence[Row], ledger_path: Path | None = None, unre
         tradeoffs=tradeoffs(rows),
         previews=shown,
         samples=[(row.title, samples(row)) for row in rows],
-        curves=curves(rows),
+        curves=[(task, curves([row for row in rows if row.record.task == task])) for task in tasks],
         ledger=[entry for entry in ledger.read(ledger_path) if entry.recipe in records] if ledger_path else [],
         checklists=[(row.title, checklist(row)) for row in rows],
     )

@@ -1,5 +1,6 @@
 """Names of test sets, variants and settings as a reader writes them, and text of files as a page can show it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,6 +66,22 @@ def written_place(dataset: str, variant: str) -> str:
         return place(dataset, {key: float(value)})
     except ValueError:
         return ", ".join(filter(None, [set_title(dataset), variant]))
+
+
+def metric_title(name: str) -> str:
+    """A metric's title where only its name is known, as in the ledger.
+
+    Example:
+        >>> metric_title("psnr_y_uint8_crop2"), metric_title("fid")
+        ('PSNR Y uint8', 'FID')
+    """
+    measured, *rest = [word for word in name.split("_") if not re.fullmatch(r"crop\d+", word)]
+    return " ".join([measured.upper(), *("Y" if word == "y" else word for word in rest)])
+
+
+def unbroken(text: str) -> str:
+    """A text in which a symbol stays with its number: "σ = 25" is not broken over two lines."""
+    return text.replace("σ = ", "σ\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def spell_settings(settings: Mapping[str, Any]) -> str:
