@@ -1,5 +1,6 @@
 """Datasets from a server on this machine: complete and verified, or nothing."""
 
+import dataclasses
 import fcntl
 import gzip
 import json
@@ -15,6 +16,7 @@ import pytest
 from darkroom.core.errors import DarkroomError
 from darkroom.data import checksums, download, transfer
 from darkroom.data.catalogue import CATALOGUE
+from darkroom.data.cifar10 import Cifar10
 from tests.data.test_archives import encrypted
 from tests.data.toy_server import GOOD, Server, image, tar_of, zip_of
 
@@ -233,6 +235,24 @@ def test_a_root_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch):
     with pytest.raises(DarkroomError, match=r"cannot write Toy to .*below: Not a directory; another folder .* DARKROOM_DATA"):
         download.get(server.entry(tar_of(GOOD)))
     server.close()
+
+
+def test_batches_of_images_are_counted_by_their_own_reader(server: Server, root: Path):
+    """CIFAR-10's entry, on an archive of its layout with a hundredth of its images."""
+    batch = bytes(3073) * 100
+    names = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
+    server.content = tar_of({f"cifar-10-batches-bin/{name}": batch for name in names})
+    entry = dataclasses.replace(CATALOGUE["cifar10"], url=server.url, sha256=None)
+    with pytest.raises(
+        DarkroomError, match="has 500 training and 100 test images instead of 50000 and 10000; nothing was kept"
+    ):
+        download.get(entry)
+    assert kept(root) == set()
+    small = dataclasses.replace(entry, read=lambda folder: len(Cifar10("test", folder=folder)))
+    assert download.get(small) == root / "cifar-10-batches-bin" and small.check() == 100
+    (root / "cifar-10-batches-bin" / "test_batch.bin").unlink()
+    with pytest.raises(DarkroomError, match=r"has no batch test_batch.* get it with `darkroom data get cifar10`"):
+        entry.check()
 
 
 def test_the_catalogue_is_listed_without_torch():

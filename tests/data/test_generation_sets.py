@@ -89,7 +89,9 @@ def test_nothing_in_a_batch_is_executed(root: Path):
 
 
 def test_faults_of_cifar10_are_one_line(root: Path):
-    with pytest.raises(DarkroomError, match=r"CIFAR-10 is not at .*cifar-10-batches-bin: unpack cifar-10-binary"):
+    with pytest.raises(
+        DarkroomError, match=r"CIFAR-10 is not at .*cifar-10-batches-bin: get it with `darkroom data get cifar10`"
+    ):
         Cifar10("test").open()
     folder = root / "cifar-10-batches-bin"
     write_binary(folder)

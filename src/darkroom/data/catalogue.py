@@ -1,5 +1,6 @@
 """Datasets that can be downloaded: address, size, licence and citation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Entry:
         images: number of images in each subfolder ("" for the folder itself).
         unpacked_megabytes: limit on the size of the archive and of its content.
         most_files: limit on the number of files in the archive.
+        read: decodes the images below a folder and returns their number, where they are not files of their own.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Entry:
     images: dict[str, int]
     unpacked_megabytes: int = 1000
     most_files: int = 20_000
+    read: Callable[[Path], int] | None = None
 
     @property
     def minutes(self) -> float | None:
@@ -76,6 +79,8 @@ class Entry:
         from darkroom.core.images import read_uint8
         from darkroom.data.image_set import files_below
 
+        if self.read is not None:
+            return self.read(folder)
         for subfolder, count in self.images.items():
             part = folder / subfolder
             found = files_below(part) if part.is_dir() else {}
@@ -84,6 +89,20 @@ class Entry:
             for path in found.values():
                 read_uint8(path)
         return sum(self.images.values())
+
+
+def _cifar10(folder: Path) -> int:
+    """The number of images in CIFAR-10's batches.
+
+    Raises:
+        DarkroomError: batches are missing, broken or incomplete.
+    """
+    from darkroom.data.cifar10 import Cifar10
+
+    training, test = len(Cifar10("train", folder=folder)), len(Cifar10("test", folder=folder))
+    if (training, test) != (50_000, 10_000):
+        raise DarkroomError(f"{folder} has {training} training and {test} test images instead of 50000 and 10000")
+    return training + test
 
 
 # Public repositories that contain the small test sets, at fixed commits.
@@ -106,6 +125,21 @@ CATALOGUE = {
             images={"data/images/train": 200, "data/images/val": 100, "data/images/test": 200},
             unpacked_megabytes=400,
             most_files=10_000,
+        ),
+        Entry(
+            name="cifar10",
+            title="CIFAR-10",
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            megabytes=170,
+            sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            licence="none stated; cite the report where it is used",
+            citation="Krizhevsky: Learning Multiple Layers of Features from Tiny Images. Technical report, Toronto 2009",
+            folder="cifar-10-batches-bin",
+            inside="cifar-10-batches-bin",
+            images={},
+            unpacked_megabytes=400,
+            most_files=100,
+            read=_cifar10,
         ),
         *(
             Entry(

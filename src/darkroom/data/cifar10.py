@@ -84,7 +84,7 @@ def _found() -> Path:
         if place.is_dir():
             return place
     raise DarkroomError(
-        f"CIFAR-10 is not at {places[0]}: unpack cifar-10-binary.tar.gz (or cifar-10-python.tar.gz) of "
+        f"CIFAR-10 is not at {places[0]}: get it with `darkroom data get cifar10`, or unpack cifar-10-python.tar.gz of "
         f"https://www.cs.toronto.edu/~kriz/cifar.html in {data_root()}"
     )
 
