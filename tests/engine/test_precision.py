@@ -59,3 +59,15 @@ def test_super_resolution_is_checked_on_a_downscaled_image_without_noise():
         return torch.nn.functional.interpolate(batch, scale_factor=2)
 
     assert bf16_difference(run, channels=3, scale=2) == 0
+
+
+def test_the_loss_is_the_largest_fall_of_the_psnr():
+    clean = to_float(embedded("heldout")[0][:, 150 : 150 + 96, 180 : 180 + 96])
+
+    def restores(errors: tuple[float, float, float]):
+        return lambda image, *, sigma: clean + dict(zip(CHECKED_SIGMAS, errors, strict=True))[sigma]
+
+    reference = restores((0.05, 0.1, 0.05))
+    assert 4 < precision.psnr_loss(reference, restores((0.05, 0.2, 0.02)), 3, 1) < 6.1
+    assert -6.1 < precision.psnr_loss(reference, restores((0.025, 0.05, 0.025)), 3, 1) < -4
+    assert precision.psnr_loss(reference, restores((math.nan, 0.1, 0.05)), 3, 1) == math.inf

@@ -43,7 +43,8 @@ class Restore:
     memory: Annotated[int, MEMORY] = 512
     """MiB that the network's activations may take; larger images are restored in tiles."""
     precision: Precision = "auto"
-    """auto takes bfloat16 where the hardware supports it and a check on these weights allows it."""
+    """int8 is fastest on most CPUs; the first time a network is prepared for it, which takes seconds. auto takes int8 where it was
+    prepared, else bfloat16 where that is fast; both only after a check on these weights."""
     accelerator: Accelerator = "auto"
     """Device to compute on."""
     threads: Annotated[int | None, THREADS] = None
@@ -76,7 +77,7 @@ def command(arguments: list[str]) -> None:
             bars.show("images", done, len(pairs))
             bars.say(_spelled(file))
             failed += file.error is not None
-        arithmetic = "bfloat16" if failed < len(pairs) and restorer.bf16 else "float32"
+        arithmetic = restorer.arithmetic if failed < len(pairs) else "float32"
         device = device_name(choose_device(given.accelerator))
         bars.say(f"{len(pairs) - failed} of {len(pairs)} images restored in {arithmetic} on {device}")
     if failed:

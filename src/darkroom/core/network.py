@@ -24,6 +24,7 @@ class RestorationNetwork(nn.Module, ABC):
         noise_conditional: whether the noise level is an input.
         bytes_per_pixel: memory that it takes per pixel of the input, where it does not compute with PyTorch; otherwise it is
             measured.
+        arithmetic: what it computes in, in words, where it does not compute with PyTorch.
 
     Example:
         >>> class Sharpen(RestorationNetwork):
@@ -41,6 +42,7 @@ class RestorationNetwork(nn.Module, ABC):
     scale: int = 1
     noise_conditional: bool = False
     bytes_per_pixel: float | None = None
+    arithmetic: str = "float32"
 
     def restore_tile(self, image: Tensor, *condition: Tensor) -> Tensor:
         """Restore a part of an image; by default `forward`."""

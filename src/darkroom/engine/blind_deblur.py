@@ -38,7 +38,7 @@ class BlindDeblurrer:
         torch.Size([3, 50, 70])
     """
 
-    scale, bf16, psnr_difference, remark = 1, False, 0.0, ""
+    scale, arithmetic, remark = 1, "float32", ""
 
     def __init__(
         self,

@@ -52,14 +52,9 @@ class Deblurrer:
         self.scale, self.remark = 1, ""
 
     @property
-    def bf16(self) -> bool:
-        """Whether the network runs in bfloat16."""
-        return self.restorer.bf16
-
-    @property
-    def psnr_difference(self) -> float:
-        """Change of PSNR by bfloat16 in the self-check, in dB."""
-        return self.restorer.psnr_difference
+    def arithmetic(self) -> str:
+        """What the network computes in, in words."""
+        return self.restorer.arithmetic
 
     @torch.inference_mode()
     def __call__(

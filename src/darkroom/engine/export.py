@@ -1,7 +1,6 @@
 """Export of restoration networks: ONNX and torch.export, in float32, float16 or int8, checked against PyTorch on photographs."""
 
 import importlib.util
-import json
 import logging
 import shutil
 import tempfile
@@ -22,17 +21,15 @@ from darkroom.core.images import to_float
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
+from darkroom.engine.quantise import quantise
 from darkroom.engine.restorer import fused
 from darkroom.engine.tiling import Tiling
 from darkroom.layers.padding import pad_to_multiple
 from darkroom.metrics.fidelity import psnr
-from darkroom.networks.onnx_network import KEY, OnnxNetwork
+from darkroom.networks.onnx_network import OnnxNetwork, write_properties
 from darkroom.operators.noise import Gaussian
 
 ExportPrecision = Literal["32", "16", "int8"]
-
-CALIBRATION_SIGMAS = (5.0, 15.0, 25.0, 50.0)
-"""Noise levels (0–255 scale) of the images that the ranges of int8 are measured on."""
 
 CHECKED = ((96, 96), (120, 168))
 """Sizes of the inputs, in pixels, on which the file is compared with PyTorch; rounded up to the network's grid."""
@@ -65,7 +62,7 @@ def export(network: RestorationNetwork, path: Path, precision: ExportPrecision =
         network: the network.
         path: of the file; its suffix chooses the format.
         precision: "16" stores weights in half the size and computes in float16 where the device does; "int8" quantises the convolutions
-            but the first and the last, per output channel, with ranges measured on noisy embedded photographs.
+            between the outermost, per output channel, with ranges measured on noisy embedded photographs; see `quantise`.
 
     Raises:
         DarkroomError: the suffix is unknown, a package is missing, or the network's code cannot be exported.
@@ -76,6 +73,10 @@ def export(network: RestorationNetwork, path: Path, precision: ExportPrecision =
         )
     if path.suffix == ".pt2" and precision != "32":
         raise DarkroomError(f"{path}: precision {precision} is for .onnx files; a .pt2 file has float32")
+    if type(network).finish is not RestorationNetwork.finish:
+        raise DarkroomError(
+            f"{type(network).__name__} cannot be exported: its last operation is on the whole image, which is restored in tiles"
+        )
     network = fused(network).cpu()
     program = _program(network)
     with replacing(path) as temporary:
@@ -165,6 +166,7 @@ def _write_onnx(network: RestorationNetwork, program: Any, path: Path, precision
     import onnx
 
     inputs = ["image", "sigma"] if network.noise_conditional else ["image"]
+    properties = _properties(network, precision)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         file = Path(folder) / "network.onnx"
         torch.onnx.export(
@@ -178,71 +180,23 @@ def _write_onnx(network: RestorationNetwork, program: Any, path: Path, precision
             output_names=["restored"],
         )
         if precision == "int8":
-            _quantise(network, file)
-        model = onnx.load(str(file))
-        if precision == "16":
+            quantise(network, file, properties)
+        elif precision == "16":
             from onnxruntime.transformers.float16 import convert_float_to_float16
 
-            model = convert_float_to_float16(model, keep_io_types=True)
-        properties = {name: getattr(network, name) for name in ("channels", "scale", "grid", "halo", "noise_conditional")}
-        properties["bytes_per_pixel"] = _bytes_per_pixel(network)
-        onnx.helper.set_model_props(model, {KEY: json.dumps(properties)})
-        onnx.save(model, str(path))
+            onnx.save(convert_float_to_float16(onnx.load(str(file)), keep_io_types=True), str(file))
+        write_properties(file, properties)
+        shutil.move(file, path)
 
 
-def _bytes_per_pixel(network: RestorationNetwork) -> float:
+def _properties(network: RestorationNetwork, precision: ExportPrecision) -> dict[str, Any]:
+    found = {name: getattr(network, name) for name in ("channels", "scale", "grid", "halo", "noise_conditional")}
     sigma = (torch.tensor([0.1]),) if network.noise_conditional else ()
     with torch.inference_mode():
-        return Tiling.of(network).bytes_per_pixel(lambda side: network(torch.zeros(1, network.channels, side, side), *sigma))
-
-
-def _quantise(network: RestorationNetwork, file: Path) -> None:
-    """Convolutions and products in int8, but the first and the last, which set the result's precision."""
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    prepared = file.with_name("prepared.onnx")
-    quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
-    import onnx
-
-    layers = [node.name for node in onnx.load(str(prepared)).graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
-    quantization.quantize_static(
-        str(prepared),
-        str(file),
-        _Calibration(network),
-        quant_format=quantization.QuantFormat.QDQ,
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-        per_channel=True,
-        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
-        nodes_to_exclude=[layers[0], layers[-1]] if layers else [],
-    )
-
-
-class _Calibration:
-    """Inputs on which the ranges of activations are measured, as onnxruntime reads them."""
-
-    def __init__(self, network: RestorationNetwork) -> None:
-        side = -(-96 // network.grid) * network.grid
-        self._inputs = iter(list(_calibration_inputs(network, side)))
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._inputs, None)
-
-
-def _calibration_inputs(network: RestorationNetwork, side: int) -> Iterator[dict[str, Any]]:
-    images = embedded("train", grey=network.channels == 1)
-    for index in range(len(images)):
-        crop = to_float(images[index][:, 40 : 40 + side * network.scale, 60 : 60 + side * network.scale])
-        if crop.shape[-1] < side * network.scale or crop.shape[-2] < side * network.scale:
-            continue
-        sigma = CALIBRATION_SIGMAS[index % len(CALIBRATION_SIGMAS)]
-        small = nn.functional.avg_pool2d(crop, network.scale) if network.scale > 1 else crop
-        image = Gaussian(sigma)(small, generator("calibration", index))[0] if network.scale == 1 else small
-        given = {"image": image[None].numpy()}
-        if network.noise_conditional:
-            given["sigma"] = torch.tensor([sigma / 255]).numpy()
-        yield given
+        found["bytes_per_pixel"] = Tiling.of(network).bytes_per_pixel(
+            lambda side: network(torch.zeros(1, network.channels, side, side), *sigma)
+        )
+    return {**found, "precision": precision}
 
 
 @contextmanager

@@ -64,11 +64,6 @@ class PhotographRestorer:
         return self.denoise(image, progress)
 
     @property
-    def bf16(self) -> bool:
-        """Whether both networks run in bfloat16."""
-        return self.denoise.bf16 and self.jpeg.bf16
-
-    @property
-    def psnr_difference(self) -> float:
-        """The larger change of PSNR by bfloat16 in the self-checks, in dB."""
-        return max(self.denoise.psnr_difference, self.jpeg.psnr_difference)
+    def arithmetic(self) -> str:
+        """What the networks compute in, in words."""
+        return " and ".join(dict.fromkeys((self.denoise.arithmetic, self.jpeg.arithmetic)))

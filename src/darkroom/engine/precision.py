@@ -3,6 +3,7 @@
 import functools
 import math
 import time
+from collections.abc import Iterator
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -14,7 +15,7 @@ from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.noise import Gaussian
 
-Precision = Literal["auto", "32", "bf16"]
+Precision = Literal["auto", "32", "bf16", "int8"]
 
 TOLERANCE_DB = 0.02
 """bfloat16 is used automatically only if it changes the PSNR of the self-check by less than this."""
@@ -78,13 +79,39 @@ def bf16_difference(run: Run, channels: int, scale: int, sigma: float | None = N
         scale: of the network; inputs are downscaled by it.
         sigma: noise level on the 0–255 scale; if not given, `CHECKED_SIGMAS` for a denoiser, and 0 for super-resolution.
     """
-    clean = to_float(embedded("heldout", grey=channels == 1)[0][:, 150 : 150 + 96, 180 : 180 + 96])
-    image = clean if scale == 1 else nn.functional.avg_pool2d(clean, scale)
-    sigmas = (sigma,) if sigma is not None else CHECKED_SIGMAS if scale == 1 else (0.0,)
     largest = 0.0
-    for level in sigmas:
-        noisy = Gaussian(level)(image, generator("self-check"))[0][None]
-        expected, found = (psnr(run(noisy, level, bf16=bf16), clean[None]).item() for bf16 in (False, True))
+    for clean, noisy, level in _examples(channels, scale, sigma):
+        expected, found = (psnr(run(noisy, level, bf16=bf16), clean).item() for bf16 in (False, True))
         difference = 0.0 if found == expected else abs(found - expected)
         largest = max(largest, difference if math.isfinite(difference) else math.inf)
     return largest
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """Restores an image; sigma is for noise-conditional networks, on the 0–255 scale."""
+
+    def __call__(self, image: Tensor, *, sigma: float) -> Tensor: ...
+
+
+def psnr_loss(reference: Restores, other: Restores, channels: int, scale: int) -> float:
+    """How far the PSNR falls at most from one restorer to another, in dB, on the images of `bf16_difference`; below 0 if it rises.
+
+    Args:
+        reference, other: they restore images of these channels, and enlarge them by this scale.
+        channels: 1 for grey, 3 for RGB.
+        scale: 1 for a denoiser.
+    """
+    losses = [
+        (psnr(reference(noisy[0], sigma=level)[None], clean) - psnr(other(noisy[0], sigma=level)[None], clean)).item()
+        for clean, noisy, level in _examples(channels, scale, None)
+    ]
+    return max(loss if math.isfinite(loss) else math.inf for loss in losses)
+
+
+def _examples(channels: int, scale: int, sigma: float | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """A patch, what a network is given of it, and the noise level."""
+    clean = to_float(embedded("heldout", grey=channels == 1)[0][:, 150 : 150 + 96, 180 : 180 + 96])
+    image = clean if scale == 1 else nn.functional.avg_pool2d(clean, scale)
+    for level in (sigma,) if sigma is not None else CHECKED_SIGMAS if scale == 1 else (0.0,):
+        yield clean[None], Gaussian(level)(image, generator("self-check"))[0][None], level

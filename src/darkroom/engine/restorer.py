@@ -109,6 +109,13 @@ class Restorer:
             return has_fast_bf16(self.device) and self.psnr_difference < TOLERANCE_DB
         return self.precision == "bf16"
 
+    @property
+    def arithmetic(self) -> str:
+        """What the network computes in, in words."""
+        if not self._in_torch:
+            return self.network.arithmetic
+        return f"bfloat16 (PSNR changed by {self.psnr_difference:.4f} dB in the check)" if self.bf16 else "float32"
+
     @cached_property
     def tile(self) -> int:
         """Side of the tiles in pixels of the input, without their margins.

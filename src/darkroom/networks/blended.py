@@ -34,6 +34,7 @@ class Blended(RestorationNetwork):
             )
         self.channels, self.halo, self.grid = network.channels, network.halo, network.grid
         self.noise_conditional = network.noise_conditional
+        self.bytes_per_pixel, self.arithmetic = network.bytes_per_pixel, network.arithmetic
         self.network, self.strength = network, strength
 
     def forward(

@@ -19,6 +19,10 @@ KEY = "darkroom"
 """Of the entry in the file's metadata that holds a network's properties as JSON."""
 
 
+ARITHMETIC = {"32": "float32 by ONNX Runtime", "16": "float16 by ONNX Runtime", "int8": "int8"}
+"""What files of each precision compute in, in words."""
+
+
 class OnnxNetwork(RestorationNetwork):
     """A network exported by `darkroom export`: called, tiled and evaluated like any other, without gradients.
 
@@ -38,6 +42,7 @@ class OnnxNetwork(RestorationNetwork):
         self.channels, self.scale, self.grid = properties["channels"], properties["scale"], properties["grid"]
         self.halo, self.noise_conditional = properties["halo"], properties["noise_conditional"]
         self.bytes_per_pixel = properties["bytes_per_pixel"]
+        self.arithmetic = ARITHMETIC.get(properties.get("precision"), "ONNX Runtime")
         self._run: Any = None
 
     def forward(self, image: Tensor, *condition: Tensor) -> Tensor:
@@ -57,6 +62,15 @@ class OnnxNetwork(RestorationNetwork):
     def __getstate__(self) -> dict[str, Any]:
         """Without the session, which is made anew: so that the network can be copied."""
         return {**self.__dict__, "_run": None}
+
+
+def write_properties(path: Path, properties: dict[str, Any]) -> None:
+    """Put a network's properties into the metadata of an ONNX file: the attributes of `OnnxNetwork`, and the precision."""
+    import onnx
+
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {KEY: json.dumps(properties)})
+    onnx.save(model, str(path))
 
 
 def _session(path: Path, threads: int) -> "onnxruntime.InferenceSession":

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from darkroom.recipes.ranges import AT_LEAST_0, PROCESSES, THREADS, Range, check_fields
 
 Accelerator = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "32", "bf16"]
+Precision = Literal["auto", "32", "bf16", "int8"]
+TrainingPrecision = Literal["auto", "32", "bf16"]
 Strategy = Literal["auto", "ddp", "fsdp"]
 
 
@@ -38,7 +39,7 @@ class RunOptions:
     accelerator: Accelerator = "auto"
     devices: Annotated[int, Range(1, PROCESSES)] = 1
     strategy: Strategy = "auto"
-    precision: Precision = "auto"
+    precision: TrainingPrecision = "auto"
     workers: Annotated[int | None, Range(0, PROCESSES)] = None
     save_every: Annotated[float, AT_LEAST_0] = 60.0
     threads: Annotated[int | None, THREADS] = None

@@ -12,6 +12,7 @@ from darkroom.data.kernels import read_kernel
 from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.devices import choose_device
+from darkroom.engine.int8 import for_precision
 from darkroom.engine.photograph_restorer import PhotographRestorer
 from darkroom.engine.restore_files import ImageRestorer, RestoredFile, plan_files
 from darkroom.engine.restore_files import restore_files as restore_planned
@@ -82,7 +83,8 @@ def make_restorer(
         solver_steps: of deblurring; by default 8, and 30 of Richardson–Lucy with the kernels that a kernel network estimates.
         strength: share of the network's correction that is applied, from 0 to 1.
         memory: MiB that activations may take; larger images are restored in tiles.
-        precision: "auto" takes bfloat16 where the hardware supports it and a check on these weights allows it.
+        precision: "int8" is computed by ONNX Runtime on a CPU; the first time a network is prepared for it, which takes seconds. "auto"
+            takes int8 where it was prepared before, else bfloat16 where that is fast, both only after a check on these weights.
         accelerator: device to compute on.
         recipe: the recipe's file, for weights of a recipe outside the package.
 
@@ -105,6 +107,7 @@ def make_restorer(
             )
         how = Restoration(solver_steps or richardson_lucy.STEPS, network.gamma)
         return BlindDeblurrer(network, device=device, memory=memory << 20, restoration=how)
+    network = for_precision(network, precision, device)
     network = network if strength == 1 else Blended(network, strength)
     restorer = Restorer(network, device=device, memory=memory << 20, precision=precision, sigma=sigma)
     if kernel is None:
