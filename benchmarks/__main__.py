@@ -17,6 +17,7 @@ ALL = (
     "hash_speed",
     "hash_kernels",
     "varying_blur_speed",
+    "deblurring_speed",
     "frechet_speed",
 )
 
