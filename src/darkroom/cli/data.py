@@ -52,7 +52,7 @@ def _get(arguments: list[str]) -> None:
 
         found = entry(name)
         print(f"{found.title}: {_size(found)} from {found.url}\nlicence: {found.licence}\ncite: {found.citation}")
-        with _DownloadBar(found.title) as bar:
+        with DownloadBar(found.title) as bar:
             print(f"in {download.get(found, progress=bar, log=print)}")
 
     parse(get, arguments, "data get")
@@ -111,7 +111,7 @@ def _size(found: "Entry") -> str:
     return f"{found.megabytes} MB, {found.minutes:.1f} min at 20 Mbit/s"
 
 
-class _DownloadBar:
+class DownloadBar:
     """A bar with the interface that pooch requires."""
 
     def __init__(self, title: str) -> None:
@@ -128,7 +128,7 @@ class _DownloadBar:
         self.task = self.bar.add_task(title, total=None)
         self.total = 0
 
-    def __enter__(self) -> "_DownloadBar":
+    def __enter__(self) -> "DownloadBar":
         self.bar.start()
         return self
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, runtime_checkable
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import no_room
@@ -16,7 +16,7 @@ from darkroom.data.archives import Limit, unpack
 from darkroom.data.catalogue import CATALOGUE, Entry
 from darkroom.data.transfer import ProgressBar, Transfer
 
-__all__ = ["ProgressBar", "get"]
+__all__ = ["ProgressBar", "get", "verify"]
 
 Log = Callable[[str], None]
 
@@ -60,7 +60,7 @@ def _get(entry: Entry, progress: ProgressBar | None, log: Log) -> Path:
         transfer.run()
         digest = checksums.sha256(transfer.path)
     try:
-        _verify(entry, digest, first, log)
+        verify(entry, digest, first, log)
         _install(entry, transfer.path)
     finally:
         transfer.remove()
@@ -69,8 +69,26 @@ def _get(entry: Entry, progress: ProgressBar | None, log: Log) -> Path:
     return entry.path()
 
 
-def _verify(entry: Entry, digest: str, first: tuple[str, str] | None, log: Log) -> None:
-    """Compare an archive with its checksum, or with the first download's, or say that there is neither.
+@runtime_checkable
+class Published(Protocol):
+    """A file that somebody else publishes: its title, address, and SHA-256 where that is stated."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def sha256(self) -> str | None: ...
+
+
+def verify(entry: Published, digest: str, first: tuple[str, str] | None, log: Log) -> None:
+    """Compare a download with its checksum, or with the first download's, or say that there is neither.
+
+    Args:
+        entry: what was downloaded.
+        digest: SHA-256 of the file.
+        first: SHA-256 and date of the first download from this address, if there was one.
+        log: is given a line where no checksum is stated.
 
     Raises:
         DarkroomError: it differs.
