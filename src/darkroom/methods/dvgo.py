@@ -22,7 +22,11 @@ from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 
 MIN_WEIGHT = 1e-4
-"""Colours of samples with a smaller rendering weight are not computed."""
+"""Colours of samples with a smaller rendering weight are not computed, unless all are as small at first."""
+
+INITIAL_SHARE = 0.1
+"""Of the weight that a sample has at first: colours of samples with more are computed. Those without count as black and have no
+gradient, so that over black a field of which all samples were left out would never become visible."""
 
 VARIATION_FRACTION = 1 / 16
 """Fraction of the voxels at which the total variation is estimated in each step."""
@@ -62,6 +66,10 @@ class Stage:
             if step == round(number * self.steps / (5 * max(1, self.doublings))):
                 return round(self.voxels / 2 ** (self.doublings - number))
         return None
+
+    def min_weight(self, step: float) -> float:
+        """Rendering weight below which colours are not computed, with steps of so many voxels."""
+        return min(MIN_WEIGHT, INITIAL_SHARE * step * self.opacity)
 
 
 class DirectVoxelGrid(RadianceMethod):
@@ -180,7 +188,8 @@ class DirectVoxelGrid(RadianceMethod):
         return self._rendered(rays, self.samples(rays), self.background)
 
     def _rendered(self, rays: Rays, samples: Samples, background: Background) -> Rendering:
-        return self.field(rays, samples, background, MIN_WEIGHT)  # type: ignore[no-any-return]
+        stage = self.stages[self._stage]
+        return self.field(rays, samples, background, stage.min_weight(self.step))  # type: ignore[no-any-return]
 
     def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
         drawn = len(batch.target)
