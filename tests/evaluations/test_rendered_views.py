@@ -39,7 +39,7 @@ def test_views_are_compared_with_photographs_by_their_cameras(folder: Path):
     views = scene.views["test"]
     assert len(evaluation) == len(seen) == 2 and evaluation.title == "table"
     for batch, view, value in zip(seen, views, outcome.scores["psnr"].values, strict=True):
-        photograph = to_float(read_view(view.path, view.camera, 1.0))[None]
+        photograph = to_float(read_view(view, 1.0))[None]
         intrinsics, pose = batch.condition
         assert torch.equal(intrinsics[0], view.camera.intrinsics) and torch.equal(pose[0], view.camera.pose)
         assert torch.equal(batch.target, photograph)
@@ -53,7 +53,7 @@ def test_the_baseline_is_the_training_photograph_of_the_nearest_camera(folder: P
     outcome = evaluation.evaluate(nearest_photograph, CPU)
     for view, value in zip(scene.views["test"], outcome.scores["psnr"].values, strict=True):
         nearest = min(scene.views["train"], key=lambda other: torch.dist(other.camera.centre, view.camera.centre))
-        ours, target = (to_float(read_view(v.path, v.camera, 0.0))[None] for v in (nearest, view))
+        ours, target = (to_float(read_view(v, 0.0))[None] for v in (nearest, view))
         assert value == pytest.approx(psnr(ours, target).item())
 
 

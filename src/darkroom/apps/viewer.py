@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from darkroom.engine.folder import RunFolder
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.radiance.cameras import Camera, convert
 from darkroom.radiance.paths import flight, up_of
-from darkroom.radiance.scenes import Scene, read_view
+from darkroom.radiance.scenes import Scene, View, read_view
 from darkroom.recipes import trained
 from darkroom.recipes.ranges import AT_LEAST_0, check
 from darkroom.recipes.setting_types import check_type
@@ -285,10 +285,10 @@ def _cameras(method: RadianceMethod, scene: Scene | None) -> Cameras:
     found: Cameras = {}
     for split, title in (("train", "training"), ("test", "test")):
         for view in scene.views.get(split, ()):
-            small = view.camera.with_width(128)
+            small = replace(view, camera=view.camera.with_width(128))
 
-            def photograph(path: Path = view.path, camera: Camera = small) -> np.ndarray:
-                return read_view(path, camera, method.background).permute(1, 2, 0).numpy()
+            def photograph(view: View = small) -> np.ndarray:
+                return read_view(view, method.background).permute(1, 2, 0).numpy()
 
             found[f"{title} {view.name}"] = (view.camera, photograph)
     return found

@@ -1,7 +1,7 @@
 """`darkroom apply`."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,6 +18,7 @@ from darkroom.workflows.options import Accelerator, Precision
 if TYPE_CHECKING:
     from darkroom.engine.restore_files import ImageRestorer, RestoredFile
     from darkroom.methods.radiance import RadianceMethod
+    from darkroom.radiance.cameras import Camera
 
 
 @dataclass
@@ -38,8 +39,8 @@ class Apply:
 
     Example: darkroom apply maps/ -o photographs/ --weights runs/pix2pix/facades
 
-    With the weights of a scene, views of it are rendered: SOURCE is a transforms file with cameras (no images are needed), and
-    OUTPUT a folder; or SOURCE is the word flight, and OUTPUT a video.
+    With the weights of a scene, views of it are rendered: SOURCE is a transforms file, or nerfstudio's camera_path.json (no images are
+    needed), and OUTPUT a folder or an .mp4; or SOURCE is the word flight, and OUTPUT an .mp4. Depth is written beside them.
 
     Example: darkroom apply transforms_test.json -o views/ --weights runs/dvgo/laptop
 
@@ -198,23 +199,33 @@ def _render(given: Apply, weights: Path) -> None:
 
 
 def _render_flight(given: Apply, method: "RadianceMethod") -> str:
-    from darkroom.apps.views import write_video
     from darkroom.radiance import paths
 
     cameras = paths.flight(method.space, given.frames)
     if given.width:
         cameras = [camera.with_width(given.width) for camera in cameras]
+    return _film(given, method, cameras)
+
+
+def _film(given: Apply, method: "RadianceMethod", cameras: "list[Camera]") -> str:
+    from darkroom.apps.views import write_video
+
     depth = write_video(method, cameras, given.output, progress=lambda items: counted("frames", items, len(items)))
-    return f"{given.output}, depth in {depth}: {given.frames} frames"
+    return f"{given.output}, depth in {depth}: {len(cameras)} frames"
 
 
 def _render_views(given: Apply, method: "RadianceMethod") -> str:
     from darkroom.apps.views import write_images
-    from darkroom.radiance import blender
+    from darkroom.radiance.camera_files import cameras_in, placed
 
-    views, remarks = blender.read_frames(given.source[0], given.width, require_images=False)
-    for remark in remarks:
+    views, remarks = cameras_in(given.source[0])
+    views, doubts = placed(views, method.space)
+    if given.width:
+        views = [replace(view, camera=view.camera.with_width(given.width)) for view in views]
+    for remark in (*remarks, *doubts):
         print(f"darkroom: {remark}", file=sys.stderr)
+    if given.output.suffix.lower() == ".mp4":
+        return _film(given, method, [view.camera for view in views])
     if given.output.exists() and not given.output.is_dir():
         raise DarkroomError(f"views are written to a folder; {given.output} is a file")
     write_images(method, views, given.output, progress=lambda items: counted("views", items, len(items)))

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom.cli.parse import parse
-from darkroom.cli.progress import counted
+from darkroom.cli.progress import Bars, Told, counted
+from darkroom.core.errors import DarkroomError
 from darkroom.recipes.ranges import SETTINGS
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class Poses:
     lens: Literal["auto", "pinhole", "radial"] = "auto"
     """radial estimates the distortion of the lens, pinhole assumes none; auto is pinhole for images with transparent pixels only."""
     known: Path | None = None
-    """A folder whose transforms files hold poses of the same photographs: print the difference of the estimated ones."""
+    """A scene's folder with poses of the same photographs, matched by file name: print the difference of the estimated ones."""
+    force: bool = False
+    """Replace a transforms.json that is there."""
     seed: Annotated[int, SETTINGS["seed"]] = 0
     """Of the sampling; results still vary a little."""
 
@@ -43,30 +46,33 @@ class Poses:
 def command(arguments: list[str]) -> None:
     """Estimate the camera poses of photographs (structure from motion by COLMAP)."""
     given = parse(Poses, arguments, "data poses")
-    from darkroom.radiance import blender, motion
-    from darkroom.radiance.alignment import compare_poses
+    from darkroom.radiance import blender, motion, named
+    from darkroom.radiance.alignment import compare_poses, counterparts
 
+    target = given.folder / blender.SINGLE
+    if target.exists() and not given.force:
+        raise DarkroomError(f"{target} exists: --force replaces it")
     photographs = motion.photographs_of(given.folder)
-    found = motion.structure_from_motion(photographs, given.matching, given.lens, _print_now, given.seed)
+    known = [] if given.known is None else list(named.scene(str(given.known)).by_name.values())
+    if given.known is not None:
+        counterparts(photographs, known)  # raises now rather than after minutes of work
+    with Bars(transient=True) as bars:
+        progress = Told(bars)
+        found = motion.structure_from_motion(photographs, given.matching, given.lens, bars.say, progress, given.seed)
     target = motion.write(given.folder, found, lambda views: counted("images undistorted", views, len(found.views)))
     _print(found, len(photographs))
     print(target)
     if given.known is not None:
-        known = [view for views in blender.scene(given.known).views.values() for view in views]
         Console(markup=False).print(_comparison(compare_poses(found.views, known)))
-
-
-def _print_now(line: str) -> None:
-    print(line, flush=True)
 
 
 def _print(found: "Reconstruction", photographs: int) -> None:
     from darkroom.radiance.lens import displacement
 
     print(f"{len(found.views)} of {photographs} photographs registered; reprojection error {found.error:.2f} pixels")
-    if found.distortion:
-        moved = displacement(found.views[0].camera, found.distortion)
-        print(f"the lens distorts: k = {found.distortion:+.4f}, which displaces the corners by {moved:.1f} pixels")
+    if found.lens.k1:
+        moved = displacement(found.views[0].camera, found.lens)
+        print(f"the lens distorts: k = {found.lens.k1:+.4f}, which displaces the corners by {moved:.1f} pixels")
     if found.unregistered:
         names = ", ".join(found.unregistered[:5]) + (" ..." if len(found.unregistered) > 5 else "")
         remedy = "; --matching exhaustive" if found.matching == "sequential" else ""

@@ -113,6 +113,27 @@ class Bars:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+class Told:
+    """Shows how far work is: by bars on a terminal, by a line now and then elsewhere."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars, self.printed = bars, time.monotonic()
+
+    def __call__(self, title: str, done: int, total: int) -> None:
+        """Show it.
+
+        Args:
+            title: of the work.
+            done: how much of it is done.
+            total: how much there is.
+        """
+        if self.bars.console.is_terminal:
+            self.bars.show(title, done, total)
+        elif time.monotonic() - self.printed >= LINE_INTERVAL:
+            self.printed = time.monotonic()
+            self.bars.say(f"{title}: {done} of {total}")
+
+
 def counted(title: str, items: Iterable[T], total: int) -> Iterator[T]:
     """Pass items through, with a bar on a terminal."""
     with Bars(transient=True) as bars:

@@ -1,7 +1,9 @@
 """Errors of estimated camera poses against reference poses, after alignment by a similarity transform."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -39,14 +41,36 @@ class PoseErrors:
         )
 
 
+def counterparts(photographs: Sequence[Path], reference: Sequence[View]) -> dict[Path, View]:
+    """The view of each photograph: of the same file, otherwise of the same file name, otherwise of the same name but for its ending.
+
+    Names that several views share are no match.
+
+    Raises:
+        DarkroomError: fewer than three photographs have one.
+    """
+    keys: tuple[Callable[[Path], object], ...] = (Path.resolve, lambda path: path.name, lambda path: path.stem)
+    found: dict[Path, View] = {}
+    for key in keys:
+        counts = Counter(key(view.path) for view in reference)
+        views = {key(view.path): view for view in reference if counts[key(view.path)] == 1}
+        found = {path: views[key(path)] for path in photographs if key(path) in views}
+        if len(found) >= 3:
+            return found
+    raise DarkroomError(
+        f"{len(found)} of {len(photographs)} photographs have known poses: files are matched by name, and "
+        f"{photographs[0].name if photographs else 'none'} is not among {', '.join(view.path.name for view in reference[:3])} ..."
+    )
+
+
 def compare_poses(estimated: Sequence[View], reference: Sequence[View]) -> PoseErrors:
-    """Compare cameras of the same photographs, matched by path.
+    """Compare cameras of the same photographs, as `counterparts` matches them.
 
     Raises:
         DarkroomError: fewer than three photographs are in both.
     """
-    known = {view.path.resolve(): view.camera for view in reference}
-    pairs = [(view.camera, known[view.path.resolve()]) for view in estimated if view.path.resolve() in known]
+    known = counterparts([view.path for view in estimated], reference)
+    pairs = [(view.camera, known[view.path].camera) for view in estimated if view.path in known]
     if len(pairs) < 3:
         raise DarkroomError(
             f"{len(pairs)} photographs have both estimated and known poses; at least 3 are needed to compare them"

@@ -8,11 +8,14 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import torch
+
 from darkroom.core.errors import DarkroomError
 from darkroom.core.paths import cache_root, data_root
 from darkroom.core.randomness import seed_of
-from darkroom.radiance import blender, llff, motion, tabletop
+from darkroom.radiance import blender, colmap, llff, motion, tabletop
 from darkroom.radiance.alignment import compare_poses
+from darkroom.radiance.bounds import FILE, PAPERS, UNSAID, Given, framed, of_cameras
 from darkroom.radiance.scenes import Scene
 
 SYNTHETIC = ("chair", "drums", "ficus", "hotdog", "lego", "materials", "mic", "ship")
@@ -25,19 +28,20 @@ EMBEDDED_VIEWS = 30
 
 
 @lru_cache(maxsize=4)
-def scene(name: str, size: int = 0) -> Scene:
+def scene(name: str, size: int = 0, given: Given = UNSAID) -> Scene:
     """Read a scene: "embedded", one of the NeRF paper's below the data root, or a folder.
 
     Args:
         name: "embedded" ("embedded-large" has images of 256x256 pixels), "lego", "fern" and so on, or a folder that holds
-            `transforms_train.json`, `transforms.json` or `poses_bounds.npy`.
+            `transforms_train.json`, `transforms.json`, `poses_bounds.npy` or COLMAP's `sparse/0`.
         size: downscale images to this width; 0 for their own size.
+        given: near, far and scale; those of the embedded scene and of the synthetic ones are known.
 
     Raises:
         DarkroomError: it is missing or broken.
     """
     if name in EMBEDDED:
-        return blender.scene(_embedded(EMBEDDED[name]), size)
+        return blender.scene(_embedded(EMBEDDED[name]), size, given.otherwise(PAPERS))
     known = {**dict.fromkeys(SYNTHETIC, "nerf_synthetic"), **dict.fromkeys(FORWARD_FACING, "nerf_llff_data")}
     folder = data_root() / known[name] / name if name in known else _folder(name)
     if not os.path.isdir(folder):
@@ -47,11 +51,24 @@ def scene(name: str, size: int = 0) -> Scene:
             else f"no folder at {folder}; a scene is embedded, one of {', '.join(known)}, or a folder"
         )
         raise DarkroomError(f"the scene {name} is missing: {advice}")
-    return llff.scene(folder, size) if (folder / llff.POSES).is_file() else blender.scene(folder, size)
+    if name in SYNTHETIC:
+        return blender.scene(folder, size, given.otherwise(PAPERS))
+    if (folder / llff.POSES).is_file():
+        if given != UNSAID:
+            raise DarkroomError(
+                f"{folder / llff.POSES} has near and far of its own: --near, --far and --scale do not apply to it"
+            )
+        return llff.scene(folder, size)
+    has_transforms = any(folder.glob("transforms*.json"))
+    return (
+        colmap.scene(folder, size, given)
+        if not has_transforms and colmap.model_of(folder)
+        else blender.scene(folder, size, given)
+    )
 
 
 @lru_cache(maxsize=4)
-def with_estimated_poses(name: str, size: int = 0) -> Scene:
+def with_estimated_poses(name: str, size: int = 0, given: Given = UNSAID) -> Scene:
     """A scene with its cameras replaced by those that structure from motion estimates from the photographs of all splits.
 
     The estimate is cached, so that a resumed run has the same cameras. Its error is among the remarks.
@@ -63,7 +80,7 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
     views = {view.path: view for view in known.by_name.values()}
     key = seed_of("poses", *(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in views))
     cached = cache_root() / f"poses-{key:x}.json"
-    if not cached.is_file():
+    if not _readable(cached):
         found = motion.structure_from_motion(_by_unique_name(list(views)), "exhaustive", "pinhole")
         files = [str(view.path.resolve()) for view in found.views]
         blender.write(cached, found.views, files, near=found.near, far=found.far)
@@ -81,7 +98,20 @@ def with_estimated_poses(name: str, size: int = 0) -> Scene:
             f"structure from motion registered {len(estimated)} of {len(views)} photographs, too few to train and test with"
         )
     remark = f"{len(estimated)} of {len(views)} photographs registered by structure from motion; {errors}"
-    return Scene(f"{known.name}, estimated poses", split, *blender.near_and_far(cached), remarks=(remark,))
+    poses = torch.stack([view.camera.pose for view in estimated])
+    depths = of_cameras(poses, opaque=True)._replace(
+        **dict(zip(("near", "far"), blender.near_and_far(cached), strict=True)), source=FILE
+    )
+    split, near, far, frame, more = framed(split, depths, given)
+    return Scene(f"{known.name}, estimated poses", split, near, far, frame=frame, remarks=(remark, *more))
+
+
+def _readable(cached: Path) -> bool:
+    """Whether there are cached poses that are neither damaged nor of another layout."""
+    try:
+        return cached.is_file() and bool(blender.read_frames(cached)[0]) and bool(blender.near_and_far(cached))
+    except DarkroomError:
+        return False
 
 
 def _folder(name: str) -> Path:

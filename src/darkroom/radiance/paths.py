@@ -67,7 +67,7 @@ def spiral(space: Space, frames: int, turns: int = 2) -> Float[Tensor, "frames 3
     right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=0)
     axes = torch.stack([right, torch.linalg.cross(back, right), back])
     radii = torch.quantile(((poses[:, :, 3] - middle) @ axes.T).abs(), 0.8, dim=0)
-    near, far = space.depths.tolist()
+    near, far = space.depths.clamp(min=1e-6).tolist()
     target = middle - back * (1 / (0.25 / near + 0.75 / far))
     angles = torch.arange(frames) * 2 * math.pi * turns / frames
     offsets = torch.stack([angles.cos(), -angles.sin(), -(angles / 2).sin()], 1) * radii @ axes

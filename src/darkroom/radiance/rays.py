@@ -83,24 +83,26 @@ class RayStream(Stream):
         scene = self.find()
         scene.files("train")  # raises where there are none
         views = scene.views["train"]
-        self._pixels = torch.stack([self._read(view) for view in views]).permute(0, 2, 3, 1).contiguous()
+        pixels = [self._read(view).permute(1, 2, 0) for view in views]
+        self._sizes = torch.tensor([image.shape[:2] for image in pixels])
+        self._first, self._widths = self._sizes.prod(1).cumsum(0) - self._sizes.prod(1), self._sizes[:, 1]
+        self._pixels = torch.cat([image.flatten(0, 1) for image in pixels])
         self._intrinsics = torch.stack([view.camera.intrinsics for view in views])
         self._poses = torch.stack([view.camera.pose for view in views])
         self._forward_facing, self._views = scene.forward_facing, views
 
     def _read(self, view: View) -> Tensor:
-        if self.background is None:
-            return read_layers(view.path, view.camera)
-        return read_view(view.path, view.camera, self.background)
+        return read_layers(view) if self.background is None else read_view(view, self.background)
 
     def describe(self) -> DataRecord:
-        scene, camera = self.find(), self._views[0].camera
+        scene, sizes = self.find(), sorted({(view.camera.width, view.camera.height) for view in self._views})
+        size = " to ".join(f"{width}x{height}" for width, height in dict.fromkeys((sizes[0], sizes[-1])))
         return DataRecord(
             dataset=f"{scene.name}, training views",
             count=len(self._views),
             samples_per_step=self.batch_size * BUNDLE,
             unit="rays",
-            sample=f"ray through a random pixel of {camera.width}x{camera.height}",
+            sample=f"ray through a random pixel of {size}",
             degradation="none" if self.background is not None else "a random background colour for each ray",
             split='Test views are held out. Evaluations named "training views" are on images that were trained on.',
             remarks=list(scene.remarks),
@@ -111,11 +113,10 @@ class RayStream(Stream):
 
     def sample(self, step: int, index: int) -> Pixels:
         random = generator(self.seed, "rays", step, index)
-        count, height, width, _ = self._pixels.shape
-        top, left = (height // 4, width // 4) if step < self.centre_crop else (0, 0)
-        view = torch.randint(count, (BUNDLE,), generator=random)
-        y = torch.randint(top, height - top, (BUNDLE,), generator=random)
-        x = torch.randint(left, width - left, (BUNDLE,), generator=random)
+        view = torch.randint(len(self._views), (BUNDLE,), generator=random)
+        sizes = self._sizes[view]
+        begin = sizes // 4 if step < self.centre_crop else torch.zeros_like(sizes)
+        y, x = (begin + torch.rand(BUNDLE, 2, generator=random) * (sizes - 2 * begin)).long().unbind(1)
         if self.background is None:
             return Pixels(view, x, y, torch.rand(BUNDLE, 3, generator=random))
         return Pixels(view, x, y, torch.full((BUNDLE, 3), self.background))
@@ -123,14 +124,13 @@ class RayStream(Stream):
     def on_device(self, batch: Pixels) -> RayBatch:
         view, x, y, background = (part.flatten(0, 1) for part in batch)
         if self._pixels.device != view.device:
-            self._pixels, self._intrinsics, self._poses = (
-                part.to(view.device) for part in (self._pixels, self._intrinsics, self._poses)
-            )
+            for name in ("_pixels", "_intrinsics", "_poses", "_first", "_widths"):
+                setattr(self, name, getattr(self, name).to(view.device))
         rays = rays_through(self._intrinsics[view], self._poses[view], x + self.pixel_centre, y + self.pixel_centre)
         if self._forward_facing:
             camera = self._views[0].camera
             rays = to_ndc(rays, (camera.fx, camera.fy), camera.width, camera.height)
-        target = to_float(self._pixels[view, y, x])
+        target = to_float(self._pixels[self._first[view] + y * self._widths[view] + x])
         if self.background is None:
             target = over(target, background, linear=self.linear)
         return RayBatch(rays, target, background)
@@ -178,7 +178,9 @@ class QueriedViews:
         nearest = min(others, key=lambda view: float((view.camera.centre - camera.centre).norm()))
 
         def example(photograph: Tensor, _: torch.Generator) -> Example:
-            shown = to_float(read_view(nearest.path, nearest.camera, self.background))
+            shown = to_float(read_view(nearest, self.background))
+            if shown.shape != photograph.shape:  # photographs of several sizes
+                shown = torch.nn.functional.interpolate(shown[None], photograph.shape[1:], mode="area")[0]
             return Example(shown, photograph, (camera.intrinsics, camera.pose))
 
         return example
@@ -186,7 +188,7 @@ class QueriedViews:
     def example(self, name: str) -> Example:
         """The example of a view, its photograph read from its file, without batch axis."""
         view = self.find().by_name[name]
-        photograph = to_float(read_view(view.path, view.camera, self.background))
+        photograph = to_float(read_view(view, self.background))
         return self.of(name)(photograph, torch.Generator())
 
     def digests(self, names: Sequence[str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """A scene: photographs and the cameras that took them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from darkroom.core import dataset, images
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_uint8
 from darkroom.radiance.cameras import Camera, handedness
+from darkroom.radiance.lens import LensCamera, undistorted
 
 HELD_OUT = 8
 """Where files do not state a split, every eighth view, beginning with the first, is a test view (Mildenhall et al. 2019)."""
@@ -25,12 +26,27 @@ class View:
     Args:
         name: unique in the scene.
         path: of the file; it need not exist where only the camera is used.
-        camera: at the size of the images that are trained on.
+        camera: at the size of the images that are trained on; a pinhole.
+        taken_by: the camera with its lens, where that distorts: the photograph is undistorted when it is read.
     """
 
     name: str
     path: Path
     camera: Camera
+    taken_by: LensCamera | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A point x of the world of a scene's files is at `scale (x - origin)` in the scene's own coordinates."""
+
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: float = 1.0
+
+    def of(self, camera: Camera) -> Camera:
+        """A camera of the files' world in the scene's coordinates."""
+        centre = (camera.pose[:, 3:].double() - torch.tensor(self.origin, dtype=torch.float64)[:, None]) * self.scale
+        return replace(camera, pose=torch.cat([camera.pose[:, :3], centre.to(camera.pose)], 1))
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,7 @@ class Scene:
         views: "train", "test", and possibly "val".
         near, far: bounds of depth, between which everything lies.
         forward_facing: rays are warped to normalised device coordinates, where near and far are 0 and 1.
+        frame: of the world of the scene's files; cameras, near and far are in the scene's own.
         remarks: what a user should know of the files.
     """
 
@@ -50,6 +67,7 @@ class Scene:
     near: float
     far: float
     forward_facing: bool = False
+    frame: Frame = Frame()
     remarks: tuple[str, ...] = field(default=())
 
     @cached_property
@@ -74,25 +92,25 @@ class Scene:
         return found
 
 
-def read_view(path: Path, camera: Camera, background: float) -> UInt8[Tensor, "3 height width"]:
-    """A photograph at its camera's size, composited over a background (1 white, 0 black).
+def read_view(view: View, background: float) -> UInt8[Tensor, "3 height width"]:
+    """A photograph at its camera's size, undistorted, and composited over a background (1 white, 0 black).
 
     It is downscaled by averaging, colours weighted with opacity.
 
     Raises:
         DarkroomError: the file is missing, broken, or of another aspect ratio than the camera's.
     """
-    layers = _layers(path, camera)
-    return to_uint8(_resized(layers[:3] + (1 - layers[3:]) * background, camera))
+    layers = _layers(view)
+    return to_uint8(_resized(layers[:3] + (1 - layers[3:]) * background, view.camera))
 
 
-def read_layers(path: Path, camera: Camera) -> UInt8[Tensor, "4 height width"]:
-    """A photograph at its camera's size: RGB times opacity, and opacity.
+def read_layers(view: View) -> UInt8[Tensor, "4 height width"]:
+    """A photograph at its camera's size, undistorted: RGB times opacity, and opacity.
 
     Raises:
         DarkroomError: as for `read_view`.
     """
-    return to_uint8(_resized(_layers(path, camera), camera))
+    return to_uint8(_resized(_layers(view), view.camera))
 
 
 def digest(view: View) -> str:
@@ -101,25 +119,31 @@ def digest(view: View) -> str:
     Raises:
         DarkroomError: as for `read_view`.
     """
-    size = (view.camera.width, view.camera.height)
     modified = view.path.stat().st_mtime_ns if view.path.exists() else 0
-    return _digest(view.path, *size, modified)
+    camera, by = view.camera, view.taken_by
+    size, lens = (camera.width, camera.height), by and (by.lens, by.camera.width, *by.camera.intrinsics.tolist())
+    key = (view.path, size, lens, modified)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = dataset.digest(read_layers(view))
+    return _DIGESTS[key]
 
 
-@lru_cache(maxsize=4096)
-def _digest(path: Path, width: int, height: int, modified: int) -> str:
-    camera = Camera(width, height, 1.0, 1.0, 0.0, 0.0, torch.eye(3, 4))  # only its size counts
-    return dataset.digest(read_layers(path, camera))
+_DIGESTS: dict[tuple[object, ...], str] = {}
+"""Of files that have been read."""
 
 
-def _layers(path: Path, camera: Camera) -> Float[Tensor, "4 height width"]:
-    image = images.read(path)
+def _layers(view: View) -> Float[Tensor, "4 height width"]:
+    image, camera = images.read(view.path), view.camera
     pixels = image.pixels.expand(3, -1, -1)
     height, width = pixels.shape[1:]
     if abs(width * camera.height - height * camera.width) > max(width, height):
-        raise DarkroomError(f"{path} has {width}x{height} pixels, but its camera {camera.width}x{camera.height}")
+        raise DarkroomError(f"{view.path} has {width}x{height} pixels, but its camera {camera.width}x{camera.height}")
     alpha = torch.ones_like(pixels[:1]) if image.alpha is None else image.alpha
-    return torch.cat([pixels * alpha, alpha])
+    layers = torch.cat([pixels * alpha, alpha])
+    if view.taken_by is None:
+        return layers
+    taken = view.taken_by.camera.resized(width, height)
+    return undistorted(layers, taken, view.taken_by.lens, camera.resized(width, height))
 
 
 def _resized(layers: Float[Tensor, "layers h w"], camera: Camera) -> Float[Tensor, "layers height width"]:

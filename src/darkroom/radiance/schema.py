@@ -13,19 +13,18 @@ import numpy as np
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import read_json
-
-NEAR, FAR = 2.0, 6.0
-"""Of the NeRF paper's synthetic scenes, whose cameras are at a distance of 4 from the centre."""
+from darkroom.radiance.intrinsics import refuse_unknown
 
 MAX_BYTES = 128 * 2**20
 """Largest transforms file; a frame takes about 500 bytes."""
 
 _LARGEST = 1e9
-_LENS = dict.fromkeys(("k1", "k2", "k3", "k4", "p1", "p2"), (-_LARGEST, _LARGEST))
+_LENS = dict.fromkeys(("k1", "k2", "k3", "k4", "p1", "p2"), (-1e3, 1e3))
 _FOCAL, _SIZE = (1e-3, _LARGEST), (1.0, 1e6)
 
 RANGES = {
     "camera_angle_x": (1e-6, 3.14159),
+    "camera_angle_y": (1e-6, 3.14159),
     "fl_x": _FOCAL,
     "fl_y": _FOCAL,
     "cx": (-_LARGEST, _LARGEST),
@@ -36,13 +35,16 @@ RANGES = {
 }
 """Range of every entry that a transforms file may have for all frames or for one; lengths in pixels, the angle in radians."""
 
-_BOUNDS = {"near": (0.0, _LARGEST), "far": (1e-9, _LARGEST)}
+_BOUNDS = {"near": (0.0, _LARGEST), "far": (1e-9, _LARGEST), "aabb_scale": (1e-3, _LARGEST), "scale": (1e-9, _LARGEST)}
+
+SPLITS = {"train_filenames": "train", "val_filenames": "val", "test_filenames": "test"}
+"""Entries that list the paths of a split."""
 
 
 def read_transforms(path: Path) -> dict[str, Any]:
     """Read a transforms file and check every entry that is used.
 
-    Numbers are finite and in `RANGES`, `0 <= near < far`, every frame has a focal length, a `file_path` that no other frame
+    Numbers are finite and in `RANGES`, `0 <= near < far`, nothing is stated that would have to be ignored, every frame has a focal length, a `file_path` that no other frame
     has, and a `transform_matrix` of 3x4 or 4x4 numbers that is not singular.
 
     Raises:
@@ -59,15 +61,27 @@ def read_transforms(path: Path) -> dict[str, Any]:
     if not isinstance(frames, list):
         raise DarkroomError(f"{path} has no list of frames: is it a transforms file?")
     _numbers(f"{path}: ", content, {**RANGES, **_BOUNDS})
-    near, far = content.get("near", NEAR), content.get("far", FAR)
-    if near >= far:
+    near, far = content.get("near"), content.get("far")
+    if near is not None and far is not None and near >= far:
         raise DarkroomError(f"{path}: near must be smaller than far, but near is {near:g} and far {far:g}")
+    _offset_and_splits(path, content)
+    refuse_unknown(f"{path}: ", content)
     for number, frame in enumerate(frames):
         _frame(f"{path}: frame {number}: ", frame, content)
     repeated, count = Counter(os.path.normpath(frame["file_path"]) for frame in frames).most_common(1)[0] if frames else ("", 0)
     if count > 1:
         raise DarkroomError(f"{path}: {count} frames have the file_path {_short(repeated)}: every frame must have its own")
     return content
+
+
+def _offset_and_splits(path: Path, content: Mapping[str, Any]) -> None:
+    offset = content.get("offset", [0.5] * 3)
+    if not isinstance(offset, list) or len(offset) != 3 or not all(_is_number(x) and abs(x) <= _LARGEST for x in offset):
+        _refuse(f"{path}: ", "offset", "three numbers", offset)
+    for key in SPLITS:
+        listed = content.get(key, [])
+        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+            _refuse(f"{path}: ", key, "a list of paths", listed)
 
 
 def check_unique(path: Path, names: Sequence[str]) -> None:
@@ -94,7 +108,7 @@ def check_poses_bounds(path: Path, table: np.ndarray) -> None:
     for number, row in enumerate(table.tolist()):
         at = f"{path}: row {number}: "
         columns = [row[5 * axis : 5 * axis + 5] for axis in range(3)]
-        _matrix(f"{at}the pose ", [column[:4] for column in columns])
+        check_matrix(f"{at}the pose ", [column[:4] for column in columns])
         sizes = dict(zip(("height", "width", "focal length"), (column[4] for column in columns), strict=True))
         _numbers(at, sizes, {"height": _SIZE, "width": _SIZE, "focal length": _FOCAL})
         bounds = {"near": row[15], "far": row[16]}
@@ -109,14 +123,15 @@ def _frame(at: str, frame: Any, content: Mapping[str, Any]) -> None:
     for key in ("file_path", "transform_matrix"):
         if key not in frame:
             raise DarkroomError(f"{at}it has no {key}")
-    _file_path(at, frame["file_path"])
+    check_file_path(at, frame["file_path"])
     _numbers(at, frame, RANGES)
-    _matrix(f"{at}transform_matrix ", frame["transform_matrix"])
+    refuse_unknown(at, frame)
+    check_matrix(f"{at}transform_matrix ", frame["transform_matrix"])
     if not {"camera_angle_x", "fl_x"} & {*content, *frame}:
         raise DarkroomError(f"{at}neither camera_angle_x nor fl_x is given: the focal length is unknown")
 
 
-def _file_path(at: str, given: Any) -> None:
+def check_file_path(at: str, given: Any) -> None:
     """A path that a file system can hold, that ends with a file's name, and that fits in one line."""
     wanted = "the path of an image"
     if not isinstance(given, str) or Path(given).name in ("", ".."):
@@ -142,7 +157,7 @@ def _numbers(at: str, entries: Mapping[str, Any], ranges: Mapping[str, tuple[flo
             _refuse(at, key, "a whole number of pixels", value)
 
 
-def _matrix(at: str, rows: Any) -> None:
+def check_matrix(at: str, rows: Any) -> None:
     """A pose: three rows of four numbers, possibly followed by 0, 0, 0, 1, whose first three columns are independent."""
     shaped = isinstance(rows, list) and len(rows) in (3, 4) and all(isinstance(row, list) and len(row) == 4 for row in rows)
     if not shaped:

@@ -1,12 +1,15 @@
 """The coordinate space of a scene, kept with the weights, so that views can be rendered without the photographs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from darkroom.layers.growth import Growing
 from darkroom.radiance.cameras import PIXEL_CENTRE, Camera, Rays, from_ndc, image_rays, to_ndc
-from darkroom.radiance.scenes import Scene
+from darkroom.radiance.scenes import Frame, Scene
 
 
 class Space(Growing):
@@ -24,15 +27,23 @@ class Space(Growing):
         self.register_buffer("depths", torch.tensor([2.0, 6.0]))
         self.register_buffer("forward_facing", torch.tensor(False))
         self.register_buffer("centre", torch.zeros(3))
+        self.register_buffer("origin", torch.zeros(3))
+        self.register_buffer("scale", torch.tensor(1.0))
         self.register_buffer("poses", torch.zeros(0, 3, 4))
         self.register_buffer("intrinsics", torch.tensor([1.0, 1.0, 0.5, 0.5]))
         self.register_buffer("image_size", torch.tensor([1, 1]))
         self.depths: Tensor
         self.forward_facing: Tensor
         self.centre: Tensor
+        self.origin: Tensor
+        self.scale: Tensor
         self.poses: Tensor
         self.intrinsics: Tensor
         self.image_size: Tensor
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        earlier = {prefix + name: getattr(self, name) for name in ("origin", "scale")}  # states of earlier versions have none
+        super()._load_from_state_dict({**earlier, **state_dict}, prefix, *rest)
 
     def fill(self, scene: Scene) -> None:
         """Take over a scene's bounds, warp and training cameras; the centre is the point nearest to their optical axes."""
@@ -41,6 +52,8 @@ class Space(Growing):
         self.forward_facing = torch.tensor(scene.forward_facing).to(self.forward_facing)
         self.poses = torch.stack([camera.pose for camera in cameras]).to(self.poses)
         self.centre = focus(self.poses)
+        self.origin = torch.tensor(scene.frame.origin).to(self.origin)
+        self.scale = torch.tensor(scene.frame.scale).to(self.scale)
         self.intrinsics = cameras[0].intrinsics.to(self.intrinsics)
         self.image_size = torch.tensor([cameras[0].width, cameras[0].height]).to(self.image_size)
 
@@ -54,6 +67,12 @@ class Space(Growing):
         fx, fy, cx, cy = self.intrinsics.tolist()
         width, height = self.image_size.tolist()
         return Camera(width, height, fx, fy, cx, cy, pose)
+
+    @property
+    def frame(self) -> Frame:
+        """Of the world of the scene's files, in which cameras are given from outside."""
+        x, y, z = self.origin.tolist()
+        return Frame((x, y, z), float(self.scale))
 
     @property
     def near(self) -> float:

@@ -262,4 +262,4 @@ def write(
     for split, some in splits.items():
         files = [f"./{split}/r_{number:03}" for number in range(len(some))]
         written = [View(name, folder / f"{name}.png", camera) for name, camera in zip(files, some, strict=True)]
-        blender.write(folder / f"transforms_{split}.json", written, files)
+        blender.write(folder / f"transforms_{split}.json", written, files, near=2.0, far=6.0)

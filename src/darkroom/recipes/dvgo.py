@@ -152,7 +152,8 @@ def recipe(
     """
 
     def find() -> Scene:
-        return (named.scene if poses == "known" else named.with_estimated_poses)(scene.scene, scene.image_width)
+        look_up = named.scene if poses == "known" else named.with_estimated_poses
+        return look_up(scene.scene, scene.image_width, scene.bounds)
 
     def optimizer(network: nn.Module) -> MaskedAdam:
         groups = network.field.parameter_groups(grid.network_lr / optimization.lr)  # type: ignore[operator,union-attr]

@@ -150,7 +150,7 @@ def recipe(
     """
 
     def find() -> Scene:
-        return named.scene(scene.scene, scene.image_width)
+        return named.scene(scene.scene, scene.image_width, scene.bounds)
 
     def optimizer(network: nn.Module) -> MaskedAdam:
         groups = network.field.parameter_groups(weight_decay)  # type: ignore[operator,union-attr]

@@ -79,7 +79,7 @@ def recipe(
     """
 
     def find() -> Scene:
-        return named.scene(scene.scene, scene.image_width)
+        return named.scene(scene.scene, scene.image_width, scene.bounds)
 
     coarse, fine = (NeRF(width, depth, skip).initialise(generator(seed, "weights", name)) for name in ("coarse", "fine"))
     space = Space(scene.pixel_centre)

@@ -14,6 +14,7 @@ from darkroom.engine.optimization import (
     linear_after,
     multistep,
 )
+from darkroom.radiance.bounds import Given
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,12 @@ class SceneOptions:
     """embedded, lego, fern and the like below the data root, or a folder."""
     image_width: int = 0
     """Downscale photographs to this width; 0 for their own."""
+    near: float | None = None
+    """Least depth of the scene in the units of its files; by default what they state, or what follows from points or cameras."""
+    far: float | None = None
+    """Greatest depth, likewise."""
+    scale: float | None = None
+    """Factor on the scene's coordinates; by default the one that makes the greatest depth 6."""
     background: float = 1.0
     """Behind transparent pixels: 1 white, 0 black."""
     random_background: bool = False
@@ -102,3 +109,8 @@ class SceneOptions:
     """Where in a pixel its ray passes: 0.5, or 0 as in the code of the NeRF papers."""
     lpips: bool = False
     """Download VGG's features (528 MB) to evaluate LPIPS; where they are cached already, it is evaluated anyway."""
+
+    @property
+    def bounds(self) -> Given:
+        """Near, far and scale."""
+        return Given(self.near, self.far, self.scale)

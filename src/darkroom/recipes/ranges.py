@@ -71,7 +71,7 @@ SETTINGS: dict[str, Range] = {
     "width": AT_LEAST_1,
     "depth": AT_LEAST_1,
     "blocks": AT_LEAST_1,
-    "scale": AT_LEAST_1,
+    "scale": ABOVE_0,
     "image_count": AT_LEAST_0,
     # of super-resolution, GANs and transformers
     "channels": AT_LEAST_1,
@@ -126,8 +126,8 @@ SETTINGS: dict[str, Range] = {
     "pixel_depth": Range(2),
     # of scenes
     "image_width": AT_LEAST_0,
-    "near": AT_LEAST_0,
-    "far": AT_LEAST_0,
+    "near": ABOVE_0,
+    "far": ABOVE_0,
     "background": SHARE,
     "pixel_centre": SHARE,
     "skip": AT_LEAST_0,
