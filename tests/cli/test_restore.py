@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darkroom.cli import processes
 from darkroom.recipes import shipped
 
 
@@ -67,6 +68,57 @@ def test_a_folder_with_images_of_all_kinds(darkroom, noisy: np.ndarray, tmp_path
         assert result.shape == array.shape and result.dtype == array.dtype, name
     alpha = np.asarray(Image.open(tmp_path / "photos_restored" / "alpha.png"))[..., 3]
     assert np.array_equal(alpha, images["alpha.png"][..., 3])
+
+
+def test_the_command_runs_in_each_of_several_processes(darkroom, noisy: np.ndarray, tmp_path: Path, monkeypatch):
+    folder, started, codes = tmp_path / "photos", [], [0, 0]
+    folder.mkdir()
+    for name in "ab":
+        Image.fromarray(noisy[:16, :16]).save(folder / f"{name}.png")
+
+    class Process:
+        def __init__(self, words: list[str], env: dict[str, str]) -> None:
+            self.code = codes[len(started)]
+            started.append((words[1:4], {name: env[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}))
+
+        def wait(self) -> int:
+            return self.code
+
+        def terminate(self) -> None:
+            pass
+
+    monkeypatch.setattr(processes.subprocess, "Popen", Process)
+    words = (folder, "-o", tmp_path / "out", "--processes", 5)
+    assert restore(darkroom, *words)[0] == 0
+    assert started == [
+        (["-m", "darkroom", "restore"], {"RANK": str(number), "WORLD_SIZE": "2", "LOCAL_RANK": str(number)})
+        for number in range(2)
+    ], "no more processes than files"
+    for codes[1], line in (
+        (-9, "of 2 processes 1 were killed (SIGKILL): the same command does the rest"),
+        (2, "not everything"),
+    ):
+        started.clear()
+        code, _, error = restore(darkroom, *words)
+        assert code == 2 and line in error, error
+
+
+def test_a_process_of_several_does_its_share_and_the_same_command_what_is_left(
+    darkroom, noisy: np.ndarray, tmp_path: Path, monkeypatch
+):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for name in "abc":
+        Image.fromarray(noisy[:16, :16]).save(folder / f"{name}.png")
+    with monkeypatch.context() as torchrun:
+        for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+            torchrun.setenv(name, value)
+        code, _, error = restore(darkroom, folder, "-o", out, "--processes", 2)
+    assert code == 0 and "process 2 of 2: 1 of 1 images restored" in error, error
+    assert sorted(path.name for path in out.iterdir()) == ["b.png", "restored.1.jsonl"]
+    code, _, error = restore(darkroom, folder, "-o", out)
+    assert code == 0 and "2 of 3 images restored in" in error and "1 were restored before" in error, error
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "c.png", "restored.jsonl"]
 
 
 def test_a_strength_of_zero_changes_nothing(darkroom, noisy: np.ndarray, tmp_path: Path):

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from darkroom.cli.parse import parse
+from darkroom.cli.processes import run_in_several
 from darkroom.cli.progress import Bars, counted
+from darkroom.cli.restored_files import counted_below, restore_shown, spelled
 from darkroom.core.errors import DarkroomError
 from darkroom.core.threads import Threads
 from darkroom.recipes.paths import weights_path
-from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, THREADS, Range
+from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, PROCESSES, THREADS, Range
 from darkroom.workflows.options import Accelerator, Precision
+from darkroom.workflows.processes import place
 
 if TYPE_CHECKING:
     from darkroom.engine.restore_files import ImageRestorer, RestoredFile
@@ -76,8 +79,10 @@ class Apply:
     prepared, else bfloat16 where that is fast; both only after a check on these weights."""
     accelerator: Accelerator = "auto"
     """Device to compute on."""
+    processes: Annotated[int | None, Range(1, PROCESSES)] = None
+    """Processes that share the files of a folder; by default one for each GPU, and one on a CPU."""
     threads: Annotated[int | None, THREADS] = None
-    """CPU threads; by default as many as are free."""
+    """CPU threads of each process; by default as many as are free."""
     recipe: str | None = None
     """The recipe's file, for weights of a recipe of your own."""
 
@@ -85,7 +90,7 @@ class Apply:
 def command(arguments: list[str]) -> None:
     """Restore an image or a folder of images; translate label maps; render views of a scene."""
     given = parse(Apply, arguments, "apply")
-    threads = Threads(given.threads)
+    threads = Threads(given.threads, processes=place().processes)
     threads.watch()
     if not given.source:
         raise DarkroomError(
@@ -105,51 +110,27 @@ def command(arguments: list[str]) -> None:
         _render(given, path)
     elif kind == "generator" or (not kind and is_original(path)):
         _translate(given)
-    else:
+    elif not run_in_several(given.processes, given.accelerator, counted_below(given.source)):
         _restore(given)
 
 
 def _restore(given: Apply) -> None:
-    from darkroom.data.image_set import skipped_below
     from darkroom.engine.blind_deblur import BlindDeblurrer
-    from darkroom.engine.devices import choose_device, device_name
-    from darkroom.workflows.restore import make_restorer, restore_files
+    from darkroom.workflows.restore import identity, make_restorer
 
-    restorer = make_restorer(
-        given.weights,
-        sigma=given.sigma,
-        kernel=given.kernel,
-        solver=given.solver,
-        solver_steps=given.solver_steps,
-        memory=given.memory,
-        precision=given.precision,
-        accelerator=given.accelerator,
-        recipe=given.recipe,
-    )
+    names = ("sigma", "kernel", "solver", "solver_steps", "memory", "precision", "accelerator", "recipe")
+    options = {name: getattr(given, name) for name in names}
+    restorer, made_by = make_restorer(given.weights, **options), identity(given.weights, **options)
     blind = restorer if isinstance(restorer, BlindDeblurrer) else None
     _say_what_has_no_effect(given, restorer)
-    with Bars() as bars:
-        finished: list[RestoredFile] = []
 
-        def show(file: "RestoredFile", total: int) -> None:
-            finished.append(file)
-            bars.show("images", len(finished), total)
-            bars.say(_spelled(file))
-            if given.show_kernels and blind is not None and not file.error:
-                bars.say(f"kernels of {file.source} -> {' and '.join(map(str, blind.write_figures(file.output)))}")
+    def kernels(file: "RestoredFile") -> str:
+        if blind is None or not given.show_kernels:
+            return ""
+        return f"kernels of {file.source} -> {' and '.join(map(str, blind.write_figures(file.output)))}"
 
-        unit = "iterations" if given.kernel or blind is not None else "tiles"
-        restore_files(
-            given.source, given.output, restorer, progress=lambda done, total: bars.show(unit, done, total), finished=show
-        )
-    for path in [path for source in given.source if source.is_dir() for path in skipped_below(source)]:
-        bars.say(f"not an image, left out: {path}")
-    failed, total = sum(file.error is not None for file in finished), len(finished)
-    bars.say(
-        f"{total - failed} of {total} images restored in {restorer.arithmetic} on {device_name(choose_device(given.accelerator))}"
-    )
-    if failed:
-        raise DarkroomError(f"{failed} of {total} images could not be restored; the reasons are given above")
+    unit = "iterations" if given.kernel or blind is not None else "tiles"
+    restore_shown(given.source, given.output, restorer, made_by, given.accelerator, unit=unit, remark=kernels)
 
 
 def _say_what_has_no_effect(given: Apply, restorer: "ImageRestorer") -> None:
@@ -171,18 +152,13 @@ def _translate(given: Apply) -> None:
     with Bars() as bars:
 
         def show(file: "RestoredFile", total: int) -> None:
-            bars.say(_spelled(file))
+            bars.say(spelled(file))
 
         files = translate_files(given.source, given.output, translator, finished=show)
     failed = sum(file.error is not None for file in files)
     print(f"{len(files) - failed} of {len(files)} images translated on {device_name(choose_device(given.accelerator))}")
     if failed:
         raise DarkroomError(f"{failed} of {len(files)} images could not be translated; the reasons are given above")
-
-
-def _spelled(file: "RestoredFile") -> str:
-    words = f"darkroom: skipped {file.error}" if file.error else f"{file.source} -> {file.output}"
-    return f"{words} ({file.remark})" if file.remark else words
 
 
 def _render(given: Apply, weights: Path) -> None:

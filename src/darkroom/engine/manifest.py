@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from darkroom.core.files import write_json_lines
 from darkroom.core.paths import printable
 from darkroom.engine.restore_files import RestoredFile
 
 NAME = "restored"
-"""Of the manifest's files: `restored.jsonl`, and `restored.3.jsonl` of the fourth of several processes."""
+"""Of the manifest's files: `restored.jsonl`, and until the end `restored.3.jsonl` of the fourth of several processes."""
 
 
 @dataclass(frozen=True)
@@ -19,25 +23,32 @@ class Entry:
     """A line of the manifest.
 
     Args:
+        output: of the restored file, below the folder.
         source: path of the input file.
-        output: of the restored file.
-        size, modified: of the input, in bytes and nanoseconds: a file that changed is restored again.
+        size, modified: of the input, in bytes and nanoseconds.
+        digest: of the input's content.
         made_by: digest of the weights and options.
+        finished: when, as ISO 8601.
         error: why it was not restored; empty if it was.
         remark: what of the file could not be kept.
     """
 
-    source: str
     output: str
+    source: str
     size: int
     modified: int
+    digest: str
     made_by: str
+    finished: str
     error: str = ""
     remark: str = ""
 
 
 class Manifest:
-    """The manifest of an output folder.
+    """The manifest of an output folder. Every process writes a file of its own; the last one to finish joins them.
+
+    A file is done if it was restored without an error by the same weights and options, from the same content, and the output is there;
+    outputs are never there in part.
 
     Args:
         folder: the output folder.
@@ -60,62 +71,93 @@ class Manifest:
         self.folder, self.made_by, self.process, self.processes = folder, made_by, process, processes
         self.path = folder / (f"{NAME}.{process}.jsonl" if processes > 1 else f"{NAME}.jsonl")
 
-    def entries(self) -> dict[str, Entry]:
-        """The latest entry of every output, from the files of all processes; damaged lines are passed over."""
-        found: dict[str, Entry] = {}
-        for path in sorted(self.folder.glob(f"{NAME}*.jsonl")):
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    entry = Entry(**json.loads(line))
-                except (ValueError, TypeError):
-                    continue
-                found[entry.output] = entry
-        return found
-
     def pending(self, pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-        """The files that this process has still to restore, of its share of the job."""
-        done = self.entries()
-        share = list(pairs)[self.process :: self.processes]
-        return [(source, output) for source, output in share if not self._is_done(source, output, done)]
+        """The files among these that are not done."""
+        entries = self.entries()
+        return [(source, output) for source, output in pairs if not self._is_done(source, output, entries)]
 
     def add(self, file: RestoredFile) -> None:
         """Enter what became of a file."""
         size, modified = _state(file.source)
         entry = Entry(
-            printable(str(file.source)),
-            printable(str(file.output)),
-            size,
-            modified,
-            self.made_by,
-            printable(file.error or ""),
-            printable(file.remark),
+            output=self._name(file.output),
+            source=printable(str(file.source.absolute())),
+            size=size,
+            modified=modified,
+            digest=_content(file.source),
+            made_by=self.made_by,
+            finished=datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            error=printable(file.error or ""),
+            remark=printable(file.remark),
         )
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as lines:
-            lines.write((json.dumps(asdict(entry), ensure_ascii=False) + "\n").encode())
+        with self.path.open("ab+") as lines:
+            lines.write(_line_end(lines) + json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
+
+    def join(self, pairs: Sequence[tuple[Path, Path]]) -> Path | None:
+        """Put the files of all processes together, if every file of the job is entered; the manifest's path, or None if not.
+
+        Each process calls it at its end. Where two do so at the same time they write the same content.
+        """
+        entries = self.entries()
+        names = [self._name(output) for _, output in pairs]
+        if any(name not in entries or entries[name].made_by != self.made_by for name in names):
+            return None
+        joined = self.folder / f"{NAME}.jsonl"
+        write_json_lines(joined, [asdict(entries[name]) for name in sorted(entries)])
+        for path in self._files():
+            if path != joined:
+                path.unlink(missing_ok=True)
+        return joined
+
+    def entries(self) -> dict[str, Entry]:
+        """The latest entry of every output, from the files of all processes; damaged lines are passed over."""
+        found: dict[str, Entry] = {}
+        for entry in _read(self._files()):
+            if entry.output not in found or entry.finished >= found[entry.output].finished:
+                found[entry.output] = entry
+        return found
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{NAME}.jsonl")) + sorted(self.folder.glob(f"{NAME}.*.jsonl"))
+
+    def _name(self, output: Path) -> str:
+        return printable(os.path.relpath(output.absolute(), self.folder.absolute()))
 
     def _is_done(self, source: Path, output: Path, entries: Mapping[str, Entry]) -> bool:
-        entry = entries.get(printable(str(output)))
-        return (
-            entry is not None
-            and not entry.error
-            and entry.made_by == self.made_by
-            and (entry.size, entry.modified) == _state(source)
-            and output.is_file()
-        )
+        entry = entries.get(self._name(output))
+        if entry is None or entry.error or entry.made_by != self.made_by or not output.is_file():
+            return False
+        return (entry.size, entry.modified) == _state(source) or entry.digest == _content(source)
 
 
-def digest(weights: Path | None, options: Mapping[str, Any]) -> str:
-    """A digest of the content of a weights file and of options.
+def digest(files: Iterable[Path], options: Mapping[str, Any]) -> str:
+    """A digest of the content of weights files and of options.
 
     Example:
-        >>> digest(None, {"sigma": 15.0}) == digest(None, {"sigma": 25.0})
+        >>> digest([], {"sigma": 15.0}) == digest([], {"sigma": 25.0})
         False
     """
-    made = hashlib.sha256(repr(sorted((name, str(value)) for name, value in options.items())).encode())
-    if weights is not None:
-        made.update(weights.read_bytes())
-    return made.hexdigest()[:16]
+    made = hashlib.blake2b(repr(sorted((name, str(value)) for name, value in options.items())).encode(), digest_size=12)
+    for file in files:
+        made.update(_content(file).encode())
+    return made.hexdigest()
+
+
+def _read(files: Iterable[Path]) -> Iterable[Entry]:
+    for path in files:
+        with suppress(FileNotFoundError):  # another process has just joined them
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with suppress(ValueError, TypeError):
+                    yield Entry(**json.loads(line))
+
+
+def _line_end(lines: Any) -> bytes:
+    """What ends the line of a process that was killed while it wrote."""
+    if not lines.tell():
+        return b""
+    lines.seek(-1, os.SEEK_END)
+    return b"" if lines.read(1) == b"\n" else b"\n"
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -124,3 +166,14 @@ def _state(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_size, found.st_mtime_ns
+
+
+def _content(path: Path) -> str:
+    made = hashlib.blake2b(digest_size=16)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                made.update(block)
+    except OSError:
+        return ""
+    return made.hexdigest()

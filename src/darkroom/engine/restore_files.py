@@ -27,12 +27,14 @@ class RestoredFile:
         output: the restored file's path.
         error: why it failed, in one line; None if it did not.
         remark: on the result: what of the file could not be kept, or that a solver diverged; empty if there is none.
+        before: an earlier job with the same weights and options restored it.
     """
 
     source: Path
     output: Path
     error: str | None = None
     remark: str = ""
+    before: bool = False
 
 
 def plan_files(sources: Path | Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
@@ -56,10 +58,17 @@ def plan_files(sources: Path | Sequence[Path], output: Path) -> list[tuple[Path,
     return pairs
 
 
-def plan_beside(sources: Sequence[Path], suffix: str = "restored") -> list[tuple[Path, Path]]:
+def plan_beside(
+    sources: Sequence[Path], suffix: str = "restored", resumed: Callable[[Path], bool] = lambda folder: False
+) -> list[tuple[Path, Path]]:
     """Output paths beside the inputs: `photo_restored.jpg` for `photo.jpg`, the folder `photos_restored` for `photos`.
 
     A name that is taken gets a number: nothing is overwritten.
+
+    Args:
+        sources: files and folders.
+        suffix: of the names.
+        resumed: whether the job that a folder is of is resumed; then its name is not taken.
 
     Raises:
         DarkroomError: a source does not exist.
@@ -69,7 +78,7 @@ def plan_beside(sources: Sequence[Path], suffix: str = "restored") -> list[tuple
         target = _writable(source) if source.is_file() else source.resolve()
         taken = {output for _, output in pairs}
         output, number = target.with_name(f"{target.stem}_{suffix}{target.suffix}"), 1
-        while output.exists() or output in taken:
+        while (output.exists() and not resumed(output)) or output in taken:
             number += 1
             output = target.with_name(f"{target.stem}_{suffix}_{number}{target.suffix}")
         pairs += _plan(source, output, into_folder=False)

@@ -1,26 +1,31 @@
 """Restore images with trained weights: in memory, or files and folders."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
+import darkroom
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.data.kernels import read_kernel
 from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
 from darkroom.engine.devices import choose_device
+from darkroom.engine.folder import RunFolder
 from darkroom.engine.int8 import for_precision
+from darkroom.engine.manifest import Manifest, digest
 from darkroom.engine.photograph_restorer import PhotographRestorer
-from darkroom.engine.restore_files import ImageRestorer, RestoredFile, plan_files
+from darkroom.engine.restore_files import ImageRestorer, RestoredFile, plan_beside, plan_files
 from darkroom.engine.restore_files import restore_files as restore_planned
 from darkroom.engine.restorer import Restorer
 from darkroom.networks.blended import Blended
 from darkroom.networks.kernel_net import KernelNet
 from darkroom.operators.resample import upscale
-from darkroom.recipes import trained
+from darkroom.recipes import shipped, trained
 from darkroom.recipes.ranges import AT_LEAST_0, AT_LEAST_1, MEMORY, SHARE, check
 from darkroom.recipes.setting_types import check_types
 from darkroom.recipes.shipped import AUTO
@@ -29,8 +34,12 @@ from darkroom.solvers.blind import Restoration
 from darkroom.solvers.deblur import Solver
 from darkroom.workflows import memory_images
 from darkroom.workflows.options import Accelerator, Precision
+from darkroom.workflows.processes import Place, place
 
 Image = TypeVar("Image")
+
+NOT_IN_THE_RESULT = frozenset({"weights", "memory", "accelerator", "recipe"})
+"""Parameters of `make_restorer` that change the result in its last bits at most, or are identified by the weights."""
 
 Weights = str | Path | RestorationNetwork | KernelNet
 """A network of the package by its name ("denoise", "jpeg", or "auto" for the one that fits), a run's folder, "recipe/row" for one below
@@ -99,7 +108,7 @@ def make_restorer(
         options = {"strength": strength, "memory": memory, "precision": precision, "accelerator": accelerator}
         return PhotographRestorer(*(make_restorer(name, **options) for name in ("denoise", "jpeg")))  # type: ignore[arg-type]
     network = weights if isinstance(weights, RestorationNetwork | KernelNet) else _network(weights, recipe)
-    device = choose_device(accelerator)
+    device = _own_device(accelerator)
     if isinstance(network, KernelNet):
         if kernel is not None:
             raise DarkroomError(
@@ -151,27 +160,30 @@ def restore(images: Image, weights: Weights | ImageRestorer = AUTO, **options: A
 
 def restore_files(
     source: str | Path | Sequence[str | Path],
-    output: str | Path,
+    output: str | Path | None,
     weights: Weights | ImageRestorer,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     finished: Callable[[RestoredFile, int], None] = lambda file, total: None,
+    made_by: str = "",
     **options: Any,
 ) -> list[RestoredFile]:
     """Restore an image file, or every image of a folder; bit depth, transparency, metadata and folders are kept.
 
-    An image that cannot be restored does not stop the others.
+    An image that cannot be restored does not stop the others. An output folder has a manifest, `restored.jsonl`: a file that is in it,
+    restored by the same weights and options from the same content, is not restored again. Processes of torchrun or Slurm share the files.
 
     Args:
         source: a file or a folder, or several.
-        output: a file or a folder; a folder for several sources.
+        output: a file or a folder; a folder for several sources; None for `photo_restored.jpg` beside `photo.jpg`.
         weights: see `restore`.
         progress: called with the tiles (or steps of a solver) that are done of an image, and their number.
-        finished: called with every file, and the number of all files.
+        finished: called with every file of this process, and their number.
+        made_by: of the manifest where `weights` are a restorer or a network; see `identity`. Without it there is none.
         options: of `make_restorer`.
 
     Returns:
-        What became of each file; `error` says why one was not restored.
+        What became of each file of this process; `error` says why one was not restored.
 
     Raises:
         DarkroomError: there is nothing at `source`, the output would overwrite it, or the weights cannot be read.
@@ -181,14 +193,80 @@ def restore_files(
         >>> [file.source.name for file in files if file.error]  # doctest: +SKIP
         ['broken.jpg']
     """
-    sources = [source] if isinstance(source, str | Path) else source
-    planned = plan_files([Path(each) for each in sources], Path(output))
-    restorer = weights if isinstance(weights, ImageRestorer) else make_restorer(weights, **options)
-    files = []
-    for file in restore_planned(restorer, planned, progress):
-        files.append(file)
-        finished(file, len(planned))
+    sources = [Path(source)] if isinstance(source, str | Path) else [Path(each) for each in source]
+    made_by = made_by or (identity(weights, **options) if isinstance(weights, str | Path) else "")
+    here = place()
+    pairs, folder = _planned(sources, None if output is None else Path(output), made_by, here)
+    manifest = Manifest(folder, made_by, here.number, here.processes) if folder is not None and made_by else None
+    share = pairs[here.number :: here.processes]
+    pending = manifest.pending(share) if manifest else share
+    left = set(pending)
+    files = [RestoredFile(*pair, before=True) for pair in share if pair not in left]
+    for file in files:
+        finished(file, len(share))
+    if pending:
+        restorer = weights if isinstance(weights, ImageRestorer) else make_restorer(weights, **options)
+        for file in restore_planned(restorer, pending, progress):
+            if manifest:
+                manifest.add(file)
+            files.append(file)
+            finished(file, len(share))
+    if manifest:
+        manifest.join(pairs)
     return files
+
+
+def identity(weights: str | Path, **options: Any) -> str:
+    """What a manifest identifies a restoration by: a digest of the weights, of the options that change the result, and of the version.
+
+    Args:
+        weights: as for `restore`.
+        options: of `make_restorer`.
+    """
+    parameters = inspect.signature(make_restorer).parameters
+    usual = {name: parameter.default for name, parameter in parameters.items() if name not in NOT_IN_THE_RESULT}
+    kernel = options.get("kernel")
+    if weights == AUTO:
+        files = [network.weights for network in shipped.NETWORKS.values()]
+    else:
+        path = trained.weights_path(str(weights))
+        files = [RunFolder(path).weights() if path.is_dir() else path]
+    changed = {name: value for name, value in options.items() if name in usual}
+    return digest(
+        files, {**usual, **changed, "kernel": kernel and read_kernel(kernel).tolist(), "version": darkroom.__version__}
+    )
+
+
+def _planned(
+    sources: list[Path], output: Path | None, made_by: str, here: Place
+) -> tuple[list[tuple[Path, Path]], Path | None]:
+    """Inputs with outputs, and the folder that has a manifest."""
+    if output is not None:
+        pairs = plan_files(sources, output)
+        return pairs, None if output in {target for _, target in pairs} else output
+    if here.processes > 1:
+        raise DarkroomError("several processes need an output to agree on: give one, for example -o restored/")
+    resumed: list[Path] = []
+
+    def is_resumed(folder: Path) -> bool:
+        entries = Manifest(folder, made_by).entries().values() if folder.is_dir() else ()
+        if found := any(entry.made_by == made_by for entry in entries):
+            resumed.append(folder)
+        return found
+
+    pairs = plan_beside(sources, resumed=is_resumed)
+    if len(sources) > 1 or not sources[0].is_dir() or not pairs:
+        return pairs, None
+    source, target = pairs[0]
+    return pairs, resumed[-1] if resumed else target.parents[len(source.relative_to(sources[0]).parts) - 1]
+
+
+def _own_device(accelerator: Accelerator) -> torch.device:
+    """The device of this process: processes on one machine take its GPUs in turn."""
+    device, here = choose_device(accelerator), place()
+    return (
+        torch.device("cuda", here.here % torch.cuda.device_count()) if device.type == "cuda" and here.processes > 1 else device
+    )
 
 
 def _network(weights: str | Path, recipe: str | None) -> RestorationNetwork | KernelNet:
