@@ -29,6 +29,10 @@ _OF_STORAGE = frozenset([
     *range(512, 522), *range(529, 533), 559, 700, 33723, 34377, 34675, 37724,
 ])  # fmt: skip
 
+_DESCRIPTION = 270
+_OF_LAYOUT = ('{"shape"', "ImageJ=", "<?xml")
+"""How descriptions begin by which tifffile, ImageJ and OME state the order of the pixels in a file; that of another file differs."""
+
 _SPACES = {1: b"GRAY", 3: b"RGB "}
 _HEADER = 128  # bytes of a colour profile
 
@@ -79,6 +83,8 @@ def described(exif: Image.Exif) -> Image.Exif:
     """EXIF without the tags that describe how a TIFF file stores pixels."""
     for tag in _OF_STORAGE & set(exif):
         del exif[tag]
+    if str(exif.get(_DESCRIPTION, "")).startswith(_OF_LAYOUT):
+        del exif[_DESCRIPTION]
     return exif
 
 
