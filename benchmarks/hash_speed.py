@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from benchmarks.side_by_side import alternate, show
 from darkroom.engine.fit import Training, fit
 from darkroom.layers.hash_encoding import PRIMES, HashEncoding
-from darkroom.methods.instant_ngp import HUBER, MIN_TRANSMITTANCE, MIN_WEIGHT, InstantNGP
+from darkroom.methods.instant_ngp import HUBER, MIN_TRANSMITTANCE, InstantNGP
+from darkroom.methods.radiance import MIN_WEIGHT
 from darkroom.radiance import tabletop
 from darkroom.radiance.masked_adam import MaskedAdam
 from darkroom.radiance.occupancy import OccupancyGrid

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.randomness import generator
-from darkroom.methods.radiance import RadianceMethod, RenderedField
+from darkroom.methods.radiance import RadianceMethod, RenderedField, min_weight, missed
 from darkroom.networks.voxel_field import VoxelField
 from darkroom.radiance.cameras import Camera, Rays
 from darkroom.radiance.occupancy import OccupancyGrid
@@ -21,15 +21,11 @@ from darkroom.radiance.sampling import Samples, intersect_box, march
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
 
-MIN_WEIGHT = 1e-4
-"""Colours of samples with a smaller rendering weight are not computed, unless all are as small at first."""
-
-INITIAL_SHARE = 0.1
-"""Of the weight that a sample has at first: colours of samples with more are computed. Those without count as black and have no
-gradient, so that over black a field of which all samples were left out would never become visible."""
-
 VARIATION_FRACTION = 1 / 16
 """Fraction of the voxels at which the total variation is estimated in each step."""
+
+MISSED = 0.01
+"""Fraction of rays beyond which it is said that the scene is outside the box."""
 
 NEAR_CAMERA = -100.0
 """Initial density, before activation, of voxels closer to a camera than the near plane."""
@@ -69,7 +65,7 @@ class Stage:
 
     def min_weight(self, step: float) -> float:
         """Rendering weight below which colours are not computed, with steps of so many voxels."""
-        return min(MIN_WEIGHT, INITIAL_SHARE * step * self.opacity)
+        return min_weight(step * self.opacity)
 
 
 class DirectVoxelGrid(RadianceMethod):
@@ -194,6 +190,8 @@ class DirectVoxelGrid(RadianceMethod):
     def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
         drawn = len(batch.target)
         rays, target, background = self.budget.first(batch) if self.budget else batch
+        self.check_cameras(batch.rays)
+        self._messages = self._about(batch) if step == self._first_step() else []
         stage, samples = self.stages[self._stage], self.samples(rays)
         found = self._rendered(rays, samples, background)
         if self.budget:
@@ -207,10 +205,26 @@ class DirectVoxelGrid(RadianceMethod):
             loss = loss + stage.variation * self.grids.total_variation(VARIATION_FRACTION)
         yield "field", loss
 
+    def _first_step(self) -> int:
+        """Of the present stage."""
+        return sum(stage.steps for stage in self.stages[: self._stage])
+
+    @torch.no_grad()
+    def _about(self, batch: RayBatch) -> list[str]:
+        """What to say about the box: the fraction of the rays that see something and miss it."""
+        enter, leave = intersect_box(batch.rays, self.grids.low, self.grids.high)
+        near, far = self.space.bounds(batch.rays)
+        outside = missed(batch, torch.maximum(enter, near) < torch.minimum(leave, far))
+        if outside < MISSED:
+            return []
+        return [
+            f"{outside:.0%} of the rays that see something miss the box of the {'fine' if self._stage else 'first'} stage: a longer "
+            "coarse stage (--coarse-steps) or a lower --occupancy-threshold finds more of the scene"
+        ]
+
     @torch.no_grad()
     def after_step(self, step: int) -> Collection[str]:
-        self._messages = []
-        stage, done = self.stages[self._stage], step + 1 - sum(stage.steps for stage in self.stages[: self._stage])
+        stage, done = self.stages[self._stage], step + 1 - self._first_step()
         is_last = self._stage + 1 == len(self.stages)
         if done == stage.steps and not is_last:
             self._begin_next_stage()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from darkroom.core.errors import DarkroomError
 from darkroom.layers import kernels
 from darkroom.methods.fixed_step import FixedStep, replayed
-from darkroom.methods.radiance import RadianceMethod, RenderedField
+from darkroom.methods.radiance import RadianceMethod, RenderedField, min_weight, missed
 from darkroom.networks.hash_field import HashField
 from darkroom.radiance.buffers import Buffers
 from darkroom.radiance.cameras import Camera, Rays
@@ -23,9 +23,6 @@ from darkroom.radiance.rendering import Background, Rendering
 from darkroom.radiance.sampling import Samples, intersect_box, march
 from darkroom.radiance.scenes import Scene
 from darkroom.radiance.space import Space
-
-MIN_WEIGHT = 1e-4
-"""Colours of samples with a smaller rendering weight are not computed."""
 
 MIN_TRANSMITTANCE = 1e-4
 """A ray ends where less than this is transmitted."""
@@ -99,6 +96,7 @@ class InstantNGP(RadianceMethod):
         domain = self.tables.domain
         self.step = float(domain.size.norm()) / self.marching.steps
         self.spacing = self.step / float(self.tables.unit_length)
+        self.min_weight = min_weight(self.spacing)  # a new field has the density exp(0)
 
     def load_state_dict(self, state: Mapping[str, Any], *rest: Any, **more: Any) -> Any:  # type: ignore[override]
         """Load a state, and the size of its box."""
@@ -185,9 +183,10 @@ class InstantNGP(RadianceMethod):
         return self._rendered(rays, self.samples(rays), self.background)
 
     def _rendered(self, rays: Rays, samples: Samples, background: Background) -> Rendering:
-        return self.field(rays, samples, background, MIN_WEIGHT, MIN_TRANSMITTANCE)  # type: ignore[no-any-return]
+        return self.field(rays, samples, background, self.min_weight, MIN_TRANSMITTANCE)  # type: ignore[no-any-return]
 
     def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
+        self.check_cameras(batch.rays)
         self._messages = self._about(batch) if step == 0 else []
         offset = torch.rand_like(batch.rays.origins[:, 0])
         if kernels.usable(batch.target):
@@ -225,9 +224,7 @@ class InstantNGP(RadianceMethod):
 
     def _about(self, batch: RayBatch) -> list[str]:
         """What to say about the box: how many rays see something and miss it."""
-        rays, target, background = batch
-        seen = (target - background).abs().amax(1) > 1 / 128
-        outside = float((seen & ~self._meets(rays)).sum() / seen.sum().clamp(min=1))
+        outside = missed(batch, self._meets(batch.rays))
         if outside < 0.01:
             return []
         return [

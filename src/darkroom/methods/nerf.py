@@ -69,6 +69,7 @@ class NeuralRadianceField(RadianceMethod):
 
     def losses(self, batch: RayBatch, step: int) -> Iterator[tuple[str, Tensor]]:
         rays, target, background = batch
+        self.check_cameras(rays)
         t, coarse = self._coarse(rays, background, jitter=True)
         yield "coarse", (coarse.colour - target).square().mean()
         fine = self._fine(rays, background, t, coarse, jitter=True)

@@ -3,11 +3,13 @@
 from abc import abstractmethod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Example, Method
 from darkroom.radiance.cameras import Camera, Rays
+from darkroom.radiance.rays import RayBatch
 from darkroom.radiance.rendering import Background, Rendering, render
 from darkroom.radiance.sampling import Samples
 from darkroom.radiance.scenes import Scene
@@ -48,6 +50,31 @@ class RenderedField(nn.Module):
         )
 
 
+MIN_WEIGHT = 1e-4
+"""Colours of samples with a smaller rendering weight are not computed, unless all are as small at first."""
+
+INITIAL_SHARE = 0.1
+"""Of the weight that a sample has at first: the colours of samples that weigh more are computed."""
+
+
+def min_weight(initial: float) -> float:
+    """The rendering weight below which colours are not computed.
+
+    Such a sample counts as black and its colour has no gradient. Over black, a field of which all samples were left out would be
+    invisible, and no loss would make it visible.
+
+    Args:
+        initial: weight of a sample before training.
+    """
+    return min(MIN_WEIGHT, INITIAL_SHARE * initial)
+
+
+def missed(batch: RayBatch, meets: Bool[Tensor, " rays"]) -> float:
+    """The fraction of the rays that see something, not just the background, that do not meet a box."""
+    seen = (batch.target - batch.background).abs().amax(1) > 1 / 128
+    return float((seen & ~meets).sum() / seen.sum().clamp(min=1))
+
+
 class RadianceMethod(Method):
     """Trains a radiance field, and renders views of it.
 
@@ -60,10 +87,29 @@ class RadianceMethod(Method):
     def __init__(self, space: Space, background: float, chunk: int = 4096) -> None:
         super().__init__()
         self.space, self.background, self.chunk = space, background, chunk
+        self._checked = False
 
     def prepare(self, scene: Scene) -> None:
         """Compute from the scene what training needs; it becomes part of the state, so a resumed run does not call this."""
         self.space.fill(scene)
+
+    @torch.no_grad()
+    def check_cameras(self, rays: Rays) -> None:
+        """In the first step of a process, check that rays are of the cameras that training began with.
+
+        Raises:
+            DarkroomError: they are not.
+        """
+        if self._checked or self.space.forward_facing or not len(self.space.poses):
+            return
+        self._checked = True
+        centres = self.space.poses[:, :, 3]
+        off = torch.cdist(rays.origins[:1024], centres).amin(1).max()
+        if float(off) > 1e-3 * self.space.far:
+            raise DarkroomError(
+                "the photographs' cameras are not those that this training began with: a file of the scene has changed, or was read "
+                "by another version. Train with another --out"
+            )
 
     @abstractmethod
     def render(self, rays: Rays) -> Rendering:

@@ -7,10 +7,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from darkroom.core.errors import DarkroomError
 from darkroom.layers.encoding import PositionalEncoding
 from darkroom.layers.growth import Growing
 from darkroom.layers.initialization import initialise_linears
 from darkroom.layers.trilinear import differences, interpolated
+
+LARGEST = 2**31 - 1
+"""Voxels of a grid, as the occupancy grid counts them."""
 
 
 class VoxelField(Growing):
@@ -28,6 +32,9 @@ class VoxelField(Growing):
         features: channels of the colour grid; without a network these are 3 colours before a sigmoid.
         width: of the two hidden layers of the colour network; 0 for none.
         opacity: initial opacity of one voxel (at `base`).
+
+    Raises:
+        DarkroomError: there are more voxels than 32-bit addresses reach.
 
     Source: sections 3 to 5 of the paper; b = log((1 - opacity)^(-1/s) - 1), equation 9.
 
@@ -66,6 +73,11 @@ class VoxelField(Growing):
         self.register_buffer("shift", torch.tensor(math.log((1 - opacity) ** (-1.0) - 1)))
         self.register_buffer("size", self._size_for(voxels))
         count = int(self.size.prod())
+        if count > LARGEST:
+            raise DarkroomError(
+                f"a grid of {' x '.join(map(str, self.size.tolist()))} = {count:,} voxels is larger than 32-bit addresses reach: lower "
+                "--voxels or --coarse-voxels"
+            )
         self.density_rows = nn.Parameter(torch.zeros(count, 1))
         self.feature_rows = nn.Parameter(torch.zeros(count, features))
         self.register_buffer("lr_scales", torch.ones(0))  # of the density, per voxel; empty where all are equal

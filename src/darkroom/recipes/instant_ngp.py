@@ -116,11 +116,9 @@ ROWS: dict[str, dict[str, object]] = {
     "laptop": _LAPTOP,
 }
 
-_BLACK = "Müller et al. 2022, Table 2 (over black, 5 minutes)"
-_WHITE = "Li et al. 2023 (over white)"
+_BLACK = "Müller et al. 2022 (over black, 5 minutes)"
 PUBLISHED = {
     "lego": [
-        Published("psnr", "lego", 35.67, _WHITE),
         Published("psnr", "lego", 32.54, "Mildenhall et al. 2020, Table 4", method="NeRF"),
         Published("psnr", "lego", 34.6, "Sun et al. 2022, Table 9 (160 voxels a side)", method="DVGO"),
     ],
