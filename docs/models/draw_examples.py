@@ -1,4 +1,4 @@
-"""Draws the images of the model cards: what a network is given at the left, its result at the right.
+"""Draws the images of the model cards: what a network is given at the left, enlarged bicubically if it is small, its result at the right.
 
 python docs/models/draw_examples.py
 """
@@ -14,6 +14,7 @@ from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.operators.jpeg import compress
 from darkroom.operators.noise import Gaussian
+from darkroom.operators.resample import downscale, upscale
 
 SIDE = 256
 """Side of each image in pixels."""
@@ -26,6 +27,9 @@ def main() -> None:
     show("denoise", noisy, darkroom.restore(noisy, "denoise"))
     compressed = compress(cup, 10)
     show("jpeg", compressed, darkroom.restore(compressed, "jpeg"))
+    for scale in (2, 4):
+        small = downscale(face[None], scale, "matlab")
+        show(f"enlarge_{scale}", upscale(small, scale)[0], darkroom.restore(small[0], f"enlarge_{scale}"))
 
 
 def show(name: str, before: Tensor, after: Tensor) -> None:

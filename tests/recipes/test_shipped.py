@@ -17,6 +17,7 @@ from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr, psnr_y
 from darkroom.operators.jpeg import compress
 from darkroom.operators.noise import Gaussian
+from darkroom.operators.resample import downscale, upscale
 from darkroom.recipes import lookup, shipped, trained
 from darkroom.recipes.paths import weights_path
 from darkroom.workflows.evaluate import evaluate
@@ -71,6 +72,13 @@ def test_the_artefacts_of_jpeg_are_removed(quality: int, gain: float, photos: to
     compressed = torch.stack([compress(image, quality) for image in photos])
     metric = psnr_y(0)
     assert (metric(restored("jpeg", compressed), photos) - metric(compressed, photos)).mean() > gain
+
+
+@pytest.mark.parametrize(("scale", "gain"), [(2, 1.5), (4, 1.0)])
+def test_enlarging_beats_bicubic(scale: int, gain: float, photos: torch.Tensor):
+    small = downscale(photos, scale, "matlab")
+    metric = psnr_y(scale)
+    assert (metric(restored(f"enlarge_{scale}", small), photos) - metric(upscale(small, scale), photos)).mean() > gain
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -40,6 +40,8 @@ NETWORKS = {
     for network in (
         Shipped("denoise", "removes noise of any strength up to sigma 50, white or correlated, also from JPEG files"),
         Shipped("jpeg", "removes the artefacts of JPEG compression, quality 10 to 90"),
+        Shipped("enlarge_2", "doubles the sides of clean images"),
+        Shipped("enlarge_4", "makes the sides of clean images four times as long"),
     )
 }
 """By name, in the order of lists."""
