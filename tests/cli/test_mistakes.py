@@ -20,6 +20,7 @@ from darkroom.core.errors import DarkroomError
         (["train", "dncnn", "laptop", "--stesp", "3"], "no option --stesp; did you mean --steps?"),
         (["train", "dncnn", "laptop", "--learning-rate", "3"], "no option --learning-rate; did you mean --lr?"),
         (["train", "dncnn", "laptop", "--lrr", "3"], "no option --lrr; did you mean --lr?"),
+        (["evaluate", "w.pth", "--no-baselines"], "no option --no-baselines; did you mean --baselines?"),
         (["evaluate", "w.pth", "--testset=set5"], "no option --testset; did you mean --test-set?"),
         (["report", "--xyzzy"], "no option --xyzzy (see"),
         (["train", "dncnn", "laptop", "--steps", "many"], "many"),

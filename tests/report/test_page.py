@@ -104,6 +104,8 @@ def test_runs_of_several_tasks_have_a_heading_and_a_table_each(tmp_path: Path):
     text = written(tmp_path)
     headings = re.findall("<h3>(.*?)</h3>", text.split("<h2>Results</h2>")[1].split("<h2>")[0])
     assert sorted(headings) == ["Denoising", "Super-resolution", "Views of a scene"]
+    curves = text.split("<h2>Training curves</h2>")[1].split("<h2>")[0]  # losses of different tasks share no figure
+    assert re.findall("<h3>(.*?)</h3>", curves) == headings and curves.count("<figcaption>Training loss of the network<") == 3
     assert len(re.findall('<table class="results">', text)) == 3
     assert "seconds per view" in text and "200 views. Protocol: over white." in text and "seconds per image" in text
     assert text.count("<summary>") == 3  # of three recipes the descriptions are folded

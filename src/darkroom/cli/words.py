@@ -41,10 +41,11 @@ def unknown_option(arguments: Sequence[str], target: Any) -> str | None:
         >>> unknown_option(["--learning-rate", "1"], train), unknown_option(["--batchsize", "1"], train)
         ('no option --learning-rate; did you mean --lr?', 'no option --batchsize; did you mean --batch-size?')
     """
-    names = list(options_of(target))
+    hints = options_of(target)
+    names = [*hints, *(f"no-{name}" for name, hint in hints.items() if _is_flag(hint))]
     for word in arguments:
         name = _plain(word.partition("=")[0])
-        if word.startswith("--") and name not in names and name.removeprefix("no-") not in names:
+        if word.startswith("--") and name not in names:
             near = _nearest(name, names)
             return f"no option {word.partition('=')[0]}" + (f"; did you mean --{near}?" if near else "")
     return None
@@ -78,6 +79,11 @@ def _plain(name: str) -> str:
 
 def _parts(word: str) -> list[str]:
     return [part for part in word.split(",") if part]
+
+
+def _is_flag(hint: Any) -> bool:
+    """Whether a type is, or may be, true or false."""
+    return hint is bool or any(map(_is_flag, typing.get_args(hint)))
 
 
 def _takes_numbers(hint: Any) -> bool:
