@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from darkroom.cli.parse import parse
-from darkroom.cli.progress import Bars, Told, counted
+from darkroom.cli.progress import Bars, HowFar, counted
 from darkroom.core.errors import DarkroomError
 from darkroom.recipes.ranges import SETTINGS
 
@@ -57,7 +57,7 @@ def command(arguments: list[str]) -> None:
     if given.known is not None:
         counterparts(photographs, known)  # raises now rather than after minutes of work
     with Bars(transient=True) as bars:
-        progress = Told(bars)
+        progress = HowFar(bars)
         found = motion.structure_from_motion(photographs, given.matching, given.lens, bars.say, progress, given.seed)
     target = motion.write(given.folder, found, lambda views: counted("images undistorted", views, len(found.views)))
     _print(found, len(photographs))

@@ -113,7 +113,7 @@ class Bars:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class Told:
+class HowFar:
     """Shows how far work is: by bars on a terminal, by a line now and then elsewhere."""
 
     def __init__(self, bars: Bars) -> None:

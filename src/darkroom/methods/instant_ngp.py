@@ -176,8 +176,19 @@ class InstantNGP(RadianceMethod):
         enter, leave = self.range_of(rays)
         if active is not None:
             leave = torch.where(torch.arange(len(leave), device=leave.device) < active, leave, enter)
-        where = dict(domain=self.tables.domain, mask=self.occupancy.mask, cone=self.marching.cone)
-        return march_into(rays, enter, leave, self.step, capacity=capacity, offset=offset, spacing=self.spacing, **where)
+        domain, mask, cone = self.tables.domain, self.occupancy.mask, self.marching.cone
+        return march_into(
+            rays,
+            enter,
+            leave,
+            self.step,
+            capacity=capacity,
+            offset=offset,
+            spacing=self.spacing,
+            domain=domain,
+            mask=mask,
+            cone=cone,
+        )
 
     def render(self, rays: Rays) -> Rendering:
         return self._rendered(rays, self.samples(rays), self.background)
@@ -216,7 +227,7 @@ class InstantNGP(RadianceMethod):
         if not self._fixed:
             capacity = self.marching.samples
             place = partial(self._place, capacity=CROWD * capacity)
-            fixed: nn.Module = FixedStep(self.field, place, capacity, MIN_TRANSMITTANCE, HUBER)
+            fixed = FixedStep(self.field, place, capacity, MIN_TRANSMITTANCE, HUBER)
             self._fixed = [replayed(fixed, inputs) if self.marching.replay else fixed]
         loss, wanted = self._fixed[0](*inputs)
         self.budget.update(step, used=used, drawn=drawn, samples=wanted)

@@ -96,10 +96,8 @@ def _depths(path: Path, views: Sequence[View]) -> Depths:
         found = bounds.of_box(poses, centre, 0.5 * float(content["aabb_scale"]) / scale)
     else:
         found = bounds.of_cameras(poses, opaque=images.read(views[0].path).alpha is None)
-    stated = [key for key in ("near", "far") if key in content]
-    if len(stated) == 2:
-        return found._replace(near=float(content["near"]), far=float(content["far"]), source=bounds.FILE)
-    return found._replace(**{key: float(content[key]) for key in stated})
+    near, far = float(content.get("near", found.near)), float(content.get("far", found.far))
+    return Depths(near, far, found.centre, bounds.FILE if {"near", "far"} <= content.keys() else found.source)
 
 
 def read_frames(path: Path, size: int = 0, *, prefix: str = "", require_images: bool = True) -> tuple[list[View], list[str]]:

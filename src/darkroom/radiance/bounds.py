@@ -19,7 +19,7 @@ QUANTILES = (0.02, 0.98)
 """Of the depths of reconstructed points, taken for near and far, with a margin."""
 
 FILE = "its file"
-"""The source of bounds that a file states, of which nobody has to be told."""
+"""The source of bounds that a file states, which need no remark."""
 
 AROUND, OPEN, OUTWARDS = (0.5, 1.5), (0.1, 4.0), (0.1, 10.0)
 """Near and far where only cameras are known: as shares of their distance from what they look at, for an object without background and
@@ -115,7 +115,7 @@ def framed(
         views: in the world of the files.
         depths: where nothing is given.
         given: by the user.
-        points: reconstructed ones, of which the fraction beyond given bounds is told.
+        points: reconstructed ones, whose fraction beyond given bounds is remarked.
 
     Returns:
         Views, near, far, the frame, and remarks that say what was assumed.

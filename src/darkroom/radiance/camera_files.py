@@ -87,7 +87,7 @@ def _path(path: Path, content: dict[str, Any]) -> list[View]:
         at = f"{path}: camera {number}: "
         if not isinstance(each, dict):
             raise DarkroomError(f"{at}it must be an object with camera_to_world and fov")
-        rows = each.get("camera_to_world")
+        rows: Any = each.get("camera_to_world")
         if isinstance(rows, list) and len(rows) == 16:
             rows = [rows[begin : begin + 4] for begin in range(0, 16, 4)]
         check_matrix(f"{at}camera_to_world ", rows)

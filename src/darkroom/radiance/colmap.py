@@ -29,7 +29,7 @@ PHOTOGRAPHS = ("images", "input", "train", ".")
 MAX_BYTES = 4 * 2**30
 """Largest file of a model."""
 
-_MODELS = (
+_MODELS: tuple[tuple[str, int, tuple[str, ...] | None], ...] = (
     ("SIMPLE_PINHOLE", 3, ()),
     ("PINHOLE", 4, ()),
     ("SIMPLE_RADIAL", 3, ("k1",)),
@@ -77,13 +77,9 @@ def scene(folder: Path, size: int = 0, given: Given = UNSAID) -> Scene:
     model = model_of(folder)
     if model is None:
         raise DarkroomError(f"no cameras.bin and no cameras.txt in {folder / PLACES[0]}: is it COLMAP's?")
-    binary = isfile(model / "cameras.bin")
-    ending = ".bin" if binary else ".txt"
-    readers = (_binary_cameras, _binary_images, _binary_points) if binary else (_text_cameras, _text_images, _text_points)
-    files = [model / f"{name}{ending}" for name in ("cameras", "images", "points3D")]
     try:
-        cameras, listed, points = (read(file) for read, file in zip(readers, files, strict=True))  # type: ignore[operator]
-    except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
+        cameras, listed, points = _read(model)
+    except (struct.error, ValueError, IndexError) as error:
         raise DarkroomError(f"the COLMAP model {model} is damaged: {str(error)[:100] or type(error).__name__}") from error
     views, remarks = _views(folder, model, cameras, sorted(listed, key=lambda image: image.name))
     if size:
@@ -94,6 +90,14 @@ def scene(folder: Path, size: int = 0, given: Given = UNSAID) -> Scene:
     depths = bounds.of_points(poses, points) if known else bounds.of_cameras(poses, opaque=True)
     split, near, far, frame, more = bounds.framed(numbered_split(views), depths, given, points if known else None)
     return Scene(folder.resolve().name, split, near, far, frame=frame, remarks=(*remarks, *more))
+
+
+def _read(model: Path) -> tuple[_Cameras, list[_Image], Float[Tensor, "points 3"]]:
+    if isfile(model / "cameras.bin"):
+        cameras, listed, points = (model / f"{name}.bin" for name in ("cameras", "images", "points3D"))
+        return _binary_cameras(cameras), _binary_images(listed), _binary_points(points)
+    cameras, listed, points = (model / f"{name}.txt" for name in ("cameras", "images", "points3D"))
+    return _text_cameras(cameras), _text_images(listed), _text_points(points)
 
 
 def _views(folder: Path, model: Path, cameras: _Cameras, listed: list[_Image]) -> tuple[list[View], list[str]]:
@@ -136,10 +140,10 @@ def _view(name: str, file: Path, image: _Image, camera: Camera, lens: Lens) -> V
 
 def _camera(path: Path, model: str, width: int, height: int, given: tuple[float, ...]) -> tuple[Camera, Lens]:
     found = {name: (own, lens) for name, own, lens in _MODELS}.get(model)
-    if found is None or found[1] is None:
+    own, names = found or (0, None)
+    if names is None:
         supported = ", ".join(name for name, _, lens in _MODELS if lens is not None)
         raise DarkroomError(f"{path}: the camera model {model[:40]} is not supported; read are {supported}")
-    own, names = found
     if len(given) != own + len(names) or not np.isfinite(given).all() or not min(given[: own - 2]) > 0:
         raise DarkroomError(f"{path}: a camera {model} has the parameters {given[:8]}, which are not {own + len(names)} of one")
     if not (0 < width <= 10**6 and 0 < height <= 10**6):

@@ -15,7 +15,7 @@ from darkroom.core.paths import cache_root, data_root
 from darkroom.core.randomness import seed_of
 from darkroom.radiance import blender, colmap, llff, motion, tabletop
 from darkroom.radiance.alignment import compare_poses
-from darkroom.radiance.bounds import FILE, PAPERS, UNSAID, Given, framed, of_cameras
+from darkroom.radiance.bounds import FILE, PAPERS, UNSAID, Depths, Given, framed
 from darkroom.radiance.scenes import Scene
 
 SYNTHETIC = ("chair", "drums", "ficus", "hotdog", "lego", "materials", "mic", "ship")
@@ -98,10 +98,7 @@ def with_estimated_poses(name: str, size: int = 0, given: Given = UNSAID) -> Sce
             f"structure from motion registered {len(estimated)} of {len(views)} photographs, too few to train and test with"
         )
     remark = f"{len(estimated)} of {len(views)} photographs registered by structure from motion; {errors}"
-    poses = torch.stack([view.camera.pose for view in estimated])
-    depths = of_cameras(poses, opaque=True)._replace(
-        **dict(zip(("near", "far"), blender.near_and_far(cached), strict=True)), source=FILE
-    )
+    depths = Depths(*blender.near_and_far(cached), torch.zeros(3), FILE)
     split, near, far, frame, more = framed(split, depths, given)
     return Scene(f"{known.name}, estimated poses", split, near, far, frame=frame, remarks=(remark, *more))
 

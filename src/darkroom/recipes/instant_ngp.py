@@ -54,7 +54,7 @@ class HashOptions:
     width: int = 64
     """Features of the hidden layers."""
     extent: float = 0.0
-    """Half the side of the box around the point that the cameras look at; 0 for the distance of the cameras less the near plane."""
+    """Half the side of the box around the point that the cameras look at, where far is 6; 0 for the cameras' distance less near."""
     unbounded: bool = False
     """Contract all of space around the box, for photographs of a place."""
 
