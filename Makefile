@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo test check format benchmarks docs clean
+.PHONY: demo test check format benchmarks docs wheel clean
 
 demo: $(VENV)/.demo                ## train a denoiser on embedded photographs, evaluate it, report
 	$(BIN)/darkroom demo
@@ -29,6 +29,9 @@ benchmarks: $(VENV)/.dev           ## ratios, side by side, in one run
 docs: $(VENV)/.dev                 ## the documentation site, in site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
+wheel: $(VENV)/bin/python          ## the package, in dist/
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -41,4 +44,4 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
