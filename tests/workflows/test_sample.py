@@ -24,6 +24,39 @@ def trained(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def gan(tmp_path_factory) -> Path:
+    """Weights of a tiny GAN of digits, which were drawn at random."""
+    settings = {**lookup.row("gan_ebm", "laptop"), "width": 4, "discriminator_width": 4, "latent": 3}
+    run = lookup.build("gan_ebm", settings)
+    path = tmp_path_factory.mktemp("weights") / "gan.safetensors"
+    weights.save(path, run.method.state_dict(), lookup.header("gan_ebm", "laptop", settings, run))
+    return path
+
+
+def test_a_gan_is_sampled_plainly_and_by_its_discriminator(gan: Path, tmp_path: Path, capsys):
+    from darkroom.cli import main
+
+    plain = sample(gan, 5, seed=3, accelerator="cpu")
+    assert plain.shape == (5, 1, 8, 8) and float(plain.min()) >= 0 and float(plain.max()) <= 1
+    method = load_generator(gan, accelerator="cpu")
+    chains = sample(method, 5, seed=3, sampler="ddls:0.5", steps=8)
+    assert not torch.allclose(chains, plain, atol=0.01)
+    assert torch.allclose(sample(method, 2, seed=3, sampler="ddls:0.5", steps=8, batch_size=1), chains[:2], atol=1e-4)
+    assert torch.allclose(sample(method, 5, seed=3, sampler="ddls:1e-12:0", steps=2), plain, atol=1e-4)
+    words = ["sample", str(gan), "--count", "2", "--threads", "1", "-o"]
+    main._dispatch([*words, str(tmp_path / "out"), "--sampler", "ddls", "--steps", "3"])
+    assert "2 samples and grid.png" in capsys.readouterr().out and len(list((tmp_path / "out").iterdir())) == 3
+    for more, message in [
+        (["--sampler", "ancestral"], "no sampler 'ancestral' for these weights; there are generator, ddls"),
+        (["--sampler", "ddls:0"], "it must be ddls, ddls:STEP_SIZE or ddls:STEP_SIZE:NOISE"),
+        (["--steps", "3"], "the generator alone takes no steps, given 3"),
+        (["--interpolate", "2"], "no score model"),
+    ]:
+        with pytest.raises(DarkroomError, match=message):
+            main._dispatch([*words, str(tmp_path / "other"), *more])
+
+
 def test_samples_depend_on_seed_and_number_alone(trained: Path):
     progress: list[tuple[int, int]] = []
     whole = sample(trained, 5, seed=3, accelerator="cpu", progress=lambda *done: progress.append(done))

@@ -26,6 +26,11 @@ class Sample:
 
     Example: darkroom sample runs/score_sde/laptop -o digits --count 64 --sampler dpm_solver --steps 20
 
+    A GAN is sampled by its generator alone, or by Langevin dynamics of its latents, with the step size and noise level of the row or
+    others.
+
+    Example: darkroom sample runs/gan_ebm/laptop -o digits --sampler ddls:0.1:0.5 --steps 50
+
     With --image, a score model completes an image: it fills in what --mask has white, upscales it by --scale, or removes noise of
     level --sigma. Every sample is one of the possible results.
 
