@@ -37,6 +37,7 @@ PACKAGES = (
 
 SECTIONS = (
     ("Tutorials", "tutorials"),
+    ("Examples", "examples"),
     ("How-to", "how_to"),
     ("Models", "models"),
     ("Results", "results"),
