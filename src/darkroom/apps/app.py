@@ -10,6 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
+from darkroom.apps import stop_button
 from darkroom.apps.restoration import KEPT_SECONDS, MAX_IMAGES, MAX_MEGABYTES, Jobs, Shown, Stopped, restore
 from darkroom.core.errors import DarkroomError
 from darkroom.engine.restore_files import ImageRestorer
@@ -17,7 +18,20 @@ from darkroom.engine.restore_files import ImageRestorer
 WAITING = 32
 """Jobs that may wait; a further one is refused with a message."""
 
-CSS = ".gradio-container {width: 100% !important; max-width: 1200px !important; margin: auto} footer {display: none !important}"
+CSS = """
+.gradio-container {width: 100% !important; max-width: 1200px !important; margin: auto}
+footer {display: none !important}
+#paint-result img, #sample-grid img {width: 100%; image-rendering: pixelated}
+"""
+"""The page's width; images of a few pixels are shown large."""
+
+NAMED = """<script>
+new MutationObserver(() => {
+  for (const button of document.querySelectorAll("button:not([aria-label])"))
+    if (!button.innerText.trim() && !button.title && button.querySelector("img")) button.ariaLabel = "Enlarge the image";
+}).observe(document, {childList: true, subtree: true});
+</script>"""
+"""A name, for screen readers, for buttons that are an image."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +95,18 @@ def launch(page: gr.Blocks, host: str, port: int, *, open_browser: bool = False)
             enable_monitoring=False,
             ssr_mode=False,
             css=CSS,
-            theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            head=NAMED,
+            theme=_theme(),
         )
     except OSError as error:
         raise DarkroomError(f"port {port} of {host} is taken: choose another one with --port") from error
     return str(address)
+
+
+def _theme() -> gr.themes.Base:
+    """The system's fonts, and explanations that can be read: the usual grey has too little contrast."""
+    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    return theme.set(block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300")
 
 
 def _restoration(choices: Sequence[Choice], jobs: Jobs, tab: str) -> None:
@@ -143,15 +164,8 @@ def _restoration(choices: Sequence[Choice], jobs: Jobs, tab: str) -> None:
     choice.change(chosen, choice, [choice, strength], show_progress="hidden", queue=False, api_visibility="private")
     outputs = [status, slider, which, results, pairs, start, stop]
     start.click(run, [files, choice, strength], outputs, api_visibility="private", show_progress_on=status)
-    _on_stop(stop, jobs)
+    stop_button.connect(stop, jobs)
     which.input(lambda name, pairs: pairs.get(name), [which, pairs], slider, queue=False, api_visibility="private")
-
-
-def _on_stop(button: gr.Button, jobs: Jobs) -> None:
-    def stop(request: gr.Request) -> None:
-        jobs.stop(str(request.session_hash))
-
-    button.click(stop, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _run(

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import tyro
 
@@ -16,13 +16,27 @@ from darkroom.core.extras import install
 from darkroom.recipes.ranges import MEMORY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from darkroom.apps.app import Choice
+    from darkroom.apps.painting import Painter
+    from darkroom.apps.restoration import Jobs
+    from darkroom.apps.sampling import Sampler
+    from darkroom.core.evaluation import Progress
+    from darkroom.core.generative import Samples
     from darkroom.engine.restore_files import ImageRestorer
+
+T = TypeVar("T")
+
+TRANSLATION = "image translation"
+"""The task of recipes whose networks translate label maps or images."""
 
 
 @dataclass
 class App:
     """Restore images in the browser: drop them on a page, compare before and after, download the results.
+
+    Where there are runs for it, a further tab translates label maps that are painted there, and another one draws samples.
 
     The page is served to this computer only, unless --host says otherwise, and loads nothing from the network.
 
@@ -50,7 +64,8 @@ def command(arguments: list[str]) -> None:
     from darkroom.apps import app
 
     jobs = app.Jobs()
-    page = app.build({"Restore": _of_the_package(given.memory), "Your runs": _of_runs(given.runs, given.memory)}, jobs)
+    groups = {"Restore": _of_the_package(given.memory), "Your runs": _of_runs(given.runs, given.memory)}
+    page = app.build(groups, jobs, [*_paint_tab(given.runs), *_sample_tab(given.runs)])
     try:
         print(f"{app.launch(page, given.host, given.port, open_browser=given.open_)}; stop with Ctrl-C", flush=True)
         while True:
@@ -84,21 +99,92 @@ def _of_the_package(memory: int) -> "list[Choice]":
 
 
 def _of_runs(folder: Path, memory: int) -> "list[Choice]":
-    """The restoration networks of a folder of runs; runs that cannot be read are left out."""
+    """The restoration networks of a folder of runs."""
     from darkroom.apps.app import Choice
-    from darkroom.recipes import trained
 
-    found = []
+    return [
+        Choice(title, f"The network of {run}.", partial(_restorer, memory, str(run)), True)
+        for title, run in _finished(folder, "restoration").items()
+    ]
+
+
+def _paint_tab(folder: Path) -> "list[Callable[[Jobs], None]]":
+    """The tab that translates what is painted, if there are runs for it."""
+    from darkroom.apps import painting
+
+    painters = {title: partial(_painter, str(run)) for title, run in _finished(folder, "generator", translates=True).items()}
+    readable = _from_readable(painters)
+    return [lambda jobs: painting.tab(readable)] if readable else []
+
+
+def _sample_tab(folder: Path) -> "list[Callable[[Jobs], None]]":
+    """The tab that draws samples, if there are runs for it."""
+    from darkroom.apps import sampling
+
+    generators = {title: partial(_generator, str(run)) for title, run in _finished(folder, "generator").items()}
+    readable = _from_readable(generators)
+    return [lambda jobs: sampling.tab(readable, jobs)] if readable else []
+
+
+def _finished(folder: Path, kind: str, *, translates: bool = False) -> dict[str, Path]:
+    """The runs of a folder whose weights are of a kind, by recipe and row; runs that cannot be read are left out.
+
+    Args:
+        folder: of runs.
+        kind: see `core.weights`.
+        translates: those that translate images, or those that do not.
+    """
+    from darkroom.engine.folder import RunFolder
+
+    found = {}
     for weights in sorted(folder.glob("*/*/checkpoints/final.safetensors")):
+        run = weights.parents[1]
         try:
-            if trained.kind_of(weights) != "restoration":
-                continue
+            record = RunFolder(run).read()
         except DarkroomError:
             continue
-        run = weights.parents[1]
-        title = f"{run.parent.name}/{run.name}"
-        found.append(Choice(title, f"The network of {run}.", partial(_restorer, memory, str(run)), True))
+        if record.kind == kind and (record.task == TRANSLATION) == translates:
+            found[f"{run.parent.name}/{run.name}"] = run
     return found
+
+
+def _from_readable(loaders: dict[str, "Callable[[], T]"]) -> dict[str, "Callable[[], T]"]:
+    """The loaders from the first one that succeeds: the page begins with that one."""
+    titles = list(loaders)
+    for number, title in enumerate(titles):
+        try:
+            loaders[title]()
+        except DarkroomError as error:
+            print(f"{title} is left out: {error}", flush=True)
+        else:
+            return {title: loaders[title] for title in titles[number:]}
+    return {}
+
+
+@lru_cache(maxsize=2)
+def _painter(run: str) -> "Painter":
+    """The network of a run that translates images, kept for the latest runs."""
+    from darkroom.apps.painting import Painter
+    from darkroom.workflows.translate import make_translator, translate
+
+    translator = make_translator(run, resize=True)
+    if translator.size is None:
+        raise DarkroomError(f"{run} does not say how large its images are")
+    return Painter(translator.palette, translator.classes, translator.size, lambda painted: translate(painted, translator))
+
+
+@lru_cache(maxsize=2)
+def _generator(run: str) -> "Sampler":
+    """The generator of a run, kept for the latest runs."""
+    from darkroom.apps.sampling import Sampler
+    from darkroom.workflows.sample import load_generator, sample
+
+    method = load_generator(run)
+
+    def draw(count: int, sampler: str, steps: int, seed: int, progress: "Progress") -> "Samples":
+        return sample(method, count, sampler=sampler, steps=steps, seed=seed, batch_size=16, progress=progress)
+
+    return Sampler(method.samplers, draw)
 
 
 def _title(name: str) -> str:

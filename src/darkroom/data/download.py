@@ -71,7 +71,7 @@ def _get(entry: Entry, progress: ProgressBar | None, log: Log) -> Path:
 
 @runtime_checkable
 class Published(Protocol):
-    """A file that somebody else publishes: its title, address, and SHA-256 where that is stated."""
+    """A file that others publish: its title, address, and SHA-256 where that is stated."""
 
     @property
     def title(self) -> str: ...
