@@ -7,6 +7,8 @@ ALL = (
     "fit_overhead",
     "stream_speed",
     "apply_speed",
+    "engine_speed",
+    "restore_throughput",
     "apply_memory",
     "super_resolution_stream",
     "upscale_speed",

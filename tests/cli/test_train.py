@@ -1,15 +1,18 @@
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from darkroom.cli import train
 from darkroom.recipes import lookup
 from darkroom.recipes.outline import outline
+from darkroom.workflows import sweep
 from tests.report.runs import denoising_run
-from tests.tiny import flags
+from tests.tiny import SETTINGS, flags
 
 
 def test_a_row_trains_and_its_folder_is_complete(trained):
@@ -129,5 +132,28 @@ def test_a_row_that_diverges_does_not_stop_the_others(darkroom, photos: Path, tm
     monkeypatch.setattr("darkroom.cli.train.outline", lambda name: dataclasses.replace(outline(name), rows=tuple(rows)))
     code, _, error = darkroom("train", "basic_sr", "all", *words)
     assert code == 2
-    assert "of 3 rows broken diverged" in error.splitlines()[-1]
+    assert "of 3 trainings basic_sr broken diverged" in error.splitlines()[-1]
     assert (tmp_path / "basic_sr" / "last" / "checkpoints" / "final.safetensors").exists()
+
+
+def test_rows_and_seeds_are_trained_one_after_another(darkroom, monkeypatch):
+    trained = []
+    monkeypatch.setattr(train, "_train_one", trained.append)
+    assert darkroom("train", "dncnn", "s25", "laptop", "--seed", "0,2", "--steps", 9)[0] == 0
+    assert [str(each) for each in trained] == ["dncnn s25", "dncnn s25, seed 2", "dncnn laptop", "dncnn laptop, seed 2"]
+    assert {each.settings["steps"] for each in trained} == {9}
+    code, _, error = darkroom("train", "dncnn", "s25", "lapto", "--seed", "0,2")
+    assert code == 2 and "lapto" in error and len(trained) == 4
+
+
+def test_jobs_are_collected_in_one_report(darkroom, photos: Path, tmp_path: Path, monkeypatch):
+    pytest.importorskip("submitit")
+    monkeypatch.setattr("darkroom.workflows.sweep.submit", partial(sweep.submit, cluster="debug"))
+    words = flags(**{**SETTINGS, "steps": 2}, train_set=photos, test_set=photos, out=tmp_path / "runs", precision="32")
+    code, said, error = darkroom(
+        "train", "dncnn", "laptop", *words, "--seed", "0,1", "--launcher", "slurm", "--accelerator", "cpu"
+    )
+    assert code == 0, error
+    assert "2 job(s) submitted" in said and error.count("trained in") == 2
+    page = (tmp_path / "runs" / "dncnn" / "report.html").read_text()
+    assert "seeds 0, 1" in page

@@ -28,7 +28,7 @@ class Export:
     output: Annotated[Path, tyro.conf.arg(aliases=("-o",))]
     """The file: .onnx, or .pt2 for torch.export."""
     precision: Literal["32", "16", "int8"] = "32"
-    """16 halves an ONNX file; int8 quantises the convolutions, which is fastest on most CPUs and loses some quality."""
+    """16 halves an ONNX file; int8 quantises the convolutions but the outermost, which is fastest on most CPUs. What is lost is printed."""
     recipe: str | None = None
     """The recipe's file, for weights of a recipe of your own."""
 

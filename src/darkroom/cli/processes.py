@@ -35,7 +35,7 @@ def run_in_several(processes: int | None, accelerator: Accelerator, files: int) 
     ]
     try:
         codes = [process.wait() for process in started]
-    except KeyboardInterrupt:  # the terminal has told them too
+    except KeyboardInterrupt:  # Ctrl-C reaches them too
         for process in started:
             process.wait()
         raise

@@ -1,19 +1,24 @@
 """`darkroom train`."""
 
 import dataclasses
-import sys
+import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from darkroom.cli.parse import documented, flat, parse, with_defaults
 from darkroom.cli.progress import TrainingProgress
-from darkroom.core.errors import DarkroomError, Diverged
+from darkroom.cli.sweep import Launch, as_jobs, in_turn, seeds_in
+from darkroom.core.errors import DarkroomError
 from darkroom.core.record import spell
 from darkroom.recipes.outline import check_row, names, outline
 from darkroom.workflows.options import RunOptions
 from darkroom.workflows.processes import is_first
+
+if TYPE_CHECKING:
+    from darkroom.workflows.sweep import Training
 
 ALL = "all"
 """Instead of a row: every row but those whose names begin with laptop."""
@@ -21,7 +26,7 @@ ALL = "all"
 
 def command(arguments: list[str]) -> None:
     """Train a row of a recipe, or resume training it."""
-    words = [word for word in arguments[:2] if not word.startswith("-")]
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     help_requested = bool({"-h", "--help"} & set(arguments))
     if not words:
         _print_recipes()
@@ -35,11 +40,11 @@ def command(arguments: list[str]) -> None:
         )
         if not help_requested:
             raise DarkroomError(f"which row of {words[0]}? There are {', '.join([*rows, ALL])}")
-    elif words[1] == ALL:
-        _train_all([row for row in rows if not row.startswith("laptop")], words[0], arguments[2:])
     else:
-        check_row(words[1], rows, Path(words[0]).stem)
-        _train_one(words[0], words[1], arguments[2:])
+        chosen = [row for row in rows if not row.startswith("laptop")] if words[1:] == [ALL] else words[1:]
+        for row in chosen:
+            check_row(row, rows, Path(words[0]).stem)
+        _train(words[0], chosen, arguments[len(words) :])
 
 
 def _stated(recipe: str) -> tuple[str, list[str]]:
@@ -61,29 +66,30 @@ def _print_recipes() -> None:
     print("The same command resumes an interrupted run. Options of a row: darkroom train RECIPE ROW --help")
 
 
-def _train_all(rows: list[str], recipe: str, arguments: list[str]) -> None:
-    """Train one row after another; one that diverges does not stop the others."""
-    diverged = []
-    for row in rows:
-        try:
-            _train_one(recipe, row, arguments)
-        except Diverged as error:
-            diverged.append(row)
-            print(f"darkroom: {row}: {error}", file=sys.stderr)
-    if diverged:
-        raise Diverged(f"of {len(rows)} rows {', '.join(diverged)} diverged; the reasons are given above")
+def _train(recipe: str, rows: list[str], arguments: list[str]) -> None:
+    """Train every row with every seed."""
+    from darkroom.recipes import lookup
+    from darkroom.workflows.sweep import Training
+
+    found, trainings, launchers = lookup.find(recipe), list[Training](), set[str]()
+    for row, words in itertools.product(rows, seeds_in(arguments)):
+        settings = with_defaults(found.recipe, lookup.row(recipe, row), "Settings")
+        fields = [("recipe", settings), ("run", documented(RunOptions)), ("launch", documented(Launch))]
+        given = parse(dataclasses.make_dataclass("Train", fields), words, f"train {recipe} {row}", description=found.__doc__)
+        trainings.append(Training(recipe, row, given.run, flat(given.recipe)))
+        launchers.add(given.launch.launcher)
+    if launchers == {"slurm"}:
+        as_jobs(trainings)
+    else:
+        in_turn(trainings, _train_one)
 
 
-def _train_one(recipe: str, row: str, arguments: list[str]) -> None:
+def _train_one(training: "Training") -> None:
     from darkroom.recipes import lookup
     from darkroom.workflows.train import train
 
-    found = lookup.find(recipe)
-    settings = with_defaults(found.recipe, lookup.row(recipe, row), "Settings")
-    both = dataclasses.make_dataclass("Train", [("recipe", settings), ("run", documented(RunOptions))])
-    given = parse(both, arguments, f"train {recipe} {row}", description=found.__doc__)
-    with TrainingProgress(f"{lookup.name_of(recipe)} {row}") as listener:
-        folder = train(recipe, row, options=given.run, listener=listener, **flat(given.recipe))
+    with TrainingProgress(f"{lookup.name_of(training.recipe)} {training.row}") as listener:
+        folder = train(training.recipe, training.row, options=training.options, listener=listener, **training.settings)
     if is_first():
         _show_results(folder.path)
 

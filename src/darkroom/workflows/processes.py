@@ -44,4 +44,4 @@ def place(environment: Mapping[str, str] = os.environ) -> Place:
 
 def is_first() -> bool:
     """Whether this process prints and claims folders on its machine; a single process is the first."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    return os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")) == "0"
