@@ -10,6 +10,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.engine.run import Run
 from darkroom.methods.radiance import MIN_WEIGHT, min_weight
 from darkroom.networks.voxel_field import VoxelField
+from darkroom.radiance import tabletop
 from darkroom.recipes import lookup
 from tests.radiance import room
 
@@ -76,3 +77,11 @@ def test_rays_that_miss_the_fine_box_are_reported_with_their_fraction(indoors: P
 def test_a_grid_beyond_32_bit_addresses_is_one_line():
     with pytest.raises(DarkroomError, match=r"= 2,197,000,000 voxels is larger than 32-bit addresses reach: lower --voxels"):
         VoxelField(-torch.ones(3), torch.ones(3), 1300**3, base=1300**3)
+
+
+def test_rates_follow_view_counts_around_an_object_and_not_in_a_room(indoors: Path, tmp_path: Path):
+    """Around an object the opposite cameras are beyond far; in a room cameras see each other's places."""
+    tabletop.write(tmp_path / "table", views=9, size=16, held_out=1)
+    inside, around = (opened("dvgo", where).method.grids.lr_scales.unique() for where in (indoors, tmp_path / "table"))
+    assert inside.tolist() == [0.0, 1.0]
+    assert len(around) > 4 and float(around.max()) == 1

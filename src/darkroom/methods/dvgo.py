@@ -72,8 +72,9 @@ class DirectVoxelGrid(RadianceMethod):
     """Squared error of pixel colours, squared error of each sample's colour, and entropy of the background's share.
 
     The coarse stage finds the bounding box of the scene and the empty space in it; the density's learning rate is proportional
-    to the number of views that see a voxel, and 0 for at most two. The fine stage has a network for view-dependent
-    colours, and its grids grow.
+    to the number of views that see a voxel, and 0 for at most two. In a room, where cameras see each other's places before far, all
+    views meet in empty space and few see the same wall: there the rate is the same for all voxels that more than two views see. The
+    fine stage has a network for view-dependent colours, and its grids grow.
 
     Args:
         space: bounds and warp.
@@ -148,12 +149,14 @@ class DirectVoxelGrid(RadianceMethod):
         field = self._field(self.stages[0], *self.space.bounding_box(cameras))
         if len(self.stages) > 1:
             views, near = _views_of(self.space.to_world(field.centres()), cameras, self.space.near)
+            seen, _ = _views_of(torch.stack([camera.centre for camera in cameras]), cameras, self.space.near, self.space.far)
             if not (views > 2).any():
                 raise DarkroomError(
                     f"no part of the scene {scene.name} is seen by more than two of its {len(cameras)} training views"
                 )
-            counts = views.float()
-            field.lr_scales = torch.where(views > 2, counts / counts.max(), torch.zeros_like(counts))
+            amid = bool((seen > 2).float().mean() > 0.5)
+            counts = torch.ones_like(views, dtype=torch.float32) if amid else views / views.max()
+            field.lr_scales = torch.where(views > 2, counts, torch.zeros_like(counts))
             with torch.no_grad():
                 field.density_rows[near] = NEAR_CAMERA
         self._begin(field)
@@ -268,15 +271,15 @@ class DirectVoxelGrid(RadianceMethod):
 
 
 def _views_of(
-    points: Float[Tensor, "points 3"], cameras: list[Camera], near: float
+    points: Float[Tensor, "points 3"], cameras: list[Camera], near: float, far: float = float("inf")
 ) -> tuple[Int[Tensor, " points"], Bool[Tensor, " points"]]:
-    """How many cameras have each point in view beyond the near plane, and whether it is closer than that to any of them."""
+    """How many cameras have each point in view between near and far, and whether it is closer than near to any of them."""
     count = torch.zeros(len(points), dtype=torch.int32)
     close = torch.zeros(len(points), dtype=torch.bool)
     for camera in cameras:
         local = (points - camera.centre) @ camera.pose[:, :3]
         depth = -local[:, 2]
         x, y = camera.fx * local[:, 0] / depth + camera.cx, -camera.fy * local[:, 1] / depth + camera.cy
-        count += (depth >= near) & (x >= 0) & (x <= camera.width) & (y >= 0) & (y <= camera.height)
+        count += (depth >= near) & (depth <= far) & (x >= 0) & (x <= camera.width) & (y >= 0) & (y <= camera.height)
         close |= local.norm(dim=1) <= near
     return count, close
