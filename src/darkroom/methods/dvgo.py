@@ -259,7 +259,9 @@ class DirectVoxelGrid(RadianceMethod):
         occupancy = self.occupancy.resampled(fine.low, fine.high, fine.size.tolist())
         if not occupancy.mask.any():
             occupancy.fill()
-            self._messages.append("the coarse stage found no occupied space: check --background, --near and --far, and the poses")
+            self._messages.append(
+                "the coarse stage found no occupied space: check --background, --near and --far, and the poses"
+            )
         self._stage += 1
         self.stage.fill_(self._stage)
         box = " x ".join(f"{side:.2f}" for side in (high - low).tolist())
