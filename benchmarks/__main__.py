@@ -15,6 +15,7 @@ ALL = (
     "scratch_speed",
     "radiance_speed",
     "score_speed",
+    "ddls_speed",
     "sampler_moments",
     "hash_speed",
     "hash_kernels",
