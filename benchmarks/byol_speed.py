@@ -5,6 +5,7 @@ and optimizer are the same. Needs `pip install lightly`.
 """
 
 import copy
+import multiprocessing
 import resource
 import sys
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def main() -> None:
     workers()
     for depth, size, batch_size in ((18, 64, 16), (50, SIZE, 4)):
         step(depth, size, batch_size)
+        memory(depth, size, batch_size)
 
 
 def augmentation() -> None:
@@ -91,9 +93,25 @@ def step(depth: int, size: int, batch_size: int) -> None:
     candidates = {"lightly's modules": _lightly(depth, *images), "ours": _ours(depth, *images)}
     if has_fast_bf16(device):
         candidates["ours in the precision of `darkroom train`"] = _ours(depth, *images, precision="bf16-mixed")
-    before = _peak()
     show(f"step, ResNet-{depth}, {batch_size} images of {size}", alternate(candidates, rounds=9), against="lightly's modules")
-    print(f"  most memory of the process so far {_peak():.0f} MiB ({before:.0f} MiB with both networks, before the first step)")
+
+
+def memory(depth: int, size: int, batch_size: int) -> None:
+    """Most memory of a process that takes three steps, in float32."""
+    shape, peaks = (depth, size, batch_size), []
+    for make in (_lightly, _ours):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            peaks.append(pool.apply(_peak_of_steps, (make, *shape)))
+    theirs, ours = peaks
+    print(f"  most memory: lightly's modules {theirs:.0f} MiB, ours {ours:.0f} MiB, {ours / theirs:.2f} x")
+
+
+def _peak_of_steps(make: Callable[..., Callable[[], object]], depth: int, size: int, batch_size: int) -> float:
+    torch.set_num_threads(1)
+    run = make(depth, *torch.rand(2, batch_size, 3, size, size, device=choose_device("auto")))
+    for _ in range(3):
+        run()
+    return _peak()
 
 
 def _stream() -> ViewPairs:
