@@ -128,16 +128,16 @@ def _program(network: RestorationNetwork) -> torch.export.ExportedProgram:
         DarkroomError: its code depends on the size in a way that cannot be traced.
     """
     grid = network.grid
+    arguments: tuple[Tensor, ...]
+    shapes: tuple[Any, ...]
     # The example's sides differ, and from other sizes in the network, so that none is taken for a constant.
     image = torch.zeros(1 if network.noise_conditional else 2, network.channels, 12 * grid + 24 // grid * grid, 18 * grid)
     height, width = (torch.export.Dim(name, min=2, max=1 << 14) for name in ("height", "width"))
     sides = {2: grid * height, 3: grid * width} if grid > 1 else {2: height, 3: width}
-    arguments, shapes = (
-        (image,),
-        (sides if network.noise_conditional else {0: torch.export.Dim("batch", min=1, max=1024), **sides},),
-    )
     if network.noise_conditional:
-        arguments, shapes = (image, torch.tensor([0.1])), (*shapes, None)
+        arguments, shapes = (image, torch.tensor([0.1])), (sides, None)
+    else:
+        arguments, shapes = (image,), ({0: torch.export.Dim("batch", min=1, max=1024), **sides},)
     try:
         with _quiet():
             return torch.export.export(_Named(network), arguments, dynamic_shapes=shapes)

@@ -42,7 +42,7 @@ class OnnxNetwork(RestorationNetwork):
         self.channels, self.scale, self.grid = properties["channels"], properties["scale"], properties["grid"]
         self.halo, self.noise_conditional = properties["halo"], properties["noise_conditional"]
         self.bytes_per_pixel = properties["bytes_per_pixel"]
-        self.arithmetic = ARITHMETIC.get(properties.get("precision"), "ONNX Runtime")
+        self.arithmetic = ARITHMETIC.get(str(properties.get("precision")), "ONNX Runtime")
         self._run: Any = None
 
     def forward(self, image: Tensor, *condition: Tensor) -> Tensor:
