@@ -172,7 +172,7 @@ def _run(
     jobs: Jobs, visitor: str, choice: Choice, sources: list[Path], strength: float, progress: Any
 ) -> Iterator[tuple[Any, ...]]:
     """The values of the page's outputs, after every image."""
-    folder, shown, lines = jobs.begin(visitor), [], []
+    folder, shown, lines = jobs.begin(visitor), list[Shown](), list[str]()
 
     def state(*, running: bool) -> tuple[Any, ...]:
         names = [f"{number}: {each.name}" for number, each in enumerate(shown, 1)]

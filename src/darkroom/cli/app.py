@@ -16,7 +16,7 @@ from darkroom.core.extras import install
 from darkroom.recipes.ranges import MEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from darkroom.apps.app import Choice
     from darkroom.apps.painting import Painter
@@ -148,7 +148,7 @@ def _finished(folder: Path, kind: str, *, translates: bool = False) -> dict[str,
     return found
 
 
-def _from_readable(loaders: dict[str, "Callable[[], T]"]) -> dict[str, "Callable[[], T]"]:
+def _from_readable(loaders: "Mapping[str, Callable[[], T]]") -> dict[str, "Callable[[], T]"]:
     """The loaders from the first one that succeeds: the page begins with that one."""
     titles = list(loaders)
     for number, title in enumerate(titles):
