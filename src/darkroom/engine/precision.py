@@ -37,7 +37,7 @@ class Run(Protocol):
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is clearly faster than float32: natively multiplied on a GPU, or measured on a CPU.
 
-    On CPUs with bfloat16 instructions but without matrix units (AMX), convolutions in bfloat16 are slower than in float32.
+    On some CPUs with bfloat16 instructions but without matrix units (AMX), convolutions in bfloat16 are slower than in float32.
 
     Example:
         >>> isinstance(has_fast_bf16(torch.device("cpu")), bool)

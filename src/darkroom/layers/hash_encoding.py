@@ -157,7 +157,7 @@ class _Encoding(torch.autograd.Function):
         context.shape, context.levels, context.smoothstep = rows.shape, levels, smoothstep
         features = rows.new_empty(rows.shape[1] // 2 * len(levels), len(points), 2)
         for lookup in _lookups(rows, points, levels, smoothstep):
-            corners = torch.view_as_real(lookup.table.index_select(0, lookup.index.flatten()))
+            corners = torch.view_as_real(lookup.table.index_select(0, lookup.corners.flatten()))
             x, y, z = lookup.shares
             along_x = corners.view(2, 2, 2, -1)
             along_y = torch.lerp(along_x[0], along_x[1], x)
@@ -176,9 +176,9 @@ class _Encoding(torch.autograd.Function):
                 parts = _split(parts, share)
             values = torch.view_as_complex(parts.view(-1, 2))
             if rows.device.type == "cpu":
-                lookup.table.scatter_add_(0, lookup.index.flatten().long(), values)  # twice as fast there as `index_add_`
+                lookup.table.scatter_add_(0, lookup.corners.flatten().long(), values)  # twice as fast there as `index_add_`
             else:
-                lookup.table.index_add_(0, lookup.index.flatten(), values)
+                lookup.table.index_add_(0, lookup.corners.flatten(), values)
         return rows, None, None, None
 
 
@@ -197,14 +197,14 @@ class _Lookup(NamedTuple):
         part: which points.
         column: of the pair of features.
         table: the level's pairs of features, as complex numbers.
-        index: of the corners in that table.
+        corners: their places in that table.
         shares: position in the cell along x, y and z, once for each feature of the pair.
     """
 
     part: slice
     column: int
     table: Tensor
-    index: Int[Tensor, "8 n"]
+    corners: Int[Tensor, "8 n"]
     shares: tuple[Tensor, Tensor, Tensor]
 
 

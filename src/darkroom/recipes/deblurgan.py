@@ -161,7 +161,7 @@ def recipe(
         stream=deblurring.stream(data, shaken, seed),
         optimizers={"generator": optimization.adam(betas), "critic": optimization.adam(betas, ema=False)},
         steps=optimization.steps,
-        validation=evaluations[0].first(8),
+        validation=deblurring.validation(evaluations),
         validation_interval=optimization.validation_interval,
         evaluations=evaluations,
         network=made,

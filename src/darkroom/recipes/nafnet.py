@@ -105,7 +105,7 @@ def recipe(
         stream=deblurring.stream(data, shaken, seed),
         optimizers={"network": optimization.adam(betas=(0.9, 0.9))},
         steps=optimization.steps,
-        validation=evaluations[0].first(8),
+        validation=deblurring.validation(evaluations),
         validation_interval=optimization.validation_interval,
         evaluations=evaluations,
         network=made,

@@ -1,6 +1,7 @@
 """Protocols of blind deblurring: synthetic camera shake, the GoPro test set, and Köhler's benchmark."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from darkroom.data.streams import PatchStream
 from darkroom.evaluations.paired_images import PairedImages, SeveralDegradations
 from darkroom.evaluations.trajectory_frames import TrajectoryFrames
 from darkroom.metrics.best_frame import best_frame_psnr, best_frame_ssim
+from darkroom.metrics.distribution import random_frechet_distance
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.operators.shaken import ShakenPair
 from darkroom.recipes.options import DataOptions
@@ -57,9 +59,14 @@ def evaluations(
     return [synthetic(test_set, pair, image_count=image_count, metrics=metrics), on_gopro()]
 
 
+def validation(evaluations: Sequence[PairedImages]) -> PairedImages:
+    """Eight images of the first evaluation: PSNR, SSIM, and the Fréchet distance in a fixed random network, which needs no weights."""
+    return evaluations[0].first(8).with_metrics((*METRICS, random_frechet_distance()))
+
+
 def stream(data: DataOptions, pair: ShakenPair, seed: int) -> PatchStream:
     """Training patches: of GoPro's own pairs, or of sharp images that are shaken."""
-    given = dict(patch_size=data.patch_size, batch_size=data.batch_size, seed=seed, shuffle_colors=data.shuffle_colors)
+    given: Any = dict(patch_size=data.patch_size, batch_size=data.batch_size, seed=seed, shuffle_colors=data.shuffle_colors)
     if data.train_set == "gopro":
         return PatchStream(gopro("train"), None, **given)
     return PatchStream(training_images(data.train_set), pair, **given)
