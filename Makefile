@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo test check format benchmarks docs wheel clean
+.PHONY: demo test test-long check format benchmarks docs wheel clean
 
 demo: $(VENV)/.demo                ## train a denoiser on embedded photographs, evaluate it, report
 	$(BIN)/darkroom demo
 
-test: $(VENV)/.dev                 ## run every test, one worker a core
+test: $(VENV)/.dev                 ## run the tests in their short form, one worker a core
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev            ## run every test, also the long ones
 	$(PYTEST) $(ARGS)
 
 check: $(VENV)/.dev                ## lint, types, tests

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -13,6 +14,7 @@ from tests.tiny import flags, write_photos
 SETTINGS = dict(width=2, basis=2, segments=2, patch_size=44, batch_size=2, steps=4, image_count=1, solver_steps=2)
 
 
+@pytest.mark.long
 def test_kernels_are_trained_evaluated_reported_and_applied(darkroom, tmp_path: Path):
     photos = write_photos(tmp_path / "photos")
     words = ["train", "kernels", "laptop", "--out", tmp_path / "runs", "--accelerator", "cpu"]

@@ -90,7 +90,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(darkroom, tmp_path: Path, monkeyp
         (["train", "dncnn", "laptop", "--devices", "1000000"], "--devices 1000000: must be from 1 to"),
         (["train", "dncnn", "laptop", "--save-every", "nan"], "--save-every nan: must be at least 0"),
         (["train", "dvgo", "laptop", "--voxels", "0"], "--voxels 0: must be at least 1"),
-        (["train", "safmn", "laptop", "--scale", "0"], "--scale 0: must be at least 1"),
+        (["train", "safmn", "laptop", "--scale", "0"], "--scale 0: must be above 0"),
         (["train", "sun_deblurring", "laptop", "--border", "-3"], "--border -3: must be at least 0"),
         (["apply", "a.png", "-o", "b.png", "--weights", "w", "--memory", "-1"], "--memory -1: must be from 1 to"),
         (["apply", "a.png", "-o", "b.png", "--weights", "w", "--sigma", "-1"], "--sigma -1.0: must be at least 0"),

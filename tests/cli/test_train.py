@@ -110,6 +110,7 @@ def test_an_adversarial_row_trains_upscales_and_shows_its_trade_off(darkroom, ph
     assert code == 0 and "laptop_psnr" in said and "bicubic" in said
 
 
+@pytest.mark.long
 def test_a_whole_study_trains_and_reports_by_its_name(darkroom, photos: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = flags(blocks=1, channels=4, patch_size=16, batch_size=2, steps=20, train_set=photos, test_set=photos)

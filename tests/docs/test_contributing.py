@@ -29,6 +29,7 @@ def darkroom(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.long
 def test_an_outside_recipe_is_trained_evaluated_reported_and_applied(folder: Path):
     done = darkroom(folder, "train", "my_recipe.py", "laptop")
     assert done.returncode == 0, done.stderr

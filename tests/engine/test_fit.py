@@ -293,6 +293,7 @@ if fabric.is_global_zero:
 """
 
 
+@pytest.mark.long
 def test_two_processes_differentiate_twice_as_one_does(tmp_path: Path):
     """A gradient penalty, and a critic that draws several batches a step."""
     states = []

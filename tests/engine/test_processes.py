@@ -17,7 +17,7 @@ from darkroom.networks.swinir import SwinIR
 from tests.engine.commands import command, final, run, wait_for
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.long)])
 def test_two_processes_give_what_one_gives(tmp_path: Path, two_photos: Path, strategy: str):
     """Batch statistics too."""
     one, two = tmp_path / "one", tmp_path / "two"
@@ -32,6 +32,7 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, two_photos: Path, str
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
+@pytest.mark.long
 def test_fully_sharded_training_resumes_exactly(tmp_path: Path, two_photos: Path):
     """A transformer with averaged weights, stopped and resumed, by as many processes and by one alone."""
 
@@ -66,7 +67,7 @@ def test_large_blocks_of_a_network_are_sharded_one_by_one():
     assert not list(sharding._blocks(DnCNN(1)))
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.long)])
 def test_two_processes_train_adversarially_as_one_does(tmp_path: Path, two_photos: Path, strategy: str):
     """Spectral normalisation, expectations over the whole batch, and two stages."""
     small = [

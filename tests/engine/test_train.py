@@ -71,6 +71,7 @@ def test_ctrl_c_saves_and_says_how_to_resume(tmp_path: Path, two_photos: Path, u
     assert "evaluating" not in again.stderr  # finished: nothing is done twice
 
 
+@pytest.mark.long
 def test_a_full_disk_loses_nothing_written(tmp_path: Path, two_photos: Path, undisturbed: Path):
     out = tmp_path / "full"
     code = (

@@ -36,6 +36,7 @@ def runs(tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", TINY)
 def test_killed_it_ends_with_the_same_weights(runs: Path, recipe: str, tmp_path: Path):
     """Averages, statistics of batch normalisation, vectors of power iterations and the slope of the logits are kept."""

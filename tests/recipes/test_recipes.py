@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,6 +31,9 @@ SLOW = {
     ("simsiam", "laptop"),  # its loss is not comparable before running statistics are
 }
 """Rows whose loss need not fall within 24 steps."""
+
+LONG = {"dvgo", "instant_ngp", "nerf", "deblurgan"}
+"""Recipes whose laptop row, and all whose further ones, are long tests; the short form is `test_other_device`."""
 
 TRAINED = [key for key, run in BUILT.items() if run.method.networks() and run.initial is None]
 
@@ -81,7 +85,11 @@ def test_weights_depend_on_the_seed_and_on_nothing_else(name: str, row: str):
     assert not any(torch.equal(first[key], other[key]) for key in drawn)
 
 
-@pytest.mark.parametrize(("name", "row"), [key for key in TRAINED if key not in SLOW])
+def _marked(key: tuple[str, str]) -> Any:
+    return pytest.param(*key, marks=pytest.mark.long) if key[0] in LONG or key[1] != "laptop" else key
+
+
+@pytest.mark.parametrize(("name", "row"), [_marked(key) for key in TRAINED if key not in SLOW])
 def test_a_laptop_row_trains(name: str, row: str, tmp_path: Path):
     run, _ = open_data(dataclasses.replace(lookup.build(name, lookup.row(name, row)), steps=24))
     prepare(run, tmp_path)

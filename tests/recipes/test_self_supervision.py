@@ -49,6 +49,7 @@ def runs(tiny: dict[str, Any], tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.long
 def test_killed_it_ends_with_the_same_weights(runs: Path, tiny: dict[str, Any], tmp_path: Path):
     """The target network, its statistics and the momentum of the optimizer are kept."""
     words = ["byol", "laptop", "--out", str(tmp_path), "--save-every", "0", "--precision", "32", "--accelerator", "cpu"]

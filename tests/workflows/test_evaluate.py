@@ -25,7 +25,7 @@ def test_weights_are_evaluated_as_at_the_end_of_training(trained):
         trained.folder.path, str(trained.photos), test_sigmas=[25.0], recipe=str(trained.recipe), accelerator="cpu"
     )
     (again,) = [r for r in results if (r.method, r.metric) == ("laptop", "psnr")]
-    assert again.value == pytest.approx(own.value, abs=1e-6)
+    assert again.value == pytest.approx(own.value, abs=1e-5)  # convolutions of other memory layouts
     assert again.count == 4 and again.variant == {"sigma": 25.0}
 
 
