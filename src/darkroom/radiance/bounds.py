@@ -67,14 +67,19 @@ def of_points(poses: Float[Tensor, "views 3 4"], points: Float[Tensor, "points 3
     Raises:
         DarkroomError: no point lies before a camera.
     """
-    points = points.double()
-    depths = torch.cat([-(points - pose[:, 3]) @ pose[:, 2] for pose in poses.double()])
-    depths = depths[depths > 0]
+    depths = _before(poses, points)
     if not len(depths):
         raise DarkroomError("none of the reconstructed points lies before a camera")
     depths = depths[:: max(1, len(depths) // 1_000_000)]
     near, far = torch.quantile(depths, torch.tensor(QUANTILES, dtype=depths.dtype)).tolist()
-    return Depths(0.8 * near, 1.2 * far, points.median(0).values, "the reconstructed points")
+    return Depths(0.8 * near, 1.2 * far, points.double().median(0).values, "the reconstructed points")
+
+
+def _before(poses: Float[Tensor, "views 3 4"], points: Float[Tensor, "points 3"]) -> Float[Tensor, " depths"]:
+    """The depths of points before each camera, one after the other; a point behind a camera has none."""
+    points = points.double()
+    depths = torch.cat([-(points - pose[:, 3]) @ pose[:, 2] for pose in poses.double()])
+    return depths[depths > 0]
 
 
 def of_box(poses: Float[Tensor, "views 3 4"], centre: Float[Tensor, "3"], half: float) -> Depths:
@@ -142,8 +147,7 @@ def framed(
         )
     if points is not None and (given.near or given.far):
         cameras = [view.camera for view in views.get("train", ())]
-        seen = torch.cat([-(points.double() - camera.centre.double()) @ camera.pose[:, 2].double() for camera in cameras])
-        seen = seen[seen > 0]
+        seen = _before(torch.stack([camera.pose for camera in cameras]), points)
         beyond = float(((seen < near) | (seen > far)).double().mean()) if len(seen) else 0.0
         if beyond > 0.01:
             remarks.append(
