@@ -9,7 +9,10 @@ FOLDER = Path(__file__).parent.parent / "shipped"
 """Weights in half precision and a card for each, beside the code."""
 
 AUTO = "auto"
-"""Instead of a name: the network that fits the image, denoise or jpeg."""
+"""Instead of a name: of `CHOSEN`, the network that fits the image."""
+
+CHOSEN = ("denoise", "jpeg")
+"""The networks that `AUTO` chooses between."""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ NOT_IN_THE_RESULT = frozenset({"weights", "memory", "accelerator", "recipe"})
 """Parameters of `make_restorer` that change the result in its last bits at most, or are identified by the weights."""
 
 Weights = str | Path | RestorationNetwork | KernelNet
-"""A network of the package by its name ("denoise", "jpeg", or "auto" for the one that fits), a run's folder, "recipe/row" for one below
-`runs/`, a weights file, another program's checkpoint, or a network."""
+"""A network of the package by its name ("denoise", "jpeg", "enlarge_2", "enlarge_4", or "auto" for the one that fits), a run's folder,
+"recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
 
 
 def load(weights: str | Path, *, recipe: str | None = None) -> nn.Module:
@@ -106,7 +106,7 @@ def make_restorer(
     check(numbers, {"sigma": AT_LEAST_0, "solver_steps": AT_LEAST_1, "strength": SHARE, "memory": MEMORY})
     if weights == AUTO and kernel is None:
         options = {"strength": strength, "memory": memory, "precision": precision, "accelerator": accelerator}
-        return PhotographRestorer(*(make_restorer(name, **options) for name in ("denoise", "jpeg")))  # type: ignore[arg-type]
+        return PhotographRestorer(*(make_restorer(name, **options) for name in shipped.CHOSEN))  # type: ignore[arg-type]
     network = weights if isinstance(weights, RestorationNetwork | KernelNet) else _network(weights, recipe)
     device = _own_device(accelerator)
     if isinstance(network, KernelNet):
@@ -227,7 +227,7 @@ def identity(weights: str | Path, **options: Any) -> str:
     usual = {name: parameter.default for name, parameter in parameters.items() if name not in NOT_IN_THE_RESULT}
     kernel = options.get("kernel")
     if weights == AUTO:
-        files = [network.weights for network in shipped.NETWORKS.values()]
+        files = [shipped.NETWORKS[name].weights for name in shipped.CHOSEN]
     else:
         path = trained.weights_path(str(weights))
         files = [RunFolder(path).weights() if path.is_dir() else path]
