@@ -45,6 +45,7 @@ def work(job: tuple[Path, Path, Path], place: Place, killed_at: int | None) -> N
     def count(path: Path, image: images.ImageFile) -> list[str]:
         begun.append(path)
         if len(begun) == killed_at:
+            path.parent.mkdir(parents=True, exist_ok=True)
             (path.parent / f".{path.name}.half.tmp").write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
         return write(path, image)
