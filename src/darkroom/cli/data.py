@@ -98,7 +98,7 @@ def datasets() -> Table:
 
     title = f"below {data_root()}"
     table = Table("name", "content", "size", "licence", "present", title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_row("embedded", "photographs of scikit-image and scikit-learn", "", "free", "yes")
+    table.add_row("embedded", "photographs that are part of Darkroom", "", "free", "yes")
     for found in CATALOGUE.values():
         present = "yes" if found.path().is_dir() else "no"
         table.add_row(found.name, found.citation, _size(found), found.licence, present)

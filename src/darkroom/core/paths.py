@@ -1,10 +1,7 @@
-"""Locations: the data root, the cache, and the folders of installed packages."""
+"""Locations: the data root and the cache; and names of files as text."""
 
-import importlib.util
 import os
 from pathlib import Path
-
-from darkroom.core.errors import DarkroomError
 
 
 def data_root() -> Path:
@@ -27,18 +24,3 @@ def printable(name: str) -> str:
         'caf\\\\xe9.png'
     """
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")
-
-
-_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "PIL": "pillow"}
-
-
-def package_folder(package: str) -> Path:
-    """The folder of an installed package, found without importing it.
-
-    Raises:
-        DarkroomError: the package is not installed.
-    """
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
-        raise DarkroomError(f"the package {package!r} is not installed: pip install {_DISTRIBUTIONS.get(package, package)}")
-    return Path(found.origin).parent

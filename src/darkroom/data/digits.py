@@ -1,4 +1,4 @@
-"""Handwritten digits that are part of scikit-learn: nothing has to be downloaded."""
+"""Handwritten digits that are part of the package: nothing has to be downloaded."""
 
 import gzip
 from collections.abc import Sequence
@@ -11,10 +11,9 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from darkroom.core.dataset import Dataset, digest
-from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Example
-from darkroom.core.paths import package_folder
 from darkroom.core.record import DataRecord
+from darkroom.data.embedded import embedded_file
 
 
 class Digits(Dataset):
@@ -77,10 +76,7 @@ class Digits(Dataset):
     @cached_property
     def _read(self) -> tuple[UInt8[Tensor, "image 1 8 8"], list[int], list[str]]:
         """Images, labels and names."""
-        file = package_folder("sklearn") / "datasets" / "data" / "digits.csv.gz"
-        if not file.is_file():
-            raise DarkroomError(f"{file} is missing: reinstall scikit-learn")
-        with gzip.open(file, "rt") as text:
+        with gzip.open(embedded_file("digits.csv.gz"), "rt") as text:
             table = torch.from_numpy(np.loadtxt(text, delimiter=",", dtype=np.int64))
         shown = torch.nn.functional.one_hot(table[:, 64], 10)
         place = (shown.cumsum(0) * shown).sum(1)  # among the images of the same digit, from 1

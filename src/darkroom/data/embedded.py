@@ -1,7 +1,6 @@
-"""Photographs that are part of installed packages, so that nothing has to be downloaded.
+"""Photographs that are part of the package, so that nothing has to be downloaded.
 
-The colour photographs of scikit-image and scikit-learn, with a fixed split. Drawings, charts, logos, microscopy and astronomy
-are left out.
+Those that come with scikit-image and scikit-learn, with a fixed split; `SOURCES.md` beside them names authors and licences.
 """
 
 from collections.abc import Mapping
@@ -9,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.paths import package_folder
 from darkroom.data.image_set import ImageSet
+
+FOLDER = Path(__file__).parent.parent / "embedded"
+"""Photographs and digits, beside the code."""
 
 TRAINING = ("chelsea.png", "china.jpg", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg")
 HELD_OUT = ("astronaut.png", "coffee.png", "flower.jpg")
-
-_OF_SCIKIT_LEARN = {"china.jpg", "flower.jpg"}
 
 
 def embedded(split: Literal["train", "heldout"], *, grey: bool = False) -> ImageSet:
@@ -29,14 +28,21 @@ def embedded(split: Literal["train", "heldout"], *, grey: bool = False) -> Image
     return ImageSet(f"embedded-{split}", lambda: _files(names), grey=grey)
 
 
+def embedded_file(name: str) -> Path:
+    """A file of `FOLDER`.
+
+    Raises:
+        DarkroomError: it is missing.
+
+    Example:
+        >>> embedded_file("coffee.png").name
+        'coffee.png'
+    """
+    path = FOLDER / name
+    if not path.is_file():
+        raise DarkroomError(f"{path} is missing: install Darkroom again")
+    return path
+
+
 def _files(names: tuple[str, ...]) -> Mapping[str, Path]:
-    files = {}
-    for name in names:
-        if name in _OF_SCIKIT_LEARN:
-            folder = package_folder("sklearn") / "datasets" / "images"
-        else:
-            folder = package_folder("skimage") / "data"
-        if not (folder / name).is_file():
-            raise DarkroomError(f"{folder / name} is missing: reinstall scikit-image and scikit-learn")
-        files[Path(name).stem] = folder / name
-    return files
+    return {Path(name).stem: embedded_file(name) for name in names}

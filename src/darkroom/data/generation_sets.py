@@ -32,7 +32,7 @@ SHAPES = {
 def generation_images(name: str, split: Split, size: int = 32) -> Dataset:
     """Images to learn to generate; input and target of an example are the image.
 
-    - "digits": scikit-learn's handwritten digits, grey, 8 × 8; "patches": of the embedded photographs, 16 × 16;
+    - "digits": handwritten digits of the package, grey, 8 × 8; "patches": of the embedded photographs, 16 × 16;
     - "cifar10": the official batches; "cifar10_jpeg": some of its images as JPEG, for trying;
     - "celeba", "celeba_small": aligned faces, 64 × 64; the second set is for trying;
     - a folder or a zip file of images, with or without folders of classes, cropped to squares and resized.
