@@ -155,23 +155,23 @@ class _Encoding(torch.autograd.Function):
     def forward(context: Any, rows: Tensor, points: Tensor, levels: tuple[Level, ...], smoothstep: bool) -> Tensor:
         context.save_for_backward(points)
         context.shape, context.levels, context.smoothstep = rows.shape, levels, smoothstep
-        features = rows.new_empty(rows.shape[1] // 2 * len(levels), len(points), 2)
+        features = rows.new_empty(rows.shape[1] // 2 * len(levels), len(points), dtype=rows.dtype.to_complex())
         for lookup in _lookups(rows, points, levels, smoothstep):
             corners = torch.view_as_real(lookup.table.index_select(0, lookup.corners.flatten()))
             x, y, z = lookup.shares
             along_x = corners.view(2, 2, 2, -1)
             along_y = torch.lerp(along_x[0], along_x[1], x)
             along_z = torch.lerp(along_y[0], along_y[1], y)
-            features[lookup.column, lookup.part] = torch.lerp(along_z[0], along_z[1], z).view(-1, 2)
-        return features.transpose(0, 1).flatten(1)
+            features[lookup.column, lookup.part] = torch.view_as_complex(torch.lerp(along_z[0], along_z[1], z).view(-1, 2))
+        return torch.view_as_real(features.t().contiguous()).flatten(1)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
         (points,) = context.saved_tensors
         rows = gradient.new_zeros(context.shape)
-        pairs = gradient.unflatten(1, (-1, 2)).transpose(0, 1).contiguous()
+        pairs = torch.view_as_complex(gradient.contiguous().unflatten(1, (-1, 2))).t().contiguous()
         for lookup in _lookups(rows, points, context.levels, context.smoothstep):
-            parts = pairs[lookup.column, lookup.part].reshape(-1)
+            parts = torch.view_as_real(pairs[lookup.column, lookup.part]).view(-1)
             for share in reversed(lookup.shares):
                 parts = _split(parts, share)
             values = torch.view_as_complex(parts.view(-1, 2))
@@ -236,11 +236,14 @@ def corners_of(points: Float[Tensor, "3 n"], level: Level) -> Int[Tensor, "8 n"]
     """
     cell = (points * level.scale).add_(0.5).int()
     factors = (1, level.resolution, level.resolution**2) if level.dense else PRIMES
-    steps = torch.tensor([[0, factor] for factor in factors], dtype=torch.int32, device=points.device)[:, :, None]
-    x, y, z = (axis * factor + step for axis, factor, step in zip(cell, factors, steps, strict=True))
+    step = torch.tensor(factors, dtype=torch.int32, device=points.device)[:, None]
+    low = cell * step
+    ends = torch.stack([low, low + step])
     if level.dense:
-        index = x[:, None, None] + y[None, :, None] + z[None, None]
-        index = torch.where(index >= level.rows, index - level.rows, index)
+        x, y, z = ends.unbind(1)
+        index = (x[:, None, None] + y[:, None] + z).sub_(level.rows)
+        index += (index >> 31).bitwise_and_(level.rows)  # negative numbers have all bits set there
     else:
-        index = (x[:, None, None] ^ y[None, :, None] ^ z[None, None]).bitwise_and_(level.rows - 1)
+        x, y, z = ends.bitwise_and_(level.rows - 1).unbind(1)
+        index = x[:, None, None] ^ y[:, None] ^ z
     return index.view(8, -1)
