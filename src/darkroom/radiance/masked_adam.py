@@ -55,44 +55,60 @@ class MaskedAdam(Optimizer):
         state["step"] += 1
         moments = state["exp_avg"], state["exp_avg_sq"]
         step, scales = int(state["step"]), group["row_lr_scales"]
-        if gradient.is_sparse:
-            rows, gradient = _nonzero_rows(gradient)
-            first, second = (moment[rows] for moment in moments)
-            new = _adam(parameter[rows], first, second, gradient, group, step, None if scales is None else scales[rows, None])
-            for tensor, values in zip((parameter, *moments), new, strict=True):
-                tensor[rows] = values
-            return
-        if scales is None and kernels.usable(parameter, gradient):
+        if scales is None and not gradient.is_sparse and kernels.usable(parameter, gradient):
             from darkroom.radiance.triton_adam import fits, update
 
             if fits(parameter):
                 same = {name: group[name] for name in ("lr", "betas", "eps", "weight_decay")}
                 update(parameter, *moments, gradient.contiguous(), **same, step=step)
                 return
-        new = _adam(parameter, *moments, gradient, group, step, None if scales is None else scales[:, None])
-        used = (gradient != 0).any(1, keepdim=True) if gradient.ndim > 1 else torch.ones_like(gradient, dtype=torch.bool)
-        for tensor, values in zip((parameter, *moments), new, strict=True):
-            tensor.copy_(torch.where(used, values, tensor))
+        rows, gradient = _nonzero_rows(gradient)
+        value, first, second = (_take(tensor, rows) for tensor in (parameter, *moments))
+        _adam(value, first, second, gradient, group, step, None if scales is None else scales[rows, None])
+        for tensor, values in zip((parameter, *moments), (value, first, second), strict=True):
+            _put(tensor, rows, values)
 
 
 def _adam(
     parameter: Tensor, first: Tensor, second: Tensor, gradient: Tensor, group: dict[str, Any], step: int, scales: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A parameter and its moments after a step (Kingma & Ba 2015, algorithm 1)."""
+) -> None:
+    """Update a parameter and its moments in place (Kingma & Ba 2015, algorithm 1)."""
     beta1, beta2 = group["betas"]
     if group["weight_decay"]:
         gradient = gradient + group["weight_decay"] * parameter
-    first = torch.lerp(first, gradient, 1 - beta1)
-    second = torch.addcmul(beta2 * second, gradient, gradient, value=1 - beta2)
+    first.lerp_(gradient, 1 - beta1)
+    second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
     change = first / (second / (1 - beta2**step)).sqrt_().add_(group["eps"])
     if scales is not None:
         change *= scales
-    return torch.add(parameter, change, alpha=-group["lr"] / (1 - beta1**step)), first, second
+    parameter.add_(change, alpha=-group["lr"] / (1 - beta1**step))
 
 
 def _nonzero_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """Index of the rows of a sparse gradient that are not zero, and those rows."""
-    gradient = gradient.coalesce()
-    rows, values = gradient.indices()[0], gradient.values()
-    nonzero = (values != 0).any(1)
-    return rows[nonzero], values[nonzero]
+    """Index of the rows of a gradient that are not zero, and those rows; all of one that has one dimension."""
+    if gradient.is_sparse:
+        gradient = gradient.coalesce()
+        nonzero = (gradient.values() != 0).any(1).nonzero().squeeze(1)
+        return gradient.indices()[0].index_select(0, nonzero), gradient.values().index_select(0, nonzero)
+    if gradient.ndim == 1:
+        return torch.arange(len(gradient), device=gradient.device), gradient
+    gradient = gradient.contiguous()
+    used = _pairs(gradient) != 0
+    rows = (used if used.ndim == 1 else used.any(1)).nonzero().squeeze(1)
+    return rows, _take(gradient, rows)
+
+
+def _pairs(tensor: Tensor) -> Tensor:
+    """The same memory with rows of two as complex numbers, which are gathered twice as fast."""
+    return torch.view_as_complex(tensor) if tensor.shape[1:] == (2,) else tensor
+
+
+def _take(tensor: Tensor, rows: Tensor) -> Tensor:
+    """Some rows of a tensor."""
+    taken = _pairs(tensor).index_select(0, rows)
+    return torch.view_as_real(taken) if taken.is_complex() else taken
+
+
+def _put(tensor: Tensor, rows: Tensor, values: Tensor) -> None:
+    """Replace some rows of a tensor."""
+    _pairs(tensor).index_copy_(0, rows, _pairs(values))
