@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from skimage.restoration import denoise_tv_chambolle
 
 from darkroom.core.images import to_float
 from darkroom.core.method import Example
@@ -7,7 +9,6 @@ from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.noise import Gaussian
 from darkroom.solvers import classical
-from darkroom.solvers.noise_level import estimate_noise_level
 
 
 @pytest.mark.parametrize("name", list(classical.available()))
@@ -19,6 +20,18 @@ def test_every_classical_denoiser_denoises(name: str, grey: bool):
     assert denoised.shape == clean.shape and denoised.dtype == torch.float32
     gain = (psnr(denoised[None], clean[None]) - psnr(noisy[None], clean[None])).item()
     assert gain == 0 if name == "noisy input" else gain > 3
+
+
+@pytest.mark.parametrize(("shape", "sigma"), [((1, 40, 33), 25 / 255), ((3, 20, 41), 5 / 255), ((1, 1, 9), 0.5)])
+def test_the_total_variation_is_scikit_images(shape: tuple[int, ...], sigma: float):
+    noisy = torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    theirs = denoise_tv_chambolle(noisy.numpy(), classical.TV_WEIGHT_PER_SIGMA * sigma, max_num_iter=200, channel_axis=0)
+    np.testing.assert_allclose(classical.total_variation(noisy, sigma).numpy(), theirs, atol=1e-12)
+
+
+def test_without_scikit_image_its_denoisers_are_not_in_tables(monkeypatch):
+    monkeypatch.setattr(classical.importlib.util, "find_spec", lambda name: None)
+    assert list(classical.available()) == ["noisy input", "total variation"]
 
 
 @pytest.mark.parametrize("name", list(classical.available()))
@@ -49,10 +62,3 @@ def test_baselines_denoise_every_image_of_a_batch_at_the_given_level():
     assert list(baselines) == list(classical.available())
     expected = torch.stack([classical.total_variation(image, 25 / 255) for image in noisy])
     assert torch.equal(baselines["total variation"](Example(noisy, noisy)), expected)
-
-
-@pytest.mark.parametrize("sigma", [5.0, 25.0, 50.0])
-def test_the_noise_level_is_estimated(sigma: float):
-    noisy, _ = Gaussian(sigma)(torch.full((3, 100, 90), 0.5), torch.Generator().manual_seed(0))
-    assert 255 * estimate_noise_level(noisy) == pytest.approx(sigma, rel=0.05)
-    assert estimate_noise_level(torch.rand(1, 1, 40)) == 0  # too small for a wavelet coefficient

@@ -1,6 +1,7 @@
 """Deconvolution without a learned prior, as a first iterate and as baselines: Wiener's filter and Richardson–Lucy."""
 
-import numpy as np
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ BlurredImage = Float[Tensor, "channel blurred_height blurred_width"]
 
 BALANCE_PER_VARIANCE = 30.0
 """Weight of the Laplacian in Wiener's filter over the variance of the noise, in [0, 1] units."""
+
+LEAST = 1e-6
+"""Where less light than this arrives, Richardson–Lucy makes no comparison."""
 
 
 def pad_to_input(operator: Blur, y: BlurredImage) -> Image:
@@ -47,14 +51,18 @@ def wiener(operator: Blur, y: BlurredImage, sigma: float) -> Image:
         y: the blurred image.
         sigma: standard deviation of its noise in the image's units.
     """
-    from skimage.restoration import wiener as scikit_wiener
-
+    image = edge_tapered(operator, y).double()
+    transfer = operator.circular.spectrum(torch.float64).to(image.device)
+    height, width = image.shape[1:]
+    laplacian = (_second_difference(height)[:, None] + _second_difference(width)[: width // 2 + 1]).to(image.device)
     balance = max(BALANCE_PER_VARIANCE * sigma**2, 1e-8)
-    kernel = operator.kernel.double().cpu().numpy()
-    channels = [
-        scikit_wiener(channel, kernel, balance, clip=False) for channel in edge_tapered(operator, y).double().cpu().numpy()
-    ]
-    return torch.from_numpy(np.stack(channels)).to(y)
+    restoration = transfer.conj() / (transfer.abs().square() + balance * laplacian.square())
+    return torch.fft.irfft2(restoration * torch.fft.rfft2(image), s=(height, width)).to(y)
+
+
+def _second_difference(length: int) -> Float[Tensor, " length"]:
+    """The transfer function of −1, 2, −1 on a circle."""
+    return 2 - 2 * torch.cos(2 * math.pi * torch.arange(length, dtype=torch.float64) / length)
 
 
 def richardson_lucy(operator: Blur, y: BlurredImage, steps: int = 20) -> Image:
@@ -65,14 +73,14 @@ def richardson_lucy(operator: Blur, y: BlurredImage, steps: int = 20) -> Image:
         y: the blurred image.
         steps: number of iterations; more give a sharper and noisier image.
     """
-    from skimage.restoration import richardson_lucy as scikit_richardson_lucy
-
-    down, right = (2 * margin for margin in operator.margins)  # scikit-image assumes black outside the image
+    down, right = (2 * margin for margin in operator.margins)  # outside this it is black
     padded = nn.functional.pad(pad_to_input(operator, y)[None], (right, right, down, down), mode="reflect")[0].double()
-    kernel = operator.kernel.double().cpu().numpy()
-    channels = [
-        scikit_richardson_lucy(channel.cpu().numpy(), kernel, num_iter=steps, filter_epsilon=1e-6)
-        for channel in padded.clamp(min=0)
-    ]
-    inner = (slice(None), slice(down, -down or None), slice(right, -right or None))
-    return torch.from_numpy(np.stack(channels)[inner]).to(y)
+    padded, (below, beside) = padded.clamp(min=0), operator.margins
+    height, width = padded.shape[1:]
+    blur = Blur(operator.kernel.double(), height + 2 * below, width + 2 * beside)
+    u = torch.full_like(padded, 0.5)
+    for _ in range(steps):
+        arrives = blur(nn.functional.pad(u, (beside, beside, below, below)))
+        ratio = torch.where(arrives > LEAST, padded / arrives, 0)
+        u = u * blur.adjoint(ratio)[:, below : below + height, beside : beside + width]
+    return u[:, down : height - down, right : width - right].to(y)
