@@ -22,8 +22,8 @@ class PixelwiseNetworks(nn.Module):
     A pixel is its input (a label, or channels) and its position in the tile. The module has no parameters: each tile's are an
     argument, for each layer a vector of the weights `(in, out)` and the biases `(out,)`, of the lengths `numbers`. They are never
     spread over pixels: the layers of a tile are matrix products of its pixels and its weights, batched over tiles; in evaluation
-    a few tiles at a time, which stay in the cache. A label map is not expanded to channels: one-hot input times a matrix is a row
-    of the matrix.
+    a few tiles at a time, in two buffers which stay in the cache. A label map is not expanded to channels: one-hot input times a
+    matrix is a row of the matrix.
 
     Args:
         labels: number of ids, where pixels are labels; otherwise 0.
@@ -74,27 +74,42 @@ class PixelwiseNetworks(nn.Module):
         else:
             found = flat[0].new_empty(len(tiles), self.widths[-1], side * side)
             count = max(1, CACHED // (side * side * max(self.widths[1:])))
+            length = min(count, len(tiles)) * side * side * max(self.widths[1:])
+            buffers = found.new_empty(length), found.new_empty(length)
             for start in range(0, len(tiles), count):
                 part = slice(start, start + count)
-                found[part] = self._on_tiles([layer[part] for layer in flat], tiles[part], where)
+                found[part] = self._on_tiles([layer[part] for layer in flat], tiles[part], where, buffers)
         return found.view(batch, rows, columns, -1, side, side).permute(0, 3, 1, 4, 2, 5).flatten(2, 3).flatten(3, 4)
 
     def _on_tiles(
-        self, parameters: Sequence[Float[Tensor, "t _"]], tiles: Shaped[Tensor, "t p c"], where: Float[Tensor, "p e"]
+        self,
+        parameters: Sequence[Float[Tensor, "t _"]],
+        tiles: Shaped[Tensor, "t p c"],
+        where: Float[Tensor, "p e"],
+        buffers: Sequence[Float[Tensor, " _"]] = (),
     ) -> Float[Tensor, "t outputs p"]:
-        """The networks of some tiles on their pixels."""
+        """The networks of some tiles on their pixels; activations are written to the buffers in turn, if there are any."""
+        out = [
+            _beginning(buffers[layer % 2], (*tiles.shape[:2], width)) if buffers else None
+            for layer, width in enumerate(self.widths[1:])
+        ]
         (weight, bias), *between, last = [_matrices(*layer) for layer in zip(parameters, self.layers(), strict=True)]
         from_pixels, from_positions = weight.split([weight.shape[1] - where.shape[1], where.shape[1]], 1)
         positional = where.expand(len(tiles), -1, -1)
         if self.labels:
-            x = torch.baddbmm(_rows(from_pixels + bias, tiles[..., 0]), positional, from_positions)
+            x = torch.baddbmm(_rows(from_pixels + bias, tiles[..., 0], out[0]), positional, from_positions, out=out[0])
         else:
-            x = torch.baddbmm(bias, torch.cat([tiles.to(weight.dtype), positional], 2), weight)
-        for weight, bias in between:
-            x = torch.baddbmm(bias, leaky_relu(x, SLOPE, inplace=not x.requires_grad), weight)
+            x = torch.baddbmm(bias, torch.cat([tiles.to(weight.dtype), positional], 2), weight, out=out[0])
+        for (weight, bias), written in zip(between, out[1:-1], strict=True):
+            x = torch.baddbmm(bias, leaky_relu(x, SLOPE, inplace=not x.requires_grad), weight, out=written)
         # The few outputs come first: so the product is faster, and they are the planes of an image.
         weight, bias = (matrix.transpose(1, 2) for matrix in last)
         return torch.baddbmm(bias, weight, leaky_relu(x, SLOPE, inplace=not x.requires_grad).transpose(1, 2))
+
+
+def _beginning(buffer: Float[Tensor, " _"], shape: tuple[int, ...]) -> Tensor:
+    """The first numbers of a buffer, as a tensor of a shape."""
+    return buffer[: math.prod(shape)].view(shape)
 
 
 def _matrices(parameters: Float[Tensor, "t _"], layer: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -119,10 +134,15 @@ def positions(side: int, octaves: int, device: torch.device | None = None) -> Fl
     return torch.cat(across, 2).flatten(0, 1)
 
 
-def _rows(table: Float[Tensor, "t labels width"], ids: Int[Tensor, "t p"]) -> Float[Tensor, "t p width"]:
+def _rows(
+    table: Float[Tensor, "t labels width"], ids: Int[Tensor, "t p"], out: Float[Tensor, "t p width"] | None
+) -> Float[Tensor, "t p width"]:
     """For each pixel, the row of its label in the table of its tile."""
-    first = torch.arange(len(table), device=ids.device)[:, None] * table.shape[1]
-    return embedding(ids + first, table.flatten(0, 1))
+    rows = ids + torch.arange(len(table), device=ids.device)[:, None] * table.shape[1]
+    if out is None:
+        return embedding(rows, table.flatten(0, 1))
+    torch.index_select(table.flatten(0, 1), 0, rows.flatten(), out=out.flatten(0, 1))
+    return out
 
 
 def _tiles(x: Shaped[Tensor, "b c h w"], side: int) -> Shaped[Tensor, "tiles pixels c"]:

@@ -1,8 +1,9 @@
 """Spatially-Adaptive Pixelwise Networks for Fast Image Translation (Shaham, Gharbi, Zhang, Shechtman, Michaeli 2021): ASAPNet.
 
-    darkroom train asapnet laptop        three minutes on two CPU cores, nothing to download; drawn scenes from label maps
-    darkroom train asapnet camvid        367 street scenes, without VGG-19; hours on one GPU (estimated)
-    darkroom train asapnet cityscapes    2975 street scenes at 256x512, instance edges, VGG-19's features (548 MB); days on one GPU
+    darkroom train asapnet laptop          three minutes on two CPU cores, nothing to download; drawn scenes from label maps
+    darkroom train asapnet facades_small   128x128, fewer features; half an hour on one CPU core, as camvid_small
+    darkroom train asapnet camvid          367 street scenes, without VGG-19; hours on one GPU (estimated)
+    darkroom train asapnet cityscapes      2975 street scenes at 256x512, instance edges, VGG-19's features (548 MB); days on one GPU
 
 Hinge loss, feature matching and VGG-19's features, 200 epochs and 100 more with a decaying learning rate. Weights of losses are on
 the scale of a mean over discriminators and layers: 40 of feature matching is the paper's 10 of a sum over four layers.
@@ -15,7 +16,7 @@ from darkroom.networks.asapnet import ASAPNet
 from darkroom.recipes.options import OptimizationOptions
 from darkroom.recipes.protocols import translation as published
 from darkroom.recipes.protocols.distributions import DistanceOptions
-from darkroom.recipes.translation import LossOptions, PairOptions, drawn, translation_run
+from darkroom.recipes.translation import SMALL_PAIRS, LossOptions, PairOptions, drawn, translation_run
 
 TASK = "image translation"
 
@@ -41,12 +42,24 @@ class GeneratorOptions:
 
 
 _WITH_VGG = dict(perceptual_weight=10.0, instances=True)
+_SMALL = dict(
+    width=32,
+    octaves=3,
+    discriminator_width=32,
+    batch_size=1,
+    feature_weights="segmentation/camvid",
+    steps=3000,
+    lr=4e-4,
+    discriminator_lr=4e-4,
+)
 
 ROWS = {
     "cityscapes": dict(_WITH_VGG),
     "cityscapes_hd": dict(size=(512, 1024), octaves=5, **_WITH_VGG),
     "camvid": dict(pairs="camvid", size=(192, 256), batch_size=4, steps=27_500),
     "facades": dict(pairs="facades", size=(256, 256), margin=30, batch_size=4, steps=30_000),
+    "facades_small": dict(**SMALL_PAIRS["facades_small"], **_SMALL),
+    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL),
     "laptop": dict(
         pairs="shapes",
         size=(64, 64),

@@ -1,9 +1,10 @@
 """Image-to-Image Translation with Conditional Adversarial Networks (Isola, Zhu, Zhou, Efros 2017): a U-Net against a PatchGAN.
 
-    darkroom train pix2pix laptop       three minutes on two CPU cores, nothing to download; drawn scenes from label maps
-    darkroom train pix2pix facades      400 facades, 200 epochs; hours on one GPU (estimated)
-    darkroom train pix2pix camvid       367 street scenes; hours on one GPU (estimated)
-    darkroom train pix2pix cityscapes   2975 street scenes at 256x512; days on one GPU (estimated)
+    darkroom train pix2pix laptop          three minutes on two CPU cores, nothing to download; drawn scenes from label maps
+    darkroom train pix2pix facades_small   128x128, fewer features; a quarter of an hour on one CPU core, as camvid_small
+    darkroom train pix2pix facades         400 facades, 200 epochs; hours on one GPU (estimated)
+    darkroom train pix2pix camvid          367 street scenes; hours on one GPU (estimated)
+    darkroom train pix2pix cityscapes      2975 street scenes at 256x512; days on one GPU (estimated)
 
 Then `darkroom apply maps/ -o photos/ --weights runs/pix2pix/facades`. The paper trains with batches of one image; the input of
 `facades` is the label map in colours, as the paper's, and otherwise one channel for each label.
@@ -16,7 +17,7 @@ from darkroom.networks.pix2pix import UNetGenerator
 from darkroom.recipes.options import OptimizationOptions
 from darkroom.recipes.protocols import translation as published
 from darkroom.recipes.protocols.distributions import DistanceOptions
-from darkroom.recipes.translation import LossOptions, PairOptions, drawn, translation_run
+from darkroom.recipes.translation import SMALL_PAIRS, LossOptions, PairOptions, drawn, translation_run
 
 TASK = "image translation"
 
@@ -33,11 +34,15 @@ class GeneratorOptions:
     """Probability, in the first layers of the decoder."""
 
 
+_SMALL = dict(width=32, discriminator_width=32, feature_weights="segmentation/camvid", steps=3000)
+
 ROWS = {
     "facades": dict(),
     "camvid": dict(pairs="camvid", size=(192, 256), margin=24, levels=6, steps=73_400),
     "cityscapes": dict(pairs="cityscapes", size=(256, 512), steps=595_000),
     "cityscapes_hd": dict(pairs="cityscapes", size=(512, 1024), margin=60, levels=9, steps=595_000),
+    "facades_small": dict(**SMALL_PAIRS["facades_small"], **_SMALL, levels=7),
+    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL, levels=5),
     "laptop": dict(
         pairs="shapes",
         size=(64, 64),

@@ -1,8 +1,9 @@
 """High-Resolution Image Synthesis with Conditional GANs (Wang, Liu, Zhu, Tao, Kautz, Catanzaro 2018): pix2pixHD.
 
-    darkroom train pix2pixhd laptop        three minutes on two CPU cores, nothing to download; drawn scenes from label maps
-    darkroom train pix2pixhd camvid        367 street scenes, without VGG-19; a day on one GPU (estimated)
-    darkroom train pix2pixhd cityscapes    2975 street scenes at 256x512, instance edges, VGG-19's features (548 MB); days on one GPU
+    darkroom train pix2pixhd laptop          three minutes on two CPU cores, nothing to download; drawn scenes from label maps
+    darkroom train pix2pixhd facades_small   128x128, fewer features; half an hour on one CPU core, as camvid_small
+    darkroom train pix2pixhd camvid          367 street scenes, without VGG-19; a day on one GPU (estimated)
+    darkroom train pix2pixhd cityscapes      2975 street scenes at 256x512, instance edges, VGG-19's features (548 MB); days on one GPU
 
 Two discriminators and four downsamplings, as the released code has on its command line. Weights of losses are those of the code,
 on the scale of a mean over discriminators and layers: 20 of feature matching is the paper's 10 of sums. `--enhancer` puts the local
@@ -16,7 +17,7 @@ from darkroom.networks.pix2pixhd import GlobalGenerator, LocalEnhancer
 from darkroom.recipes.options import OptimizationOptions
 from darkroom.recipes.protocols import translation as published
 from darkroom.recipes.protocols.distributions import DistanceOptions
-from darkroom.recipes.translation import LossOptions, PairOptions, drawn, translation_run
+from darkroom.recipes.translation import SMALL_PAIRS, LossOptions, PairOptions, drawn, translation_run
 
 TASK = "image translation"
 
@@ -36,12 +37,15 @@ class GeneratorOptions:
 
 
 _WITH_VGG = dict(perceptual_weight=5.0, instances=True)
+_SMALL = dict(width=24, blocks=6, discriminator_width=32, feature_weights="segmentation/camvid", steps=3000)
 
 ROWS = {
     "cityscapes": dict(_WITH_VGG),
     "cityscapes_hd": dict(size=(512, 1024), **_WITH_VGG),
     "camvid": dict(pairs="camvid", size=(192, 256), steps=73_400),
     "facades": dict(pairs="facades", size=(256, 256), margin=30, steps=80_000),
+    "facades_small": dict(**SMALL_PAIRS["facades_small"], **_SMALL),
+    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL),
     "laptop": dict(
         pairs="shapes",
         size=(64, 64),

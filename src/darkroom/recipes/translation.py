@@ -31,6 +31,12 @@ from darkroom.recipes.protocols.segmented import segmentation_score
 SEGMENTED_AT = {"shapes": 96, "camvid": 180, "cityscapes": 256}
 """Height of the photographs that segmentation networks are trained on and given, by the name of the pairs."""
 
+SMALL_PAIRS = {
+    "facades_small": dict(pairs="facades", size=(128, 128), margin=16),
+    "camvid_small": dict(pairs="camvid", size=(96, 128), margin=12),
+}
+"""Pairs of the rows that one CPU core trains, for every generator the same."""
+
 LOSSES = {
     "standard": adversarial.standard,
     "least_squares": adversarial.least_squares,
