@@ -82,6 +82,16 @@ def test_any_hierarchy_is_the_plain_one(levels: int, log2_rows: int, coarsest: i
     torch.testing.assert_close(made(where), plain(made.rows, where, made.levels).float(), atol=2e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 100, 10_000])
+def test_points_and_levels_may_be_looked_up_in_parts(chunk: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("darkroom.layers.hash_encoding.CHUNK", chunk)
+    made, where = encoding(4), points()
+    expected = plain(made.rows, where, made.levels)
+    torch.testing.assert_close(made(where), expected)
+    mine, theirs = (torch.autograd.grad(out.square().sum(), made.rows)[0] for out in (made(where), expected))
+    torch.testing.assert_close(mine, theirs)
+
+
 def test_numerical_gradients():
     made, where = HashEncoding(2, 4, 3, 2, 9).double(), points(4)
     rows = torch.rand_like(made.rows).requires_grad_()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
@@ -14,8 +15,8 @@ from darkroom.layers import kernels
 PRIMES = (1, 2654435761 - 2**32, 805459861)
 """π of equation 4, as signed numbers of 32 bits: products wrap there, and have the same low bits as unsigned ones."""
 
-CHUNK = 16_384
-"""Points that are encoded at a time on a CPU, so that their corners stay in its cache."""
+CHUNK = 2**15
+"""Cells that are looked up at a time, one for each point and level, so that their corners stay in a CPU's cache."""
 
 _LARGEST = 2**31 - 1
 """Of a 32-bit integer: kernels address the elements of a table with it."""
@@ -155,26 +156,26 @@ class _Encoding(torch.autograd.Function):
     def forward(context: Any, rows: Tensor, points: Tensor, levels: tuple[Level, ...], smoothstep: bool) -> Tensor:
         context.save_for_backward(points)
         context.shape, context.levels, context.smoothstep = rows.shape, levels, smoothstep
-        features = rows.new_empty(rows.shape[1] // 2 * len(levels), len(points), dtype=rows.dtype.to_complex())
+        features = rows.new_empty(len(levels), rows.shape[1] // 2, len(points), dtype=rows.dtype.to_complex())
         for lookup in _lookups(rows, points, levels, smoothstep):
-            corners = torch.view_as_real(lookup.table.index_select(0, lookup.corners.flatten()))
-            x, y, z = lookup.shares
-            along_x = corners.view(2, 2, 2, -1)
-            along_y = torch.lerp(along_x[0], along_x[1], x)
-            along_z = torch.lerp(along_y[0], along_y[1], y)
-            features[lookup.column, lookup.part] = torch.view_as_complex(torch.lerp(along_z[0], along_z[1], z).view(-1, 2))
-        return torch.view_as_real(features.t().contiguous()).flatten(1)
+            values = torch.view_as_real(lookup.table.index_select(0, lookup.corners.flatten()))
+            values = values.view(*lookup.corners.shape[:-1], -1)
+            for share in lookup.shares:
+                values = torch.lerp(values[0], values[1], share)
+            features[lookup.place] = torch.view_as_complex(values.unflatten(1, (-1, 2)))
+        return torch.view_as_real(features.flatten(0, 1).t().contiguous()).flatten(1)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
         (points,) = context.saved_tensors
         rows = gradient.new_zeros(context.shape)
         pairs = torch.view_as_complex(gradient.contiguous().unflatten(1, (-1, 2))).t().contiguous()
+        pairs = pairs.unflatten(0, (len(context.levels), -1))
         for lookup in _lookups(rows, points, context.levels, context.smoothstep):
-            parts = torch.view_as_real(pairs[lookup.column, lookup.part]).view(-1)
+            values = torch.view_as_real(pairs[lookup.place]).flatten(1)
             for share in reversed(lookup.shares):
-                parts = _split(parts, share)
-            values = torch.view_as_complex(parts.view(-1, 2))
+                values = _split(values, share)
+            values = torch.view_as_complex(values.view(-1, 2))
             if rows.device.type == "cpu":
                 lookup.table.scatter_add_(0, lookup.corners.flatten().long(), values)  # twice as fast there as `index_add_`
             else:
@@ -182,68 +183,74 @@ class _Encoding(torch.autograd.Function):
         return rows, None, None, None
 
 
-def _split(parts: Tensor, share: Tensor) -> Tensor:
+def _split(values: Tensor, share: Tensor) -> Tensor:
     """The transpose of a linear interpolation: what flows to its two ends, stacked."""
-    ends = parts.new_empty(2, *parts.shape)
-    torch.mul(parts, share, out=ends[1])
-    torch.sub(parts, ends[1], out=ends[0])
+    ends = values.new_empty(2, *values.shape)
+    torch.mul(values, share, out=ends[1])
+    torch.sub(values, ends[1], out=ends[0])
     return ends
 
 
 class _Lookup(NamedTuple):
-    """What is looked up for some points at one level.
+    """What is looked up for some points at some levels.
 
     Args:
-        part: which points.
-        column: of the pair of features.
-        table: the level's pairs of features, as complex numbers.
-        corners: their places in that table.
+        place: levels, pair of features, and points.
+        table: pairs of features of these and all further levels, as complex numbers.
+        corners: their places in that table, for both ends along x, y and z.
         shares: position in the cell along x, y and z, once for each feature of the pair.
     """
 
-    part: slice
-    column: int
+    place: tuple[slice, int, slice]
     table: Tensor
-    corners: Int[Tensor, "8 n"]
-    shares: tuple[Tensor, Tensor, Tensor]
+    corners: Int[Tensor, "2 2 2 levels n"]
+    shares: tuple[Tensor, ...]
 
 
 def _lookups(rows: Tensor, points: Tensor, levels: tuple[Level, ...], smoothstep: bool) -> Iterator[_Lookup]:
-    """All that is looked up in a table: by chunks of points, levels, and pairs of features."""
-    pairs = rows.shape[1] // 2
-    tables = torch.view_as_complex(rows.view(-1, pairs, 2)).flatten()
-    for begin in range(0, len(points), CHUNK):
-        part = slice(begin, begin + CHUNK)
-        across = points[part].t().contiguous()
-        twice = across.to(rows.dtype).repeat_interleave(2, 1)
-        for number, level in enumerate(levels):
-            index = corners_of(across, level)
-            fraction = (twice * level.scale).add_(0.5).frac_()
+    """All that is looked up in a table: levels, several at a time where points are few, chunks of points, and pairs of features."""
+    pairs, size = rows.shape[1] // 2, max(1, min(len(points), CHUNK))
+    tables, across = torch.view_as_complex(rows.view(-1, pairs, 2)).flatten(), points.t().contiguous()
+    for group in _groups(levels, CHUNK // size):
+        some = levels[group]
+        scales = torch.tensor([level.scale for level in some], dtype=points.dtype, device=points.device)[:, None]
+        for begin in range(0, len(points), size):
+            part = slice(begin, begin + size)
+            position = (across[:, None, part] * scales).add_(0.5)
+            corners = corners_of(position.int(), some)
+            share = position.frac_().to(rows.dtype).repeat_interleave(2, -1)
             if smoothstep:
-                fraction = fraction * fraction * (3 - 2 * fraction)
-            x, y, z = fraction.unbind()
-            table = tables[level.first * pairs : (level.first + level.rows) * pairs]
+                share = share * share * (3 - 2 * share)
             for pair in range(pairs):
-                which = index if pairs == 1 else index * pairs + pair
-                yield _Lookup(part, number * pairs + pair, table, which, (x, y, z))
+                which = corners if pairs == 1 else corners * pairs + pair
+                yield _Lookup((group, pair, part), tables[some[0].first * pairs :], which, share.unbind())
 
 
-def corners_of(points: Float[Tensor, "3 n"], level: Level) -> Int[Tensor, "8 n"]:
-    """Rows of the eight corners around each point, counted from the level's first.
+def _groups(levels: tuple[Level, ...], count: int) -> Iterator[slice]:
+    """Up to `count` levels at a time, all dense or all hashed."""
+    begin = 0
+    for _, alike in groupby(levels, lambda level: level.dense):
+        end = begin + len(list(alike))
+        yield from (slice(first, min(first + count, end)) for first in range(begin, end, count))
+        begin = end
 
-    A dense level's corners beyond the last row continue at the first one, as in the authors' code; this concerns points within half a
+
+def corners_of(cells: Int[Tensor, "3 levels n"], levels: tuple[Level, ...]) -> Int[Tensor, "2 2 2 levels n"]:
+    """Rows of the eight corners of cells, counted from the first level's first: of levels that are all dense, or all hashed.
+
+    A dense level's corners beyond its last row continue at its first one, as in the authors' code; this concerns points within half a
     cell of the far faces of the unit cube.
     """
-    cell = (points * level.scale).add_(0.5).int()
-    factors = (1, level.resolution, level.resolution**2) if level.dense else PRIMES
-    step = torch.tensor(factors, dtype=torch.int32, device=points.device)[:, None]
-    low = cell * step
+    factors = [(1, level.resolution, level.resolution**2) if level.dense else PRIMES for level in levels]
+    step = torch.tensor(factors, dtype=torch.int32, device=cells.device).t()[:, :, None]
+    places = [(level.first - levels[0].first, level.rows) for level in levels]
+    first, count = torch.tensor(places, dtype=torch.int32, device=cells.device).t()[:, :, None]
+    low = cells * step
     ends = torch.stack([low, low + step])
-    if level.dense:
+    if levels[0].dense:
         x, y, z = ends.unbind(1)
-        index = (x[:, None, None] + y[:, None] + z).sub_(level.rows)
-        index += (index >> 31).bitwise_and_(level.rows)  # negative numbers have all bits set there
-    else:
-        x, y, z = ends.bitwise_and_(level.rows - 1).unbind(1)
-        index = x[:, None, None] ^ y[:, None] ^ z
-    return index.view(8, -1)
+        index = (x[:, None, None] + y[:, None] + z).sub_(count)
+        index += (index >> 31).bitwise_and_(count)  # negative numbers have all bits set there
+        return index.add_(first)
+    x, y, z = ends.bitwise_and_(count - 1).unbind(1)  # the number of rows is a power of two, and `first` a multiple of it
+    return (x + first)[:, None, None] ^ y[:, None] ^ z

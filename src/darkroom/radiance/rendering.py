@@ -124,21 +124,22 @@ def _until_opaque(field: Field, rays: Rays, samples: Samples, min_transmittance:
 
     Source: early ray termination, Levoy 1990; Müller et al. 2022, appendix E.
     """
-    rank = torch.arange(len(samples.ray), device=samples.ray.device) - samples.first()[samples.ray]
+    rank = torch.arange(len(samples.ray), device=samples.ray.device) - samples.first().index_select(0, samples.ray)
     thickness = torch.zeros(samples.rays, device=rank.device)
     rounds = []
     begin, end, longest = 0, FIRST_ROUND, int(rank.max()) + 1 if len(rank) else 0
     while begin < max(1, longest):
         goes_on = thickness < -math.log(min_transmittance)
-        index = ((rank >= begin) & (rank < end) & goes_on[samples.ray]).nonzero().squeeze(1)
+        index = ((rank >= begin) & (rank < end) & goes_on.index_select(0, samples.ray)).nonzero().squeeze(1)
         part = samples.subset(index)
         density, features = field.density(part.points(rays))
         thickness.index_add_(0, part.ray, density.to(thickness.dtype) * part.spacing)
         rounds.append((index, density, features))
         begin, end = end, 2 * end
     index, density, features = (torch.cat(parts) for parts in zip(*rounds, strict=True))
-    order = index.argsort()
-    return samples.subset(index[order]), density[order], features[order]
+    reached = torch.zeros_like(samples.ray, dtype=torch.bool).index_fill_(0, index, True).nonzero().squeeze(1)
+    place = torch.empty_like(rank).index_copy_(0, index, torch.arange(len(index), device=index.device)).index_select(0, reached)
+    return samples.subset(reached), density.index_select(0, place), features.index_select(0, place)
 
 
 def rendering_weights(
