@@ -72,4 +72,4 @@ class SphericalHarmonics(nn.Module):
             1.445305721320277 * z * (xx - yy),  # sqrt(105 / 16π)
             -0.5900435899266435 * x * (xx - 3 * yy),
         ]
-        return torch.stack(harmonics, -1)
+        return torch.stack(harmonics).movedim(0, -1)  # each contiguous in memory

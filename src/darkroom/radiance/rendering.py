@@ -13,7 +13,7 @@ from darkroom.radiance.sampling import Samples
 OPAQUE = 110.0
 """Optical thickness beyond which nothing is transmitted: exp(-110) is 0 in float32."""
 
-FIRST_ROUND = 8
+FIRST_ROUND = 16
 """Samples of a ray that are evaluated before it is known how many more it needs; every round takes as many as all before."""
 
 Background = float | Float[Tensor, "rays 3"]
@@ -99,19 +99,20 @@ def render(
     if min_transmittance == 0 or torch.is_grad_enabled():
         density, features = field.density(samples.points(rays))
     thickness = density.to(samples.spacing.dtype) * samples.spacing
-    ray, visible = samples.ray, torch.arange(len(samples.ray), device=samples.ray.device)
+    visible, seen = torch.arange(len(samples.ray), device=samples.ray.device), samples
     if bounds is not None:
         from darkroom.radiance.triton_compositing import Composite
 
-        colours = field.colour(features, rays.viewing.index_select(0, ray)).to(thickness.dtype)
+        colours = field.colour(features, samples.of(rays.viewing)).to(thickness.dtype)
         colour, opacity, depth, weights = Composite.apply(thickness, colours, samples.t, bounds)
     else:
-        weights = contributing = rendering_weights(thickness, ray, samples.rays)
+        weights = contributing = rendering_weights(thickness, samples.ray, samples.rays)
         if min_weight > 0:
             visible = (weights.detach() > min_weight).nonzero().squeeze(1)
-            ray, features, contributing = (part.index_select(0, visible) for part in (ray, features, weights))
-        colours = field.colour(features, rays.viewing.index_select(0, ray)).to(weights.dtype)
-        colour = _sum(contributing[:, None] * colours, ray, samples.rays)
+            seen = samples.subset(visible)
+            features, contributing = features.index_select(0, visible), weights.index_select(0, visible)
+        colours = field.colour(features, seen.of(rays.viewing)).to(weights.dtype)
+        colour = _sum(contributing[:, None] * colours, seen.ray, samples.rays)
         opacity, depth = (_sum(part, samples.ray, samples.rays) for part in (weights, weights * samples.t))
     colour = colour + (1 - opacity)[:, None] * background
     return Rendering(colour, opacity, depth, weights, visible, colours, samples)
@@ -120,7 +121,7 @@ def render(
 def _until_opaque(field: Field, rays: Rays, samples: Samples, min_transmittance: float) -> tuple[Samples, Tensor, Tensor]:
     """The samples of each ray up to where hardly anything is transmitted, with their densities and features.
 
-    Densities are evaluated from front to back, in rounds of 8, 8, 16, 32, ... samples of every ray that goes on.
+    Densities are evaluated from front to back, in rounds of 16, 16, 32, 64, ... samples of every ray that goes on.
 
     Source: early ray termination, Levoy 1990; Müller et al. 2022, appendix E.
     """
