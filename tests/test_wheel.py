@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parent.parent
+from tests.environment import ROOT, dependencies, link_dependencies
 
 
 def run(*words: object, **more) -> subprocess.CompletedProcess:
@@ -22,18 +21,18 @@ def run(*words: object, **more) -> subprocess.CompletedProcess:
 
 @pytest.mark.long
 def test_the_wheel_is_installed_and_restores_an_image(tmp_path: Path):
-    """Without a network: its dependencies are those of this environment."""
+    """Without a network: its dependencies, and no other package, are linked from this environment."""
     pytest.importorskip("hatchling")
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path / "dist", ROOT)
     (wheel,) = (tmp_path / "dist").glob("darkroom_imaging-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"darkroom/shipped/denoise.safetensors", "darkroom/shipped/denoise.md"} <= set(names)
+    assert {"darkroom/shipped/denoise.safetensors", "darkroom/shipped/denoise.md", "darkroom/embedded/SOURCES.md"} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "docs"))]
 
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "environment")
     python = tmp_path / "environment" / "bin" / "python"
     packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip())
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # its own .pth files are not read
+    link_dependencies(packages)
     run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
 
     ramp = np.linspace(40, 210, 64)[None, :, None] + np.zeros((48, 64, 3))
@@ -46,3 +45,7 @@ def test_the_wheel_is_installed_and_restores_an_image(tmp_path: Path):
     assert np.abs(clean - ramp).mean() < 0.4 * np.abs(noisy - ramp).mean()
     where = run(python, "-c", "import darkroom; print(darkroom.__file__)", cwd=tmp_path, env=environment).stdout
     assert Path(where.strip()).is_relative_to(tmp_path)
+    asked = (
+        "from importlib.metadata import requires; print(sum('extra ==' not in each for each in requires('darkroom-imaging')))"
+    )
+    assert int(run(python, "-c", asked, cwd=tmp_path, env=environment).stdout) == len(dependencies())

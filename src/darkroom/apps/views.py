@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from darkroom.core.colour_maps import colours_of
 from darkroom.core.errors import DarkroomError
 from darkroom.core.extras import install
 from darkroom.core.files import replacing
@@ -72,10 +72,7 @@ def depth_map(depth: Float[Tensor, "1 h w"], opacity: Float[Tensor, "1 h w"], me
         depth, opacity: as `RadianceMethod.view` gives them, depth times opacity.
         method: its near and far are the range.
     """
-    from matplotlib import colormaps
-
     near, far = method.space.near, method.space.far
     t = depth / opacity.clamp(min=1e-6)
     value = (1 - (t - near) / (far - near)).clamp(0, 1) * opacity
-    table = torch.from_numpy(colormaps["inferno"](range(256))[:, :3]).float()
-    return table[(value[0].cpu() * 255).long()].permute(2, 0, 1).contiguous()
+    return colours_of(value[0], "inferno")

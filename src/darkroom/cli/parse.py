@@ -10,9 +10,9 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-import docstring_parser
 import tyro
 
+from darkroom.cli.descriptions import described
 from darkroom.cli.words import split_numbers, unknown_option
 from darkroom.core.errors import DarkroomError
 from darkroom.recipes.ranges import SETTINGS, Range, check_fields, declared
@@ -59,24 +59,23 @@ def documented(kind: Any, ranges: Mapping[str, Range] | None = None) -> Any:
         kind: a dataclass with a help text for every field.
         ranges: by field; by default those that its annotations declare.
     """
-    words = {p.arg_name: p.description for p in docstring_parser.parse_from_object(kind).params}
+    words = described(kind)
     hints = typing.get_type_hints(kind, include_extras=True)
     ranges = {**(ranges or {}), **declared(kind)}
     fields = []
     for field in dataclasses.fields(kind):
         if field.name in ranges:
             default = {} if field.default is dataclasses.MISSING else {"default": field.default}
-            hint: Any = Annotated[hints[field.name], _help(words.get(field.name), ranges[field.name])]  # type: ignore[valid-type]
+            hint: Any = Annotated[hints[field.name], _help(words.get(field.name, ""), ranges[field.name])]  # type: ignore[valid-type]
             fields.append((field.name, hint, dataclasses.field(**default)))  # type: ignore[call-overload]
     made = dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=kind.__dataclass_params__.frozen)
     made.__doc__ = kind.__doc__
     return made
 
 
-def _help(words: str | None, allowed: Range | None) -> Any:
+def _help(words: str, allowed: Range | None) -> Any:
     """The help text of an option: its description, and its range."""
-    text = " ".join((words or "").split())
-    return tyro.conf.arg(help=f"{text} [{allowed}]" if allowed else text)
+    return tyro.conf.arg(help=f"{words} [{allowed}]" if allowed else words)
 
 
 def with_defaults(function: Callable[..., Any], values: Mapping[str, Any], name: str) -> type:
@@ -89,15 +88,14 @@ def with_defaults(function: Callable[..., Any], values: Mapping[str, Any], name:
         values: the default values instead, flat: those of nested dataclasses by the names of their fields.
         name: of the dataclass.
     """
-    parameters = docstring_parser.parse(inspect.getdoc(function) or "").params
-    words = {p.arg_name: " ".join((p.description or "").split()) for p in parameters}
+    words = described(function)
     hints = typing.get_type_hints(function)
     fields = []
     for key, parameter in inspect.signature(function).parameters.items():
         kind = documented(type(parameter.default), SETTINGS) if dataclasses.is_dataclass(parameter.default) else None
         default = functools.partial(_default, kind, key, values)
         allowed = SETTINGS.get(key) if _is_number(parameter.default) else None
-        hint: Any = kind or Annotated[hints[key], _help(words.get(key), allowed)]  # type: ignore[valid-type]
+        hint: Any = kind or Annotated[hints[key], _help(words.get(key, ""), allowed)]  # type: ignore[valid-type]
         fields.append((key, hint, dataclasses.field(default_factory=default)))
     return dataclasses.make_dataclass(name, fields)
 

@@ -79,7 +79,7 @@ def count_frames(source: Source, image: Image.Image) -> int:
     if image.format == "MPO":  # a JPEG with previews or a map of its brightness, not an animation
         return 1
     if image.format == "TIFF":
-        return _pages(source) if image.tag_v2.next else 1  # type: ignore[attr-defined]
+        return _pages(source, image) if image.tag_v2.next else 1  # type: ignore[attr-defined]
     return int(getattr(image, "n_frames", 1))
 
 
@@ -166,9 +166,11 @@ def _unidentified(source: Source) -> str:
     return "not an image, or a broken one"
 
 
-def _pages(source: Source) -> int:
-    import tifffile
-
+def _pages(source: Source, image: Image.Image) -> int:
+    try:
+        import tifffile
+    except ImportError:  # thumbnails are counted too
+        return int(image.n_frames)  # type: ignore[attr-defined]
     with tifffile.TiffFile(file_of(source)) as file:
         pages: Any = file.pages
         return len(pages) if len(pages) > _FEW else max(1, sum(not page.is_reduced for page in pages))

@@ -118,8 +118,12 @@ def _grey(image: Image.Image) -> np.ndarray:
 
 def _tiff(source: Source) -> np.ndarray:
     """The first page of a 16-bit colour TIFF, whose planes may be separate and whose alpha may be premultiplied."""
-    import tifffile
-
+    try:
+        import tifffile
+    except ImportError as error:
+        raise DarkroomError(
+            f"a TIFF in colour with 16 bits needs tifffile: {install('tiff')}, or save it as PNG with 16 bits"
+        ) from error
     logging.getLogger("tifffile").addHandler(logging.NullHandler())  # it would print what is odd about a file
     with tifffile.TiffFile(file_of(source)) as file:
         page: Any = file.pages[0]

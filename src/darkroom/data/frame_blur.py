@@ -82,9 +82,14 @@ def interpolated(frames: Float[Tensor, "frame 3 height width"], between: int) ->
 
     At t between frames a and b, a is warped by t times the flow and b by 1 − t times the opposite, and both are blended. It closes the
     gaps of fast motion, where an average shows separate copies.
-    """
-    from skimage.registration import optical_flow_tvl1
 
+    Raises:
+        DarkroomError: scikit-image is not installed.
+    """
+    try:
+        from skimage.registration import optical_flow_tvl1
+    except ImportError as error:
+        raise DarkroomError(f"frames between frames need scikit-image: {install('classical')}") from error
     found = [frames[0]]
     for a, b in itertools.pairwise(frames):
         flow = torch.from_numpy(optical_flow_tvl1(a.mean(0).numpy(), b.mean(0).numpy())).float()  # b(p + flow) = a(p)

@@ -1,10 +1,15 @@
 """One file over HTTP: an interrupted download is continued where the server allows that."""
 
+import ssl
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
+import darkroom
 from darkroom.core.errors import DarkroomError
 from darkroom.core.files import no_room, read_json, write_json
 
@@ -12,7 +17,12 @@ TRIES = 3
 WAIT = 1.0
 """Seconds before a broken connection is tried again."""
 
-_PIECE = 1 << 13  # bytes; when a connection breaks, an incomplete one is lost
+PATIENCE = 60.0
+"""Seconds without an answer after which a connection counts as broken."""
+
+_PIECE = 1 << 16  # bytes
+
+_BROKEN = (URLError, HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
 
 
 @runtime_checkable
@@ -59,9 +69,11 @@ class Transfer:
         """Download the file, or the rest of it.
 
         Raises:
-            DarkroomError: the server responds with an error, the connection breaks three times without anything new arriving, the
+            DarkroomError: the address is none of HTTP, the server responds with an error, the connection breaks three times without anything new arriving, the
                 file is too large, or the disk is full. What can be continued later is kept.
         """
+        if not self.url.startswith(("http:", "https:")):
+            raise DarkroomError(f"an address to download from begins with https:// or http://, given {self.url}")
         if not self._noted():
             self.remove()
         self.resumed = self._size() > 0
@@ -82,7 +94,7 @@ class Transfer:
         while not self._complete():
             try:
                 return self._attempt()
-            except OSError as error:  # among them those of requests
+            except (OSError, HTTPException) as error:
                 self._require_connection(error)
                 failures = 1 if self._size() > furthest else failures + 1
                 furthest = max(furthest, self._size())
@@ -93,29 +105,31 @@ class Transfer:
             time.sleep(WAIT)
 
     def _attempt(self) -> None:
-        import requests
-
-        start, headers = self._size(), {"Accept-Encoding": "identity"}
+        start, headers = self._size(), {"Accept-Encoding": "identity", "User-Agent": f"darkroom/{darkroom.__version__}"}
         if start and (validator := self._noted().get("validator")):
             headers |= {"Range": f"bytes={start}-", "If-Range": validator}
-        with requests.get(self.url, headers=headers, stream=True, timeout=(30, 60)) as response:
-            if response.status_code == 416:  # there is no such range
-                self.remove()
-                raise ConnectionError("the range is refused")
-            if response.status_code >= 400:
-                raise DarkroomError(f"{self.url} responded: {response.status_code} {response.reason}")
+        with self._response(headers) as response:
             if self.url.startswith("https:") and not response.url.startswith("https:"):
                 raise DarkroomError(f"{self.url} leads to {response.url}, without encryption: refused")
-            if response.status_code != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 start = 0
             self._receive(response, start)
+
+    def _response(self, headers: dict[str, str]) -> Any:
+        try:
+            return urlopen(Request(self.url, headers=headers), timeout=PATIENCE)
+        except HTTPError as error:
+            if error.code == 416:  # there is no such range
+                self.remove()
+                raise ConnectionError("the range is refused") from error
+            raise DarkroomError(f"{self.url} responded: {error.code} {error.reason}") from error
 
     def _receive(self, response: Any, start: int) -> None:
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdecimal() else None
         self._begin(response, start, total)
         with self.path.open("ab" if start else "wb") as file:
-            for piece in response.iter_content(_PIECE):
+            while piece := response.read1(_PIECE):
                 file.write(piece)
                 start += len(piece)
                 self._require_size(start)
@@ -145,13 +159,12 @@ class Transfer:
             self.remove()
             raise DarkroomError(f"{self.url} has more than {self.largest / 1e6:.0f} MB, which is refused; nothing was kept")
 
-    def _require_connection(self, error: OSError) -> None:
+    def _require_connection(self, error: OSError | HTTPException) -> None:
         """Raise what another attempt would not mend."""
-        import requests
-
-        if not isinstance(error, requests.exceptions.RequestException | ConnectionError | TimeoutError):
-            self.remove()
-            raise DarkroomError(f"cannot download {self.url} to {self.path}: {no_room(error) or error}") from error
+        if isinstance(error, _BROKEN):
+            return
+        self.remove()
+        raise DarkroomError(f"cannot download {self.url} to {self.path}: {no_room(error) or error}") from error
 
     def _complete(self) -> bool:
         return self._size() == self._noted().get("total")

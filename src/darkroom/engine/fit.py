@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.utils._pytree import tree_map_only
 
 from darkroom.core.method import Method
 from darkroom.core.randomness import seed_of
@@ -225,7 +225,7 @@ def _on_device(run: Run, fabric: Fabric, batch: Any) -> Any:
 
 
 def _one_on_device(run: Run, fabric: Fabric, batch: Any) -> Any:
-    return run.stream.on_device(apply_to_collection(fabric.to_device(batch), Tensor, _channels_last))
+    return run.stream.on_device(tree_map_only(Tensor, _channels_last, fabric.to_device(batch)))
 
 
 def _channels_last(x: Tensor) -> Tensor:

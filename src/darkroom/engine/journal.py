@@ -1,5 +1,6 @@
-"""What training writes as it goes on: `metrics.jsonl`, TensorBoard events, sample images."""
+"""What training writes as it goes on: `metrics.jsonl`, sample images, and TensorBoard events where it is installed."""
 
+import importlib.util
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -21,8 +22,6 @@ class Journal:
     """
 
     def __init__(self, folder: RunFolder, start: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # slow to import
-
         # The steps of a solver are not steps of training.
         kept = [line for line in read_json_lines(folder.metrics) if line["step"] <= start or line["split"] == "solver"]
         write_json_lines(folder.metrics, kept)
@@ -30,10 +29,12 @@ class Journal:
         self._lines = folder.metrics.open("a", encoding="utf-8", errors="backslashreplace")
         place, self.remark = str(folder.path / "tensorboard"), ""
         self._events = None
-        if printable(place) == place:
-            self._events = SummaryWriter(place, purge_step=start + 1)
-        else:
+        if printable(place) != place:
             self.remark = f"no TensorBoard events: {printable(place)} is not UTF-8; metrics.jsonl has the same numbers"
+        elif importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+            self._events = SummaryWriter(place, purge_step=start + 1)
 
     def losses(self, step: int, losses: Mapping[str, float], lrs: Mapping[str, float]) -> None:
         """Write the mean losses since the last time, and the learning rates, by network."""

@@ -6,11 +6,11 @@ from typing import Any
 
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import ModelParallelStrategy
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.utils._pytree import tree_map_only
 
 UNIT = 100_000
 """Blocks with at least this many parameters are gathered, used and freed one by one."""
@@ -57,7 +57,7 @@ def _blocks(module: nn.Module) -> Iterable[nn.Module]:
 
 def gathered(state: Any) -> Any:
     """A state with whole tensors, on the CPU. A collective operation: every process calls it."""
-    return apply_to_collection(state, DTensor, lambda shard: shard.full_tensor().cpu())
+    return tree_map_only(DTensor, lambda shard: shard.full_tensor().cpu(), state)
 
 
 def shards_of(state: Mapping[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:

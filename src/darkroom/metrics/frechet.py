@@ -40,10 +40,17 @@ def squared_frechet_distance(
 
 
 def _factor(covariance: Float[Tensor, "d d"]) -> Float[Tensor, "d rank"]:
-    """A with AAᵀ = Σ, by Cholesky's decomposition with pivots, which stops at the rank."""
-    from scipy.linalg.lapack import dpstrf  # slow to import
-
-    factor, order, rank, _ = dpstrf(((covariance + covariance.T) / 2).cpu().numpy(), lower=True)
-    found = torch.zeros(len(order), rank, dtype=covariance.dtype)
-    found[torch.from_numpy(order).long() - 1] = torch.from_numpy(factor).tril()[:, :rank]
-    return found.to(covariance.device)
+    """A with AAᵀ = Σ, by Cholesky's decomposition with pivots, which stops at the rank (Higham 2002, algorithm 10.2)."""
+    sigma = ((covariance + covariance.T) / 2).cpu()
+    left, columns = sigma.diagonal().clone(), torch.zeros_like(sigma)
+    least = len(sigma) * 2.0**-53 * float(left.max())
+    for rank in range(len(sigma)):
+        pivot = int(left.argmax())
+        if not left[pivot] > least:
+            return columns[:rank].T.contiguous().to(covariance.device)
+        column = (sigma[pivot] - columns[:rank, pivot] @ columns[:rank]) / left[pivot].sqrt()
+        column[left == 0] = 0  # earlier pivots
+        columns[rank] = column
+        left = (left - column.square()).clamp(min=0)
+        left[pivot] = 0
+    return columns.T.contiguous().to(covariance.device)

@@ -1,5 +1,6 @@
 """Checkpoints of other programs: the network is recognised by the names and shapes of its tensors."""
 
+import importlib.util
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 from darkroom.core import torch_files, weights
 from darkroom.core.allocation import limited_by
 from darkroom.core.errors import DarkroomError, about
+from darkroom.core.extras import install
 from darkroom.core.network import RestorationNetwork
 from darkroom.networks.deblurgan import DeblurGAN
 from darkroom.networks.dncnn import DnCNN
@@ -75,16 +77,18 @@ class SpandrelNetwork(RestorationNetwork):
 
 
 def readable() -> list[str]:
-    """The names of the networks whose checkpoints `read` recognises.
+    """The names of the networks whose checkpoints `read` recognises; those of spandrel are among them where it is installed.
 
     Example:
         >>> {"DnCNN", "ESRGAN", "FFDNet", "IMDN", "NAFNet", "SCUNet", "SwinIR"} <= set(readable())
         True
     """
-    import spandrel  # slow to import
+    names = {network.__name__ for network in OWN} | {*VARIANTS}
+    if importlib.util.find_spec("spandrel"):
+        import spandrel  # slow to import
 
-    theirs = {item.architecture.name for item in spandrel.MAIN_REGISTRY.architectures()} - NOT_RESTORATION
-    return sorted({network.__name__ for network in OWN} | {*VARIANTS} | theirs, key=str.lower)
+        names |= {item.architecture.name for item in spandrel.MAIN_REGISTRY.architectures()} - NOT_RESTORATION
+    return sorted(names, key=str.lower)
 
 
 def read(path: Path) -> RestorationNetwork | KernelNet:
@@ -134,6 +138,11 @@ def _without_prefixes(state: Mapping[str, Tensor], depth: int = 3) -> Iterator[M
 
 
 def _by_spandrel(path: Path, state: Mapping[str, Tensor]) -> RestorationNetwork:
+    if not importlib.util.find_spec("spandrel"):
+        raise DarkroomError(
+            f"{path} is of none of {', '.join(readable())}; others, such as ESRGAN, NAFNet and SCUNet, need spandrel: "
+            f"{install('foreign')}"
+        )
     import spandrel  # slow to import
 
     failure: Exception | None = None

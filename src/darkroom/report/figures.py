@@ -50,7 +50,7 @@ class Figure:
         """The entries, where there is more than one; colours, styles and markers as the plot has them."""
         if len(self.names) < 2:
             return []
-        marks, styles = list(MARKERS.values()), [style for style in STYLES for _ in COLOURS]
+        marks, styles = list(MARKERS), [style for style in STYLES for _ in COLOURS]
         return [
             Key(name, n % len(COLOURS), marker=marks[n % len(marks)])
             if self.marked
