@@ -49,8 +49,7 @@ _SMALL = dict(
     batch_size=1,
     feature_weights="segmentation/camvid",
     steps=3000,
-    lr=4e-4,
-    discriminator_lr=4e-4,
+    discriminator_lr=1e-4,
 )
 
 ROWS = {
