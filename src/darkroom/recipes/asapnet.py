@@ -58,7 +58,7 @@ ROWS = {
     "camvid": dict(pairs="camvid", size=(192, 256), batch_size=4, steps=27_500),
     "facades": dict(pairs="facades", size=(256, 256), margin=30, batch_size=4, steps=30_000),
     "facades_small": dict(**SMALL_PAIRS["facades_small"], **_SMALL),
-    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL),
+    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL, grid=12),
     "laptop": dict(
         pairs="shapes",
         size=(64, 64),
