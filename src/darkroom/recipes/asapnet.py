@@ -44,7 +44,7 @@ class GeneratorOptions:
 _WITH_VGG = dict(perceptual_weight=10.0, instances=True)
 _SMALL = dict(
     width=32,
-    octaves=3,
+    grid=8,
     discriminator_width=32,
     batch_size=1,
     feature_weights="segmentation/camvid",
@@ -58,7 +58,7 @@ ROWS = {
     "camvid": dict(pairs="camvid", size=(192, 256), batch_size=4, steps=27_500),
     "facades": dict(pairs="facades", size=(256, 256), margin=30, batch_size=4, steps=30_000),
     "facades_small": dict(**SMALL_PAIRS["facades_small"], **_SMALL),
-    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL, grid=12),
+    "camvid_small": dict(**SMALL_PAIRS["camvid_small"], **_SMALL),
     "laptop": dict(
         pairs="shapes",
         size=(64, 64),
