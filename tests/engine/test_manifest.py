@@ -68,7 +68,7 @@ def test_the_last_process_joins_the_files_of_all(pairs, tmp_path: Path):
 def test_a_line_that_a_killed_process_left_unfinished_costs_that_line_alone(pairs, tmp_path: Path):
     manifest = Manifest(tmp_path / "out", "weights")
     manifest.add(RestoredFile(*pairs[0]))
-    with manifest.path.open("ab") as file:
+    with manifest.lines.path.open("ab") as file:
         file.write(b'{"output": "more/1.p')
     manifest.add(RestoredFile(*pairs[2]))
     assert manifest.pending(pairs) == [pairs[1]]

@@ -1,5 +1,6 @@
 """`darkroom evaluate`."""
 
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,15 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from darkroom.cli.parse import parse
+from darkroom.cli.processes import run_in_several
 from darkroom.cli.progress import Bars
+from darkroom.core.errors import DarkroomError
 from darkroom.core.record import Result, spell, to_json
 from darkroom.core.threads import Threads
 from darkroom.recipes.paths import weights_paths
-from darkroom.recipes.ranges import AT_LEAST_0, QUALITY, THREADS
+from darkroom.recipes.ranges import AT_LEAST_0, PROCESSES, QUALITY, THREADS, Range
 from darkroom.workflows.options import Accelerator
+from darkroom.workflows.processes import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +41,8 @@ class Evaluate:
     Example: darkroom evaluate jpeg --test-set bsd100 --test-qualities 10,20,40
 
     Example: darkroom evaluate dncnn_25.pth --test-set bsd68 set12 --test-sigmas 15,25
+
+    Example: darkroom evaluate denoise --test-set photos/ --scores scores/ --processes 4
     """
 
     weights: Annotated[tuple[str, ...], tyro.conf.Positional]
@@ -56,8 +62,13 @@ class Evaluate:
     """cached: those that take no time or were evaluated before; all: those that were not, too; again: all of them anew."""
     accelerator: Accelerator = "auto"
     """Device to compute on."""
+    scores: Path | None = None
+    """A folder that keeps the scores of every image: an interrupted evaluation is resumed by the same command, and processes share
+    the images, also those of torchrun and Slurm."""
+    processes: Annotated[int | None, Range(1, PROCESSES)] = None
+    """Processes that share the images of --scores; by default one for each GPU, and one on a CPU."""
     threads: Annotated[int | None, THREADS] = None
-    """CPU threads; by default as many as are free."""
+    """CPU threads of each process; by default as many as are free."""
     recipe: str | None = None
     """The recipe's file, for weights of a recipe of your own."""
     output: Path | None = None
@@ -68,8 +79,12 @@ def command(arguments: list[str]) -> None:
     """Evaluate weights on a test set."""
     given = parse(Evaluate, arguments, "evaluate")
     weights_paths(given.weights)
-    threads = Threads(given.threads)
+    threads = Threads(given.threads, processes=place().processes)
     threads.watch()
+    if given.scores is not None:
+        run_in_several(given.processes, given.accelerator, sys.maxsize, silent=True)
+    elif (given.processes or place().processes) > 1:
+        raise DarkroomError("several processes need a folder to agree on: give one, for example --scores scores/")
     from darkroom.workflows.evaluate import Protocol, compare
 
     threads.begin()
@@ -81,10 +96,16 @@ def command(arguments: list[str]) -> None:
             baselines=given.baselines,
             accelerator=given.accelerator,
             recipe=given.recipe,
+            scores=given.scores,
             progress=bars.show,
             partial_results=partial(_write, given.output) if given.output else None,
         )
-    _print(found)
+    if found.complete:
+        _print(found)
+    else:
+        print(
+            f"process {place().number + 1} of {place().processes} has ended; the last one, or the same command alone, shows all"
+        )
 
 
 def _write(output: Path, found: "Comparison") -> None:

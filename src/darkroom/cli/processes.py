@@ -10,13 +10,14 @@ from darkroom.workflows.options import Accelerator
 from darkroom.workflows.processes import place
 
 
-def run_in_several(processes: int | None, accelerator: Accelerator, files: int) -> bool:
+def run_in_several(processes: int | None, accelerator: Accelerator, files: int, *, silent: bool = False) -> bool:
     """Run this very command in several processes of this machine, numbered as torchrun does, and wait for them.
 
     Args:
         processes: their number; by default one for each CUDA device, and one on a CPU.
         accelerator: of the command.
         files: to work on; there are no more processes than files.
+        silent: show nothing but their errors.
 
     Returns:
         Whether it was done; not in a process that is one of several already, and not for one process.
@@ -29,10 +30,8 @@ def run_in_several(processes: int | None, accelerator: Accelerator, files: int) 
     number = min(processes or _devices(accelerator), files)
     if number < 2:
         return False
-    started = [
-        subprocess.Popen([sys.executable, "-m", "darkroom", *sys.argv[1:]], env={**os.environ, **_numbered(each, number)})
-        for each in range(number)
-    ]
+    command, shown = [sys.executable, "-m", "darkroom", *sys.argv[1:]], subprocess.DEVNULL if silent else None
+    started = [subprocess.Popen(command, env={**os.environ, **_numbered(each, number)}, stdout=shown) for each in range(number)]
     try:
         codes = [process.wait() for process in started]
     except KeyboardInterrupt:  # Ctrl-C reaches them too

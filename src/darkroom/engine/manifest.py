@@ -1,34 +1,29 @@
 """What was restored into a folder: so that an interrupted job is resumed, and several processes share one."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom.core.files import write_json_lines
 from darkroom.core.paths import printable
 from darkroom.engine.restore_files import RestoredFile
+from darkroom.engine.shared_lines import SharedLine, SharedLines
 
 NAME = "restored"
 """Of the manifest's files: `restored.jsonl`, and until the end `restored.3.jsonl` of the fourth of several processes."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A line of the manifest.
+class Entry(SharedLine):
+    """A line of the manifest, made by the weights and options.
 
     Args:
         output: of the restored file, below the folder.
         source: path of the input file.
         size, modified: of the input, in bytes and nanoseconds.
         digest: of the input's content.
-        made_by: digest of the weights and options.
-        finished: when, as ISO 8601.
         error: why it was not restored; empty if it was.
         remark: what of the file could not be kept.
     """
@@ -38,8 +33,6 @@ class Entry:
     size: int
     modified: int
     digest: str
-    made_by: str
-    finished: str
     error: str = ""
     remark: str = ""
 
@@ -68,8 +61,8 @@ class Manifest:
     """
 
     def __init__(self, folder: Path, made_by: str, process: int = 0, processes: int = 1) -> None:
-        self.folder, self.made_by, self.process, self.processes = folder, made_by, process, processes
-        self.path = folder / (f"{NAME}.{process}.jsonl" if processes > 1 else f"{NAME}.jsonl")
+        self.folder, self.made_by = folder, made_by
+        self.lines = SharedLines(folder, NAME, Entry, lambda entry: entry.output, process, processes)
 
     def pending(self, pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
         """The files among these that are not done."""
@@ -79,47 +72,29 @@ class Manifest:
     def add(self, file: RestoredFile) -> None:
         """Enter what became of a file."""
         size, modified = _state(file.source)
-        entry = Entry(
-            output=self._name(file.output),
-            source=printable(str(file.source.absolute())),
-            size=size,
-            modified=modified,
-            digest=_content(file.source),
-            made_by=self.made_by,
-            finished=datetime.now().astimezone().isoformat(timespec="milliseconds"),
-            error=printable(file.error or ""),
-            remark=printable(file.remark),
+        self.lines.add(
+            Entry(
+                output=self._name(file.output),
+                source=printable(str(file.source.absolute())),
+                size=size,
+                modified=modified,
+                digest=_content(file.source),
+                made_by=self.made_by,
+                error=printable(file.error or ""),
+                remark=printable(file.remark),
+            )
         )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as lines:
-            lines.write(_line_end(lines) + json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n")
 
     def join(self, pairs: Sequence[tuple[Path, Path]]) -> Path | None:
         """Put the files of all processes together, if every file of the job is entered; the manifest's path, or None if not.
 
         Each process calls it at its end. Where two do so at the same time they write the same content.
         """
-        entries = self.entries()
-        names = [self._name(output) for _, output in pairs]
-        if any(name not in entries or entries[name].made_by != self.made_by for name in names):
-            return None
-        joined = self.folder / f"{NAME}.jsonl"
-        write_json_lines(joined, [asdict(entries[name]) for name in sorted(entries)])
-        for path in self._files():
-            if path != joined:
-                path.unlink(missing_ok=True)
-        return joined
+        return self.lines.join([(self._name(output), self.made_by) for _, output in pairs])
 
     def entries(self) -> dict[str, Entry]:
         """The latest entry of every output, from the files of all processes; damaged lines are passed over."""
-        found: dict[str, Entry] = {}
-        for entry in _read(self._files()):
-            if entry.output not in found or entry.finished >= found[entry.output].finished:
-                found[entry.output] = entry
-        return found
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{NAME}.jsonl")) + sorted(self.folder.glob(f"{NAME}.*.jsonl"))
+        return self.lines.latest()
 
     def _name(self, output: Path) -> str:
         return printable(os.path.relpath(output.absolute(), self.folder.absolute()))
@@ -142,22 +117,6 @@ def digest(files: Iterable[Path], options: Mapping[str, Any]) -> str:
     for file in files:
         made.update(_content(file).encode())
     return made.hexdigest()
-
-
-def _read(files: Iterable[Path]) -> Iterable[Entry]:
-    for path in files:
-        with suppress(FileNotFoundError):  # another process has just joined them
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                with suppress(ValueError, TypeError):
-                    yield Entry(**json.loads(line))
-
-
-def _line_end(lines: Any) -> bytes:
-    """What ends the line of a process that was killed while it wrote."""
-    if not lines.tell():
-        return b""
-    lines.seek(-1, os.SEEK_END)
-    return b"" if lines.read(1) == b"\n" else b"\n"
 
 
 def _state(path: Path) -> tuple[int, int]:

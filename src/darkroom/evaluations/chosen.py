@@ -57,6 +57,11 @@ def first(dataset: Dataset, count: int) -> Dataset:
     return Chosen(dataset, lambda total: range(min(count, total)))
 
 
+def only(dataset: Dataset, index: int) -> Dataset:
+    """One example."""
+    return Chosen(dataset, lambda total: [index])
+
+
 def evenly_spaced(dataset: Dataset, count: int) -> Dataset:
     """At most `count` examples, evenly spaced from the first on.
 

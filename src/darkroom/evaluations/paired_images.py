@@ -137,6 +137,10 @@ class PairedImages(Evaluation):
         """The same on at most `count` images, evenly spaced, without baselines: for validation."""
         return self._on(chosen.evenly_spaced(self.images, count))
 
+    def only(self: Self, index: int) -> Self:
+        """The same on one image, without baselines."""
+        return self._on(chosen.only(self.images, index))
+
     def compared_sets(self) -> ComparedSets:
         return ComparedSets(len(self), len(self), file_format(self.images))
 

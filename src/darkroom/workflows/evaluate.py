@@ -1,7 +1,7 @@
 """Evaluate weights by the protocols of the published tables."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 import torch
 
 from darkroom.core.errors import DarkroomError
-from darkroom.core.evaluation import Evaluation
+from darkroom.core.evaluation import Evaluation, Outcome
 from darkroom.core.method import Method
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.record import Result, Variant
 from darkroom.data.named_sets import evaluation_images
 from darkroom.engine.baselines import baseline_outcome, is_cached
-from darkroom.engine.devices import choose_device, device_name
+from darkroom.engine.devices import device_name
+from darkroom.engine.folder import RunFolder
 from darkroom.engine.prepare import open_evaluations
 from darkroom.engine.results import results_of
 from darkroom.evaluations.paired_images import PairedImages
@@ -28,6 +29,8 @@ from darkroom.recipes.protocols import compression, denoising, super_resolution
 from darkroom.recipes.ranges import AT_LEAST_0, QUALITY, check_fields
 from darkroom.recipes.setting_types import check_types
 from darkroom.workflows.options import Accelerator
+from darkroom.workflows.own_device import own_device
+from darkroom.workflows.scored_images import ScoredImages
 
 Progress = Callable[[str, int, int], None]
 """Called with what is evaluated, the number of examples done, and their total."""
@@ -79,12 +82,14 @@ class Comparison:
         evaluations: open, in the table's order.
         names: of the weights.
         device: that the weights were evaluated on.
+        complete: whether every image is scored; other processes that share the images may not have ended.
     """
 
     results: list[Result]
     evaluations: Sequence[Evaluation]
     names: list[str]
     device: str
+    complete: bool = True
 
 
 def evaluate(
@@ -98,6 +103,7 @@ def evaluate(
     baselines: Baselines = "cached",
     accelerator: Accelerator = "auto",
     recipe: str | None = None,
+    scores: str | Path | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Evaluate weights by the protocol of the published tables.
@@ -112,6 +118,8 @@ def evaluate(
         baselines: "cached" for those that take no time or were evaluated before, "all", or "again" to evaluate all anew.
         accelerator: device to compute on.
         recipe: the recipe's file, for weights of a recipe outside the package.
+        scores: a folder that keeps the scores of every image, so that an interrupted evaluation is resumed. Processes of torchrun or
+            Slurm share the images; each returns the results that are complete when it ends.
         progress: called after every example.
 
     Raises:
@@ -126,7 +134,9 @@ def evaluate(
     test_sets = () if test_set is None else (test_set,) if isinstance(test_set, str) else tuple(test_set)
     protocol = Protocol(test_sets, tuple(test_sigmas), quantised, tuple(test_qualities), reduction)
     given = [weights] if isinstance(weights, str | Path) else weights
-    return compare(given, protocol, baselines=baselines, accelerator=accelerator, recipe=recipe, progress=progress).results
+    folder = None if scores is None else Path(scores)
+    options = {"baselines": baselines, "accelerator": accelerator, "recipe": recipe, "scores": folder, "progress": progress}
+    return compare(given, protocol, **options).results  # type: ignore[arg-type]
 
 
 def compare(
@@ -136,6 +146,7 @@ def compare(
     baselines: Baselines = "cached",
     accelerator: Accelerator = "auto",
     recipe: str | None = None,
+    scores: Path | None = None,
     progress: Progress | None = None,
     partial_results: Partial | None = None,
 ) -> Comparison:
@@ -143,7 +154,7 @@ def compare(
 
     `partial_results` is called after every evaluation with the results so far.
     """
-    device = choose_device(accelerator)
+    device, kept = own_device(accelerator), None if scores is None else ScoredImages(scores)
     entries = _entries(_by_name(weights), protocol, recipe)
     shown, results = progress or _no_progress, list[Result]()
     found = Comparison(results, entries[0].evaluations, [entry.name for entry in entries], device_name(device))
@@ -152,22 +163,27 @@ def compare(
         for entry in entries:
             evaluation, method = entry.evaluations[number], entry.method.to(device).eval()
             evaluation.open()
-            report = partial(shown, f"{entry.name}: {evaluation.title}")
-            outcome = evaluation.evaluate(evaluation.predictor(method), device, report)
-            results += results_of(entry.name, evaluation, outcome, device_name(device))
+            report, predictor = partial(shown, f"{entry.name}: {evaluation.title}"), evaluation.predictor(method)
+            if kept is None:
+                outcome: Outcome | None = evaluation.evaluate(predictor, device, report)
+            else:
+                outcome = kept.evaluate(entry.name, entry.files, evaluation, predictor, device, report)
+            results += results_of(entry.name, evaluation, outcome, device_name(device)) if outcome else []
             if partial_results:
                 partial_results(found)
-        results += _baselines(common, baselines, shown)
+        if kept is None or kept.complete:
+            results += _baselines(common, baselines, shown)
         if partial_results:
             partial_results(found)
-    return found
+    return found if kept is None or kept.finish() else replace(found, complete=False)
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Weights to evaluate, and the evaluations of the protocol, in the same order for all weights."""
+    """Weights to evaluate, their files, and the evaluations of the protocol, in the same order for all weights."""
 
     name: str
+    files: Sequence[Path]
     method: Method
     evaluations: Sequence[Evaluation]
 
@@ -185,7 +201,7 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
         networks = {name: trained.network(path, recipe) for name, path in paths.items()}
         _require_one_convention(networks)
         return [
-            _Entry(name, Regression(network, half_squared_error), _evaluations(network, protocol))
+            _Entry(name, _files(paths[name], recipe), Regression(network, half_squared_error), _evaluations(network, protocol))
             for name, network in networks.items()
         ]
     if len(paths) > 1:
@@ -197,7 +213,11 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
         )
     ((name, path),) = paths.items()
     run = trained.run(path, recipe)
-    return [_Entry(name, run.method, open_evaluations(run.evaluations)[0])]
+    return [_Entry(name, _files(path, recipe), run.method, open_evaluations(run.evaluations)[0])]
+
+
+def _files(path: Path, recipe: str | None) -> list[Path]:
+    return [RunFolder(path).weights() if path.is_dir() else path, *([Path(recipe)] if recipe else [])]
 
 
 def _require_one_convention(networks: Mapping[str, RestorationNetwork]) -> None:

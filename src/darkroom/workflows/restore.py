@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 import darkroom
@@ -14,7 +13,6 @@ from darkroom.core.network import RestorationNetwork
 from darkroom.data.kernels import read_kernel
 from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
-from darkroom.engine.devices import choose_device
 from darkroom.engine.folder import RunFolder
 from darkroom.engine.int8 import for_precision
 from darkroom.engine.manifest import Manifest, digest
@@ -34,6 +32,7 @@ from darkroom.solvers.blind import Restoration
 from darkroom.solvers.deblur import Solver
 from darkroom.workflows import memory_images
 from darkroom.workflows.options import Accelerator, Precision
+from darkroom.workflows.own_device import own_device
 from darkroom.workflows.processes import Place, place
 
 Image = TypeVar("Image")
@@ -108,7 +107,7 @@ def make_restorer(
         options = {"strength": strength, "memory": memory, "precision": precision, "accelerator": accelerator}
         return PhotographRestorer(*(make_restorer(name, **options) for name in shipped.CHOSEN))  # type: ignore[arg-type]
     network = weights if isinstance(weights, RestorationNetwork | KernelNet) else _network(weights, recipe)
-    device = _own_device(accelerator)
+    device = own_device(accelerator)
     if isinstance(network, KernelNet):
         if kernel is not None:
             raise DarkroomError(
@@ -259,14 +258,6 @@ def _planned(
         return pairs, None
     source, target = pairs[0]
     return pairs, resumed[-1] if resumed else target.parents[len(source.relative_to(sources[0]).parts) - 1]
-
-
-def _own_device(accelerator: Accelerator) -> torch.device:
-    """The device of this process: processes on one machine take its GPUs in turn."""
-    device, here = choose_device(accelerator), place()
-    return (
-        torch.device("cuda", here.here % torch.cuda.device_count()) if device.type == "cuda" and here.processes > 1 else device
-    )
 
 
 def _network(weights: str | Path, recipe: str | None) -> RestorationNetwork | KernelNet:
