@@ -9,7 +9,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.network import RestorationNetwork
 from darkroom.data.embedded import embedded
-from darkroom.engine import int8
+from darkroom.engine import int8, quantise
 from darkroom.engine.int8 import for_precision, prepare
 from darkroom.engine.restorer import Restorer
 from darkroom.networks.blended import Blended
@@ -64,8 +64,25 @@ def test_a_network_is_prepared_once_and_then_taken_where_it_is_faster(cache: Pat
     assert int8._read(int8._file(network)) is None, "other weights"
 
 
+DAMAGED = (b"", b"\xff\x00", b"[]", b"{}", b'{"loss": 0.01}', b'{"loss": "much", "gain": 2.0}', b'{"loss": 0.01, "gain": [2]}')
+
+
+def test_a_damaged_record_is_measured_again(cache: Path, network, monkeypatch):
+    monkeypatch.setattr(int8, "_gain", lambda plain, prepared, channels: 3.0)
+    measured, loss = [], quantise.psnr_loss
+    monkeypatch.setattr(quantise, "psnr_loss", lambda *arguments: measured.append(1) or loss(*arguments))
+    right = prepare(network)
+    once, record = len(measured), int8._file(network).with_suffix(".json")
+    for damaged in DAMAGED:
+        record.write_bytes(damaged)
+        assert for_precision(network, "auto", CPU) is network
+    assert prepare(network) == right and len(measured) == 2 * once and prepare(network) == right and len(measured) == 2 * once
+    assert isinstance(for_precision(network, "auto", CPU), OnnxNetwork)
+
+
 def test_what_int8_spoils_is_refused_and_not_kept(cache: Path, network, monkeypatch):
-    monkeypatch.setattr(int8, "psnr_loss", lambda *arguments: 0.3)
+    monkeypatch.setattr(quantise, "psnr_loss", lambda *arguments: 0.3)
+    monkeypatch.setattr(quantise, "MOST_IN_FLOAT", 1)
     with pytest.raises(DarkroomError, match=r"loses 0\.30 dB on noisy photographs, 0\.05 are allowed: use --precision auto"):
         for_precision(network, "int8", CPU)
     assert not list(cache.glob("*.onnx")) and not list(cache.glob("*.json"))

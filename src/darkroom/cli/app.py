@@ -188,9 +188,17 @@ def _generator(run: str) -> "Sampler":
 
 
 def _title(name: str) -> str:
-    """A network's name as words: "Enlarge ×2" for "enlarge_2"."""
-    task, _, scale = name.partition("_")
-    return f"{task.capitalize()} ×{scale}" if scale else {"jpeg": "Remove JPEG artefacts"}.get(name, task.capitalize())
+    """A network's name as words.
+
+    Example:
+        >>> [_title(name) for name in ("denoise", "jpeg", "enlarge_2", "enlarge_2_jpeg")]
+        ['Denoise', 'Remove JPEG artefacts', 'Enlarge ×2', 'Enlarge ×2, JPEG photographs']
+    """
+    task, *more = name.split("_")
+    if task == "jpeg":
+        return "Remove JPEG artefacts"
+    scale = "".join(f" ×{word}" for word in more if word.isdecimal())
+    return f"{task.capitalize()}{scale}{', JPEG photographs' if 'jpeg' in more else ''}"
 
 
 @lru_cache(maxsize=4)

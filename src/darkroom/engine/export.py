@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,12 +43,14 @@ class ExportCheck:
         difference: largest absolute difference of an output value; images are in [0, 1].
         psnr, psnr_exported: mean PSNR to the clean photographs in dB, of the network and of the file.
         megabytes: size of the file.
+        loss: how far the PSNR falls in int8, in dB, as `quantise` measures it; 0 for other precisions.
     """
 
     difference: float
     psnr: float
     psnr_exported: float
     megabytes: float
+    loss: float = 0.0
 
 
 def export(network: RestorationNetwork, path: Path, precision: ExportPrecision = "32") -> ExportCheck:
@@ -78,15 +80,15 @@ def export(network: RestorationNetwork, path: Path, precision: ExportPrecision =
             f"{type(network).__name__} cannot be exported: its last operation is on the whole image, which is restored in tiles"
         )
     network = fused(network).cpu()
-    program = _program(network)
+    program, loss = _program(network), 0.0
     with replacing(path) as temporary:
         if path.suffix == ".pt2":
             with tempfile.TemporaryDirectory() as folder:  # torch insists on the suffix
                 torch.export.save(program, Path(folder) / "network.pt2")
                 shutil.move(Path(folder) / "network.pt2", temporary)
         else:
-            _write_onnx(network, program, temporary, precision)
-    return check(network, path)
+            loss = _write_onnx(network, program, temporary, precision)
+    return replace(check(network, path), loss=loss)
 
 
 def check(network: RestorationNetwork, path: Path) -> ExportCheck:
@@ -159,14 +161,15 @@ class _Named(nn.Module):
         return self.network(image) if sigma is None else self.network(image, sigma)  # type: ignore[no-any-return]
 
 
-def _write_onnx(network: RestorationNetwork, program: Any, path: Path, precision: ExportPrecision) -> None:
+def _write_onnx(network: RestorationNetwork, program: Any, path: Path, precision: ExportPrecision) -> float:
+    """Write the file; how far the PSNR falls in int8."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not importlib.util.find_spec(name)]
     if missing:
         raise DarkroomError(f"to export ONNX files, {', '.join(missing)} must be installed: {install('export')}")
     import onnx
 
     inputs = ["image", "sigma"] if network.noise_conditional else ["image"]
-    properties = _properties(network, precision)
+    properties, loss = _properties(network, precision), 0.0
     with tempfile.TemporaryDirectory() as folder, _quiet():
         file = Path(folder) / "network.onnx"
         torch.onnx.export(
@@ -180,13 +183,14 @@ def _write_onnx(network: RestorationNetwork, program: Any, path: Path, precision
             output_names=["restored"],
         )
         if precision == "int8":
-            quantise(network, file, properties)
+            loss = quantise(network, file, properties)
         elif precision == "16":
             from onnxruntime.transformers.float16 import convert_float_to_float16
 
             onnx.save(convert_float_to_float16(onnx.load(str(file)), keep_io_types=True), str(file))
         write_properties(file, properties)
         shutil.move(file, path)
+    return loss
 
 
 def _properties(network: RestorationNetwork, precision: ExportPrecision) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from darkroom.core.extras import install
 from darkroom.core.files import read_json, write_json
 from darkroom.core.network import RestorationNetwork
 from darkroom.core.paths import cache_root
+from darkroom.core.typed_json import from_json
 from darkroom.engine.devices import cpu_name
 from darkroom.engine.export import export
-from darkroom.engine.precision import CLEARLY_FASTER, Precision, psnr_loss
+from darkroom.engine.precision import CLEARLY_FASTER, Precision
 from darkroom.engine.quantise import TOLERANCE_DB
 from darkroom.engine.restorer import Restorer
 from darkroom.networks.onnx_network import OnnxNetwork
@@ -73,22 +74,25 @@ def prepare(network: RestorationNetwork) -> Prepared:
     with _alone(file):
         if found := _read(file):
             return found
-        export(network, file, "int8")
-        plain, prepared = Restorer(network, precision="32"), Restorer(OnnxNetwork(file))
-        loss = psnr_loss(plain, prepared, network.channels, network.scale)
+        loss = export(network, file, "int8").loss
         if loss >= TOLERANCE_DB:
             file.unlink()
             raise DarkroomError(
                 f"in int8 this network loses {loss:.2f} dB on noisy photographs, {TOLERANCE_DB} are allowed: use --precision auto"
             )
-        found = Prepared(round(loss, 4), round(_gain(plain, prepared, network.channels), 2))
+        gain = _gain(Restorer(network, precision="32"), Restorer(OnnxNetwork(file)), network.channels)
+        found = Prepared(round(loss, 4), round(gain, 2))
         write_json(file.with_suffix(".json"), asdict(found))
     return found
 
 
 def _read(file: Path) -> Prepared | None:
+    """What was measured before; None if nothing was, or if its record is damaged: then it is measured again."""
     record = file.with_suffix(".json")
-    return Prepared(**read_json(record)) if record.is_file() and file.is_file() else None
+    try:
+        return from_json(Prepared, read_json(record), record) if record.is_file() and file.is_file() else None
+    except DarkroomError:
+        return None
 
 
 def _gain(plain: Restorer, prepared: Restorer, channels: int) -> float:

@@ -1,5 +1,6 @@
 """Convolutions of an ONNX file in int8, with ranges measured on photographs, as far as the network's result allows."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ MOST_IN_FLOAT = 5
 LAYERS = ("Conv", "MatMul", "Gemm")
 
 
-def quantise(network: RestorationNetwork, file: Path, properties: dict[str, Any]) -> None:
+def quantise(network: RestorationNetwork, file: Path, properties: dict[str, Any]) -> float:
     """Replace a float32 ONNX file by one whose convolutions are in int8: weights per output channel, activations per tensor.
 
     The first and the last layer, which set the precision of the result, stay in float32; and so do the next ones from both ends, until
@@ -39,6 +40,9 @@ def quantise(network: RestorationNetwork, file: Path, properties: dict[str, Any]
         network: of the file, in float32.
         file: is read, and replaced.
         properties: see `onnx_network.write_properties`.
+
+    Returns:
+        How far the PSNR falls, see `psnr_loss`.
     """
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -46,11 +50,14 @@ def quantise(network: RestorationNetwork, file: Path, properties: dict[str, Any]
     prepared, reference = file.with_name("prepared.onnx"), Restorer(network, precision="32")
     quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
     layers = [node.name for node in onnx.load(str(prepared)).graph.node if node.op_type in LAYERS]
+    loss = math.inf
     for outer in range(1, min(MOST_IN_FLOAT, max(1, len(layers) // 2 - 1)) + 1):
         _write(network, prepared, file, [*layers[:outer], *layers[-outer:]])
         write_properties(file, properties)
-        if psnr_loss(reference, Restorer(OnnxNetwork(file)), network.channels, network.scale) < TOLERANCE_DB:
-            return
+        loss = psnr_loss(reference, Restorer(OnnxNetwork(file)), network.channels, network.scale)
+        if loss < TOLERANCE_DB:
+            break
+    return loss
 
 
 def _write(network: RestorationNetwork, source: Path, file: Path, in_float: list[str]) -> None:
