@@ -95,7 +95,7 @@ _LAPTOP: dict[str, object] = dict(
     occupancy_warmup=16,
     samples_per_step=2**14,
     batch_size=3072,
-    steps=1000,
+    steps=1200,
 )
 
 ROWS: dict[str, dict[str, object]] = {
