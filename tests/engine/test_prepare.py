@@ -14,6 +14,7 @@ from darkroom.data.image_set import ImageSet
 from darkroom.engine.describe import RowDescription, describe
 from darkroom.engine.prepare import open_data, prepare
 from darkroom.engine.run import InitialWeights
+from darkroom.metrics.distribution import fid
 from darkroom.recipes import lookup
 from tests.engine.toys import denoising_run, evaluation, fabric
 
@@ -47,6 +48,18 @@ def test_a_metric_without_its_features_is_skipped_and_that_is_said(tmp_path: Pat
         run, messages = open_data(lookup.build("dvgo", settings))
         assert all(("lpips_vgg" in [metric.name for metric in e.metrics]) == present for e in run.evaluations)
         assert [line.split(":")[0] for line in messages] == ([] if present else ["not evaluated by LPIPS vgg"])
+
+
+def test_a_training_is_validated_by_the_metrics_whose_weights_are_there(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    toy = denoising_run()
+    run, messages = open_data(
+        dataclasses.replace(toy, validation=toy.validation.with_metrics([*toy.validation.metrics, fid()]))
+    )
+    assert run.validation.metrics == toy.validation.metrics
+    assert [line.split(":")[0] for line in messages] == ["not validated by FID"]
+    with pytest.raises(DarkroomError, match="cannot be validated: not validated by FID: "):
+        open_data(dataclasses.replace(toy, validation=toy.validation.with_metrics([fid()])))
 
 
 def test_requirements_are_looked_up_and_preparation_is_separate(tmp_path: Path):

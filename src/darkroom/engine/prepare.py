@@ -19,10 +19,13 @@ def open_data(run: Run) -> tuple[Run, list[str]]:
     """
     run.stream.open()
     run.validation.open()
+    validation, unmeasured = _measurable(run.validation, "validated")
+    if unmeasured and not validation.metrics:
+        raise DarkroomError(f"the training cannot be validated: {'; '.join(unmeasured.values())}")
     for require in run.requires:
         require()
     evaluations, messages = open_evaluations(run.evaluations)
-    return replace(run, evaluations=evaluations), [*run.remarks(), *messages]
+    return replace(run, validation=validation, evaluations=evaluations), [*run.remarks(), *unmeasured.values(), *messages]
 
 
 def open_evaluations(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation], list[str]]:
@@ -41,12 +44,19 @@ def open_evaluations(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation
                 raise
             skipped[evaluation.name] = f"not evaluated on {evaluation.name}: {error}"
             continue
-        sets = evaluation.compared_sets()
-        missing = {m: reason for m in evaluation.metrics if (reason := m.missing() or m.undefined(sets))}
-        skipped |= {metric.name: f"not evaluated by {metric.title}: {reason}" for metric, reason in missing.items()}
-        present = [metric for metric in evaluation.metrics if metric not in missing]
-        possible.append(evaluation if not missing else evaluation.with_metrics(present))
+        measurable, unmeasured = _measurable(evaluation, "evaluated")
+        possible.append(measurable)
+        skipped |= unmeasured
     return possible, list(skipped.values())
+
+
+def _measurable(evaluation: Evaluation, done: str) -> tuple[Evaluation, dict[str, str]]:
+    """An evaluation, open, by those of its metrics whose weights are there, and messages about the others by their names."""
+    sets = evaluation.compared_sets()
+    missing = {m: reason for m in evaluation.metrics if (reason := m.missing() or m.undefined(sets))}
+    messages = {metric.name: f"not {done} by {metric.title}: {reason}" for metric, reason in missing.items()}
+    present = [metric for metric in evaluation.metrics if metric not in missing]
+    return (evaluation.with_metrics(present) if missing else evaluation), messages
 
 
 def prepare(run: Run, runs: Path) -> None:
