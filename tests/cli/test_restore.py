@@ -77,7 +77,7 @@ def test_the_command_runs_in_each_of_several_processes(darkroom, noisy: np.ndarr
         Image.fromarray(noisy[:16, :16]).save(folder / f"{name}.png")
 
     class Process:
-        def __init__(self, words: list[str], env: dict[str, str]) -> None:
+        def __init__(self, words: list[str], env: dict[str, str], stdout: int | None) -> None:
             self.code = codes[len(started)]
             started.append((words[1:4], {name: env[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}))
 
