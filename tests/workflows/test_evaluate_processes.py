@@ -1,7 +1,6 @@
 """Evaluation by several processes: each image once, the same numbers as one process gives, also when one is killed."""
 
 import json
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -16,9 +15,9 @@ from darkroom.core.method import Method
 from darkroom.core.record import Result
 from darkroom.evaluations.classification import Classification
 from darkroom.evaluations.paired_images import PairedImages
-from darkroom.networks.dncnn import DnCNN
 from darkroom.workflows.evaluate import Protocol, compare, evaluate
 from darkroom.workflows.scored_images import ScoredImages
+from tests.workflows.several import exit_codes, save_foreign_dncnn
 
 COUNT = 9
 SIGMAS = (15.0, 50.0)
@@ -32,9 +31,7 @@ def job(tmp_path: Path) -> tuple[Path, Path]:
     for number in range(COUNT):
         pixels = random.integers(0, 256, (20 + number, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
-    network = DnCNN(3, 4, 3, batch_norm=False)
-    state = {f"model.{name.removeprefix('layers.')}": tensor for name, tensor in network.state_dict().items()}
-    torch.save(state, tmp_path / "dncnn.pth")
+    save_foreign_dncnn(tmp_path / "dncnn.pth")
     return tmp_path / "dncnn.pth", folder
 
 
@@ -70,16 +67,7 @@ def work(job: tuple[Path, Path], scores: Path, number: int, processes: int, kill
 
 def run(job: tuple[Path, Path], scores: Path, processes: int, killed: dict[int, int] | None = None) -> list[int | None]:
     """Exit codes of processes that share a job."""
-    context = multiprocessing.get_context("fork")
-    started = [
-        context.Process(target=work, args=(job, scores, number, processes, (killed or {}).get(number)))
-        for number in range(processes)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(120)
-    return [process.exitcode for process in started]
+    return exit_codes(work, [(job, scores, number, processes, (killed or {}).get(number)) for number in range(processes)])
 
 
 def predicted(scores: Path) -> int:

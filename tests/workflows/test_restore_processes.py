@@ -1,22 +1,20 @@
 """Restoration of a folder by several processes: each file once, none lost or in part, also when one process is killed."""
 
 import json
-import multiprocessing
 import os
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from darkroom.core import images
 from darkroom.core.errors import DarkroomError
-from darkroom.networks.dncnn import DnCNN
 from darkroom.workflows import restore as module
 from darkroom.workflows.processes import Place, place
 from darkroom.workflows.restore import restore_files
+from tests.workflows.several import exit_codes, save_foreign_dncnn
 
 COUNT = 9
 
@@ -31,9 +29,7 @@ def job(tmp_path: Path) -> tuple[Path, Path, Path]:
         Image.fromarray(random.integers(0, 256, (12, 15, 3), dtype=np.uint8)).save(
             folder / ("sea", ".")[number % 2] / f"{number}.png"
         )
-    network = DnCNN(3, 4, 3, batch_norm=False)
-    state = {f"model.{name.removeprefix('layers.')}": tensor for name, tensor in network.state_dict().items()}
-    torch.save(state, tmp_path / "dncnn.pth")
+    save_foreign_dncnn(tmp_path / "dncnn.pth")
     return folder, tmp_path / "out", tmp_path / "dncnn.pth"
 
 
@@ -56,16 +52,9 @@ def work(job: tuple[Path, Path, Path], place: Place, killed_at: int | None) -> N
 
 def run(job: tuple[Path, Path, Path], processes: int, killed: dict[int, int] | None = None) -> list[int | None]:
     """Exit codes of processes that share a job."""
-    context = multiprocessing.get_context("fork")
-    started = [
-        context.Process(target=work, args=(job, Place(number, processes, number), (killed or {}).get(number)))
-        for number in range(processes)
-    ]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(120)
-    return [process.exitcode for process in started]
+    return exit_codes(
+        work, [(job, Place(number, processes, number), (killed or {}).get(number)) for number in range(processes)]
+    )
 
 
 def check_complete(job: tuple[Path, Path, Path]) -> list[dict]:

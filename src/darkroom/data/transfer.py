@@ -69,8 +69,8 @@ class Transfer:
         """Download the file, or the rest of it.
 
         Raises:
-            DarkroomError: the address is none of HTTP, the server responds with an error, the connection breaks three times without anything new arriving, the
-                file is too large, or the disk is full. What can be continued later is kept.
+            DarkroomError: the address is none of HTTP, the server responds with an error, the connection breaks three times without
+                anything new arriving, the file is too large, or the disk is full. What can be continued later is kept.
         """
         if not self.url.startswith(("http:", "https:")):
             raise DarkroomError(f"an address to download from begins with https:// or http://, given {self.url}")

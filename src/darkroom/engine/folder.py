@@ -139,6 +139,15 @@ class RunFolder:
         raise DarkroomError(f"{self.path} has no weights yet: train for longer, up to the first validation")
 
 
+def weights_file(path: Path) -> Path:
+    """The weights of a run, if the path is its folder; otherwise the path itself.
+
+    Raises:
+        DarkroomError: the run has no weights yet.
+    """
+    return RunFolder(path).weights() if path.is_dir() else path
+
+
 def runs_below(path: Path) -> list[RunFolder]:
     """Every run's folder at or below `path`, sorted.
 

@@ -11,7 +11,7 @@ from darkroom.core.allocation import limited_by
 from darkroom.core.errors import DarkroomError
 from darkroom.core.network import RestorationNetwork
 from darkroom.engine import checkpoint
-from darkroom.engine.folder import RunFolder
+from darkroom.engine.folder import RunFolder, weights_file
 from darkroom.engine.run import Run
 from darkroom.methods.radiance import RadianceMethod
 from darkroom.networks import foreign
@@ -45,7 +45,7 @@ def run(path: Path, recipe: str | None = None) -> Run:
     Raises:
         DarkroomError: there is nothing, it cannot be read, or it is another program's.
     """
-    file = RunFolder(path).weights() if path.is_dir() else path
+    file = weights_file(path)
     state, header = weights.load(file)
     return _filled(file, state, header, recipe)
 
@@ -60,7 +60,7 @@ def load(path: Path, recipe: str | None = None) -> nn.Module:
     Raises:
         DarkroomError: there is nothing, or it cannot be read.
     """
-    file = RunFolder(path).weights() if path.is_dir() else path
+    file = weights_file(path)
     if file.is_file() and weights.is_safetensors(file) and "recipe" in weights.read_header(file):
         found = run(file, recipe)
         return (found.network if found.network is not None else found.method).eval()
@@ -109,7 +109,7 @@ def scene(path: Path, recipe: str | None = None) -> tuple[RadianceMethod, int]:
             raise DarkroomError(f"{folder.last} is not a checkpoint of a training")
         state, step = saved["method"], saved["step"]
     else:
-        file = folder.weights() if path.is_dir() else path
+        file = weights_file(path)
         state, header = weights.load(file)
         step = header.get("step", 0)
     method = _filled(file, state, header, recipe).method

@@ -16,7 +16,7 @@ from darkroom.core.record import Result, Variant
 from darkroom.data.named_sets import evaluation_images
 from darkroom.engine.baselines import baseline_outcome, is_cached
 from darkroom.engine.devices import device_name
-from darkroom.engine.folder import RunFolder
+from darkroom.engine.folder import weights_file
 from darkroom.engine.prepare import open_evaluations
 from darkroom.engine.results import results_of
 from darkroom.evaluations.paired_images import PairedImages
@@ -217,7 +217,7 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
 
 
 def _files(path: Path, recipe: str | None) -> list[Path]:
-    return [RunFolder(path).weights() if path.is_dir() else path, *([Path(recipe)] if recipe else [])]
+    return [weights_file(path), *([Path(recipe)] if recipe else [])]
 
 
 def _require_one_convention(networks: Mapping[str, RestorationNetwork]) -> None:

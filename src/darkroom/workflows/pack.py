@@ -10,7 +10,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
-from darkroom.engine.folder import RunFolder
+from darkroom.engine.folder import weights_file
 from darkroom.metrics.fidelity import psnr
 from darkroom.operators.noise import Gaussian
 from darkroom.operators.resample import downscale
@@ -49,7 +49,7 @@ def pack(weights: str | Path, output: Path) -> Packed:
     """
     source = trained.weights_path(str(weights))
     before = trained.network(source)
-    state, header = files.load(RunFolder(source).weights() if source.is_dir() else source)
+    state, header = files.load(weights_file(source))
     half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     too_large = [name for name, tensor in half.items() if not torch.isfinite(tensor.float()).all()]
     if too_large:

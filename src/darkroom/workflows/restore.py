@@ -13,7 +13,7 @@ from darkroom.core.network import RestorationNetwork
 from darkroom.data.kernels import read_kernel
 from darkroom.engine.blind_deblur import BlindDeblurrer
 from darkroom.engine.deblur import Deblurrer
-from darkroom.engine.folder import RunFolder
+from darkroom.engine.folder import weights_file
 from darkroom.engine.int8 import for_precision
 from darkroom.engine.manifest import Manifest, digest
 from darkroom.engine.photograph_restorer import PhotographRestorer
@@ -229,7 +229,7 @@ def identity(weights: str | Path, **options: Any) -> str:
         files = [shipped.NETWORKS[name].weights for name in shipped.CHOSEN]
     else:
         path = trained.weights_path(str(weights))
-        files = [RunFolder(path).weights() if path.is_dir() else path]
+        files = [weights_file(path)]
     changed = {name: value for name, value in options.items() if name in usual}
     return digest(
         files, {**usual, **changed, "kernel": kernel and read_kernel(kernel).tolist(), "version": darkroom.__version__}

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class ScoredImage(SharedLine):
 
     def about(self) -> str:
         """What was scored."""
-        return f"{self.method}\n{self.evaluation}\n{self.image}"
+        return _name(self.method, self.evaluation, self.image)
 
 
 class ScoredImages:
@@ -85,9 +86,10 @@ class ScoredImages:
             raise DarkroomError(
                 f"scores image by image are for restoration networks; {evaluation.title} is evaluated as a whole"
             )
-        images, job = evaluation.images.names, _job(*map(str, weights), device=device_name(device))
-        names = [f"{method}\n{evaluation.title}\n{image}" for image in images]
+        images, job = evaluation.images.names, digest(weights, {"version": darkroom.__version__, "device": device_name(device)})
+        names = [_name(method, evaluation.title, image) for image in images]
 
+        @cache  # it reads the image
         def made_by(index: int) -> str:
             return digest([], {"job": job, "image": evaluation.only(index).fingerprint()})
 
@@ -111,9 +113,9 @@ class ScoredImages:
         return self.lines.join(self.wanted) if self.complete else None
 
 
-def _job(*weights: str, device: str) -> str:
-    """What scores are made with, apart from the image and the protocol."""
-    return digest(map(Path, weights), {"version": darkroom.__version__, "device": device})
+def _name(method: str, evaluation: str, image: str) -> str:
+    """What is scored: weights, a test set and its variant, and one of its images."""
+    return f"{method}\n{evaluation}\n{image}"
 
 
 def _outcome(evaluation: PairedImages, lines: Sequence[ScoredImage]) -> Outcome:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from darkroom.core.errors import DarkroomError
 from darkroom.core.metric import Metric
 from darkroom.core.pretrained import sha256
-from darkroom.engine.folder import RunFolder
+from darkroom.engine.folder import weights_file
 from darkroom.metrics.distribution import fid, frechet_distance, kid, random_frechet_distance
 from darkroom.metrics.features import Features, find_inception
 from darkroom.metrics.inception_score import inception_score
@@ -88,8 +88,7 @@ def row_of(weights: str) -> list[str]:
 
 
 def _file(weights: str) -> Path:
-    path = weights_path(weights)
-    return RunFolder(path).weights() if path.is_dir() else path
+    return weights_file(weights_path(weights))
 
 
 def _missing(weights: str) -> str:

@@ -9,7 +9,7 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.method import Example
 from darkroom.core.pretrained import sha256
 from darkroom.data import camvid, cityscapes, shapes
-from darkroom.engine.folder import RunFolder
+from darkroom.engine.folder import weights_file
 from darkroom.evaluations.segmentation_score import Numbering, SegmentationScore, Segmenter
 from darkroom.methods.segmentation import Segmentation
 from darkroom.recipes import trained
@@ -50,8 +50,7 @@ def segmentation_score(images: Dataset, label_maps: str, size: tuple[int, int], 
 
 
 def _file(weights: str) -> Path:
-    path = weights_path(weights)
-    return RunFolder(path).weights() if path.is_dir() else path
+    return weights_file(weights_path(weights))
 
 
 def _method(weights: str) -> Segmentation:
