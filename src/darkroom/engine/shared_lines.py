@@ -84,7 +84,8 @@ class SharedLines(Generic[Line]):
         return joined
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{self.name}.jsonl")) + sorted(self.folder.glob(f"{self.name}.*.jsonl"))
+        of_processes = sorted(self.folder.glob(f"{self.name}.*.jsonl"))  # first: once they are gone, the joined file is there
+        return sorted(self.folder.glob(f"{self.name}.jsonl")) + of_processes
 
     def _read(self) -> Iterable[Line]:
         for path in self._files():
