@@ -65,6 +65,23 @@ def test_the_last_process_joins_the_files_of_all(pairs, tmp_path: Path):
     assert second.pending(pairs) == [], "the later entry counts"
 
 
+def test_lines_that_are_joined_while_they_are_read_are_not_missed(pairs, tmp_path: Path, monkeypatch):
+    """Another process lists the files, and before it reads them the last one has joined them."""
+    folder = tmp_path / "out"
+    for number, pair in enumerate(pairs):
+        Manifest(folder, "weights", number, 3).add(RestoredFile(*pair))
+    reader, listed, read = Manifest(folder, "weights", 0, 3), [], Path.read_text
+
+    def joined_first(path: Path, *arguments, **settings):
+        if not listed:
+            listed.append(path)
+            Manifest(folder, "weights", 2, 3).join(pairs)
+        return read(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "read_text", joined_first)
+    assert reader.pending(pairs) == [] and [path.name for path in listed] == ["restored.0.jsonl"]
+
+
 def test_a_line_that_a_killed_process_left_unfinished_costs_that_line_alone(pairs, tmp_path: Path):
     manifest = Manifest(tmp_path / "out", "weights")
     manifest.add(RestoredFile(*pairs[0]))

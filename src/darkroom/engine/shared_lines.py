@@ -87,12 +87,15 @@ class SharedLines(Generic[Line]):
         of_processes = sorted(self.folder.glob(f"{self.name}.*.jsonl"))  # first: once they are gone, the joined file is there
         return sorted(self.folder.glob(f"{self.name}.jsonl")) + of_processes
 
-    def _read(self) -> Iterable[Line]:
-        for path in self._files():
-            with suppress(FileNotFoundError):  # another process has just joined them
-                for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                    with suppress(ValueError, TypeError):
-                        yield self.kind(**json.loads(line))
+    def _read(self) -> list[Line]:
+        while True:
+            with suppress(FileNotFoundError):  # another process has just joined the files: list and read them again
+                return [line for path in self._files() for line in self._lines(path)]
+
+    def _lines(self, path: Path) -> Iterable[Line]:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, TypeError):
+                yield self.kind(**json.loads(line))
 
 
 def _line_end(lines: Any) -> bytes:
