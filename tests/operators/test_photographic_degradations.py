@@ -1,19 +1,23 @@
-"""JPEG compression against Pillow's own files, and the statistics of photographic noise."""
+"""JPEG compression against Pillow's own files, and the statistics of photographic noise and blur."""
 
 import io
+import math
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import to_float
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.operators.jpeg import JPEG, CompressedPair, compress
+from darkroom.operators.photographic_blur import PhotographicBlur, disk, gaussian
 from darkroom.operators.photographic_noise import PhotographicNoise, filtered
 from darkroom.operators.resample import DownscaledPair
+from darkroom.operators.shaken import ShakenPair
 from darkroom.solvers.blockiness import blockiness
 
 
@@ -87,3 +91,47 @@ def test_shares_of_the_mixture_are_those_given():
 def test_photographic_noise_takes_any_size(shape: tuple[int, int, int]):
     noise = PhotographicNoise((0.0, 50.0), white=0.0, clean=0.0)
     assert all(noise(torch.rand(shape), generator(n))[0].shape == shape for n in range(12))
+
+
+@pytest.mark.parametrize("radius", [0.5, 0.75, 1.0, 2.3, 4.0])
+def test_a_disk_covers_the_area_of_a_disk(radius: float):
+    kernel = disk(11, radius)
+    assert torch.equal(kernel, kernel.T) and torch.equal(kernel, kernel.flip(0))
+    assert kernel[5, 5].item() == pytest.approx(min(1.0, 1 / (math.pi * radius**2)), rel=0.02), "all of this pixel is covered"
+    if radius > 1:
+        along = torch.arange(11.0) - 5
+        assert (kernel.sum(0) * along.square()).sum().item() == pytest.approx(radius**2 / 4 + 1 / 12, rel=0.05)
+
+
+def test_a_gaussian_kernel_is_scipys():
+    point = np.zeros((25, 25))
+    point[12, 12] = 1
+    expected = gaussian_filter(point, 2.0, mode="constant", radius=12)
+    np.testing.assert_allclose(gaussian(25, 2.0).numpy(), expected, atol=1e-7)
+
+
+def test_photographs_are_blurred_by_shake_defocus_and_lens_and_some_are_sharp():
+    blur = PhotographicBlur()
+    kernels = torch.stack([blur(generator(number)) for number in range(400)]).double()
+    assert kernels.shape[1:] == (25, 25) and kernels.min() >= 0
+    torch.testing.assert_close(kernels.sum((1, 2)), torch.ones(400, dtype=torch.float64))
+    sharp = (kernels.amax((1, 2)) > 0.999).double().mean()
+    symmetric = (kernels - kernels.transpose(1, 2)).abs().amax((1, 2)).lt(1e-6).double().mean()
+    assert sharp == pytest.approx(0.1, abs=0.05) and symmetric == pytest.approx(0.55, abs=0.08)
+    along = torch.arange(25, dtype=torch.float64) - 12
+    torch.testing.assert_close((kernels.sum(1) * along).sum(1), torch.zeros(400, dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "given", [dict(radius=13.0), dict(radius=(0.0, 1.0)), dict(spread=(2.0, 1.0)), dict(sharp=1.1), dict(support=8)]
+)
+def test_blur_that_is_none_is_refused(given: dict):
+    with pytest.raises(DarkroomError, match="support"):
+        PhotographicBlur(**given)
+
+
+def test_the_noise_of_a_blurred_image_is_drawn_from_its_interval():
+    flat = torch.full((1, 80, 80), 0.5)
+    pair = ShakenPair(PhotographicBlur(), sigma=(2.0, 8.0), quantised=False)
+    levels = torch.stack([255 * pair(flat, generator(number)).input.std() for number in range(60)])
+    assert levels.min() < 3 and levels.max() > 7 and levels.min() > 1.8 and levels.max() < 8.2

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,18 @@ Boundary = Literal["valid", "circular", "reflect", "tapered"]
 Kernel = Float[Tensor, "kernel_height kernel_width"]
 Images = Float[Tensor, "*batch height width"]
 Blurred = Float[Tensor, "*batch blurred_height blurred_width"]
+
+
+@runtime_checkable
+class KernelDistribution(Protocol):
+    """Random blur kernels that sum to one: `distribution(generator)` draws one; its string says of which kind they are."""
+
+    @property
+    def support(self) -> int:
+        """Side of the kernels in pixels, odd."""
+
+    def __call__(self, generator: torch.Generator) -> Kernel:
+        """Draw a kernel, `(support, support)`."""
 
 
 def normalised(kernel: Tensor) -> Kernel:

@@ -10,10 +10,10 @@ from torch.nn.functional import interpolate
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import round_to_8_bits
 from darkroom.core.method import Example
+from darkroom.operators.blur import KernelDistribution
 from darkroom.operators.kernel_field import KernelField, composed, padded_to, uniform_field
 from darkroom.operators.linear_light import GAMMA, from_linear, to_linear
-from darkroom.operators.motion import CameraShake
-from darkroom.operators.noise import Gaussian
+from darkroom.operators.noise import Gaussian, Interval, draw
 from darkroom.operators.varying_blur import VaryingBlur
 
 Clean = Float[Tensor, "channel height width"]
@@ -24,7 +24,7 @@ CELLS = 4
 
 @dataclass(frozen=True)
 class ShakenPair:
-    """A degradation for blind deblurring: `Example(shaken image, sharp image)`, by a camera shake that is drawn anew.
+    """A degradation for blind deblurring: `Example(shaken image, sharp image)`, by a blur kernel that is drawn anew.
 
     The image is blurred in linear light, y = (Σ_b m_b ∘ (k_b ⊗ x^γ))^(1/γ), and clipped. Nothing is assumed beyond its border: input
     and target are smaller than the clean image by the kernel's support minus 1, and show the same part of it. So a stream's
@@ -34,15 +34,16 @@ class ShakenPair:
     between them are blurred as `kernel_field.composed` says.
 
     Args:
-        shake: the kernels' distribution.
+        shake: the kernels' distribution, for instance `operators.motion.CameraShake`.
         segments: largest number of differently blurred segments.
-        sigma: standard deviation of the noise on the 0–255 scale, added to the coded values.
+        sigma: standard deviation of the noise on the 0–255 scale, added to the coded values, or an interval to draw it from.
         gamma: γ; 1 blurs the coded values.
         quantised: clip and round the shaken image to 8 bits, after adding noise.
         field_given: the kernel field is the condition, `(kernels, masks)` with `segments` kernels, and the target is the whole
             clean image, whose `VaryingBlur` with boundary "valid" the input is: for learning kernels.
 
     Example:
+        >>> from darkroom.operators.motion import CameraShake
         >>> pair = ShakenPair(CameraShake(9))
         >>> example = pair(torch.rand(3, 40, 50), torch.Generator().manual_seed(0))
         >>> example.input.shape, example.target.shape
@@ -53,17 +54,18 @@ class ShakenPair:
         rounded to 8 bits
     """
 
-    shake: CameraShake
+    shake: KernelDistribution
     segments: int = 1
-    sigma: float = 0.0
+    sigma: float | Interval = 0.0
     gamma: float = GAMMA
     quantised: bool = True
     field_given: bool = False
 
     def __post_init__(self) -> None:
-        if self.segments < 1 or not self.sigma >= 0 or not self.gamma > 0:
+        least = min(self.sigma) if isinstance(self.sigma, tuple) else self.sigma
+        if self.segments < 1 or not least >= 0 or not self.gamma > 0:
             raise DarkroomError(
-                f"segments are at least 1, sigma at least 0 and gamma above 0, given {self.segments}, {self.sigma:g}, {self.gamma:g}"
+                f"segments are at least 1, sigma at least 0 and gamma above 0, given {self.segments}, {least:g}, {self.gamma:g}"
             )
 
     def __call__(self, clean: Clean, generator: torch.Generator, labels: Int[Tensor, "height width"] | None = None) -> Example:
@@ -86,8 +88,9 @@ class ShakenPair:
             )
         field = self._field(height, width, generator, labels)
         shaken = from_linear(VaryingBlur(field, "valid")(to_linear(clean, self.gamma)), self.gamma)
-        if self.sigma:
-            shaken = shaken + self.sigma / 255 * torch.randn(shaken.shape, generator=generator)
+        sigma = draw(self.sigma, generator)
+        if sigma:
+            shaken = shaken + sigma / 255 * torch.randn(shaken.shape, generator=generator)
         shaken = round_to_8_bits(shaken) if self.quantised else shaken
         if self.field_given:
             return Example(shaken, clean, tuple(padded_to(field, self.segments)))

@@ -4,6 +4,7 @@
     darkroom train photographs denoise      blind denoising, sigma 0 to 50, white and correlated noise; an hour on one CPU core
     darkroom train photographs enlarge_2    ×2 from clean images, 45 minutes on one CPU core; enlarge_4 starts from its weights
     darkroom train photographs jpeg         JPEG artefacts, quality 10 to 90; starts from the weights of denoise
+    darkroom train photographs deblur       mild blur by motion, defocus or the lens; half an hour on one CPU core
     darkroom train photographs denoise --steps 1000000 --batch-size 16     the same for longer, on a GPU
 
 Training data are the 400 images of BSDS500 outside BSD100. A row that starts from another one takes its weights from the runs, or,
@@ -24,11 +25,13 @@ from darkroom.networks.small_edsr import SmallEDSR
 from darkroom.networks.small_unet import SmallUNet
 from darkroom.operators.jpeg import JPEG, CompressedPair
 from darkroom.operators.noise import Gaussian, NoisyPair
+from darkroom.operators.photographic_blur import PhotographicBlur
 from darkroom.operators.photographic_noise import PhotographicNoise
 from darkroom.operators.resample import DownscaledPair, upscalings
+from darkroom.operators.shaken import ShakenPair
 from darkroom.recipes import shipped
 from darkroom.recipes.options import DataOptions, OptimizationOptions
-from darkroom.recipes.protocols import compression, denoising, super_resolution
+from darkroom.recipes.protocols import compression, deblurring, denoising, super_resolution
 
 TASK = "general restoration"
 
@@ -39,6 +42,7 @@ _FROM_DENOISE = dict(test_set="bsd100", start="denoise", steps=6000, lr=4e-4)
 ROWS = {
     "denoise": dict(),
     "jpeg": {**_FROM_DENOISE, "task": "jpeg"},
+    "deblur": dict(task="deblur", test_set="bsd100", sigma=(0.0, 4.0), widths=(36, 72, 120), patch_size=120, steps=9000),
     "enlarge_2": {**_ENLARGE, "scale": 2},
     "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 2000},
     "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 4000},
@@ -63,7 +67,9 @@ PUBLISHED = {
     "enlarge_4": super_resolution.references(4),
 }
 
-Task = Literal["denoise", "enlarge", "jpeg"]
+_FILE = JPEG((75.0, 100.0), "any")  # photographs come as such files
+
+Task = Literal["denoise", "enlarge", "jpeg", "deblur"]
 
 
 def recipe(
@@ -85,14 +91,14 @@ def recipe(
     """A small network for photographs, blind to how strong the degradation is.
 
     Args:
-        task: What it repairs: noise, a small size, or JPEG artefacts.
+        task: What it repairs: noise, a small size, JPEG artefacts, or blur.
         scale: Upscaling factor of enlarge.
         compressed: Compress the small images of enlarge as JPEG.
-        sigma: Bounds of the noise level in training (0-255 scale).
+        sigma: Bounds of the noise level in training (0-255 scale; denoise and deblur).
         test_sigmas: Noise levels of the evaluation.
         qualities: Bounds of the JPEG quality in training.
         test_qualities: JPEG qualities of the evaluation.
-        widths: Features at the scales of the U-Net (denoise and jpeg).
+        widths: Features at the scales of the U-Net (denoise, jpeg and deblur).
         width: Features of the network that enlarges.
         blocks: Residual blocks of the network that enlarges.
         start: Row of this recipe whose final weights the training starts from.
@@ -101,13 +107,18 @@ def recipe(
         seed: Of weights, patches and degradations.
     """
     network = SmallEDSR(scale, width, blocks) if task == "enlarge" else SmallUNet(widths=widths)
+    degrade: Degradation
+    evaluations: list[PairedImages]
     jpeg = JPEG(qualities, "any")
-    degrade: Degradation = NoisyPair(PhotographicNoise(sigma) if task == "denoise" else jpeg)
     if task == "enlarge":
         degrade = CompressedPair(DownscaledPair(scale), jpeg) if compressed else DownscaledPair(scale)
         evaluations = _enlargement(data, scale, test_qualities if compressed else ())
+    elif task == "denoise":
+        degrade, evaluations = NoisyPair(PhotographicNoise(sigma)), _denoising(data, test_sigmas)
+    elif task == "jpeg":
+        degrade, evaluations = NoisyPair(jpeg), compression.evaluations(evaluation_images(data.test_set), test_qualities)
     else:
-        evaluations = _denoising(data, test_sigmas) if task == "denoise" else _compression(data, test_qualities)
+        degrade, evaluations = CompressedPair(ShakenPair(PhotographicBlur(), sigma=sigma), _FILE), _deblurring(data)
     required = [evaluation for evaluation in evaluations if not evaluation.optional]
     return Run(
         method=Regression(
@@ -134,13 +145,21 @@ def recipe(
 
 def _denoising(data: DataOptions, sigmas: Sequence[float]) -> list[PairedImages]:
     """Noise in 8 bits, and the images without noise, which should come back unchanged."""
+    return [_unchanged(data), *denoising.evaluations(evaluation_images(data.test_set), sigmas, quantised=True)]
+
+
+def _deblurring(data: DataOptions) -> list[PairedImages]:
+    """The blur of the training, drawn for each image; sharp images, which should come back unchanged; GoPro where it is present."""
+    return [
+        _unchanged(data),
+        deblurring.synthetic(data.test_set, ShakenPair(PhotographicBlur(), sigma=1.0)),
+        deblurring.on_gopro(),
+    ]
+
+
+def _unchanged(data: DataOptions) -> PairedImages:
     images = evaluation_images(data.test_set)
-    clean = PairedImages(images, NoisyPair(Gaussian(0.0, quantised=True)), (psnr, ssim), variant={"sigma": 0.0})
-    return [clean, *denoising.evaluations(images, sigmas, quantised=True)]
-
-
-def _compression(data: DataOptions, qualities: Sequence[float]) -> list[PairedImages]:
-    return compression.evaluations(evaluation_images(data.test_set), qualities)
+    return PairedImages(images, NoisyPair(Gaussian(0.0, quantised=True)), (psnr, ssim), variant={"sigma": 0.0})
 
 
 def _enlargement(data: DataOptions, scale: int, qualities: Sequence[float]) -> list[PairedImages]:
