@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from darkroom.core import weights
 from darkroom.core.errors import DarkroomError
 from darkroom.networks.dncnn import DnCNN
 from darkroom.networks.rrdbnet import RRDBNet
+from darkroom.recipes import lookup
 from darkroom.workflows import evaluate as module
 from darkroom.workflows.evaluate import evaluate
 
@@ -105,3 +107,15 @@ def test_several_test_sets(trained, foreign, tmp_path):
 def test_a_noise_level_is_finite_and_not_negative(foreign, sigma: float):
     with pytest.raises(DarkroomError, match="--test-sigmas 15.0 .*: must be at least 0"):
         evaluate(foreign, "embedded", test_sigmas=[15.0, sigma])
+
+
+def test_a_network_for_blind_deblurring_is_not_evaluated_as_a_denoiser(trained, tmp_path):
+    settings = {**lookup.row("photographs", "deblur"), "widths": (4, 4, 4), "test_set": str(trained.photos)}
+    run = lookup.build("photographs", settings)
+    header = lookup.header("photographs", "deblur", settings, run)
+    weights.save(tmp_path / "deblur.safetensors", run.method.state_dict(), header)
+    results = evaluate(tmp_path / "deblur.safetensors", accelerator="cpu")
+    assert {r.method for r in results} >= {"deblur.safetensors", "blurred input"}
+    assert "noisy input" not in {r.method for r in results if not r.variant}
+    with pytest.raises(DarkroomError, match="--test-set photos is for denoisers"):
+        evaluate(tmp_path / "deblur.safetensors", "photos", accelerator="cpu")

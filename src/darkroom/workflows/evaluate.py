@@ -25,7 +25,7 @@ from darkroom.metrics.fidelity import psnr
 from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
 from darkroom.recipes import trained
 from darkroom.recipes.paths import weights_paths
-from darkroom.recipes.protocols import compression, denoising, super_resolution
+from darkroom.recipes.protocols import compression, deblurring, denoising, super_resolution
 from darkroom.recipes.ranges import AT_LEAST_0, QUALITY, check_fields
 from darkroom.recipes.setting_types import check_types
 from darkroom.workflows.options import Accelerator
@@ -41,7 +41,7 @@ Partial = Callable[["Comparison"], None]
 Baselines = Literal["cached", "all", "again"]
 """Which baselines are evaluated: those that take no time or are in the cache, all, or all anew."""
 
-INSTANT = frozenset({"noisy input", "compressed input", "bilinear", "bicubic", "nearest photograph"})
+INSTANT = frozenset({"noisy input", "compressed input", "blurred input", "bilinear", "bicubic", "nearest photograph"})
 """Baselines that take no time."""
 
 
@@ -109,7 +109,8 @@ def evaluate(
     """Evaluate weights by the protocol of the published tables.
 
     Networks for super-resolution are evaluated on downscaled images (PSNR and SSIM on luma, border cropped), other restoration
-    networks as denoisers (Gaussian noise, PSNR and SSIM over all channels), and all other weights as their recipe does.
+    networks as denoisers (Gaussian noise, PSNR and SSIM over all channels). Networks for blind deblurring and all other weights are
+    evaluated as their recipe does.
 
     Args:
         weights: a run's folder, "recipe/row" for one below `runs/`, a weights file, another program's checkpoint; or several.
@@ -196,7 +197,7 @@ def _by_name(weights: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) -> list[_Entry]:
-    kinds = {name: trained.kind_of(path) or "restoration" for name, path in paths.items()}
+    kinds = {name: _kind(path, recipe) for name, path in paths.items()}
     if set(kinds.values()) == {"restoration"}:
         networks = {name: trained.network(path, recipe) for name, path in paths.items()}
         _require_one_convention(networks)
@@ -206,14 +207,24 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
         ]
     if len(paths) > 1:
         listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
-        raise DarkroomError(f"only restoration networks are compared in one table; given {listed}: evaluate them one by one")
+        raise DarkroomError(f"only denoisers and networks that enlarge are compared in one table; given {listed}: evaluate them one by one")
     if protocol.test_sets:
         raise DarkroomError(
-            f"--test-set {' '.join(protocol.test_sets)} is for restoration networks; these weights are evaluated as their recipe does"
+            f"--test-set {' '.join(protocol.test_sets)} is for denoisers and networks that enlarge; these weights are evaluated as their recipe does"
         )
     ((name, path),) = paths.items()
     run = trained.run(path, recipe)
     return [_Entry(name, _files(path, recipe), run.method, open_evaluations(run.evaluations)[0])]
+
+
+def _kind(path: Path, recipe: str | None) -> str:
+    """"restoration" for what the standard protocols evaluate."""
+    kind = trained.kind_of(path)
+    if kind == "restoration" and any(
+        deblurring.blurred_input in evaluation.baselines.values() for evaluation in trained.run(path, recipe).evaluations
+    ):
+        return "blind deblurring"
+    return kind or "restoration"
 
 
 def _files(path: Path, recipe: str | None) -> list[Path]:
