@@ -1,7 +1,7 @@
 """GANs as energy-based models: discriminator driven latent sampling (Che, Zhang, Sohl-Dickstein, Larochelle, Paull, Cao, Bengio 2020).
 
     darkroom train gan_ebm laptop           three minutes on two CPU cores, nothing to download: handwritten digits of 8x8 pixels
-    darkroom train gan_ebm digits           the same networks trained longer, by many step sizes, noise levels and numbers of steps
+    darkroom train gan_ebm digits           the same for seven minutes, then many step sizes, noise levels and numbers of steps
     darkroom train gan_ebm cifar10          SNGAN: FID 21.7, and 15.42 with DDLS; two days on one GPU (estimated)
     darkroom sample runs/gan_ebm/laptop -o digits --sampler ddls --steps 100
     darkroom report gan_ebm score_sde       quality against compute, for chains of GANs and for samplers of score models
@@ -76,7 +76,7 @@ _DCGAN = dict(network="dcgan", loss="standard", discriminator_steps=1, latent_ba
 _DCGAN_WIDTHS = dict(width=64, discriminator_width=64, latent=100)
 _LATENTS = ("generator", "ddls@100", "ddls@1000")
 _SMALL = dict(width=32, discriminator_width=32, latent=16, discriminator_steps=2, latent_batches=1, lr=5e-4)
-_DIGITS = dict(**_SMALL, image_set="digits", mirrored=False, batch_size=32, sample_count=1000, sample_batch=250, steps=2000)
+_DIGITS = dict(**_SMALL, image_set="digits", mirrored=False, batch_size=32, sample_count=1000, sample_batch=250, steps=6000)
 _EVERY_SETTING = (
     "generator",
     *(f"ddls:{step_size:g}:{noise:g}@{steps}"
@@ -113,7 +113,7 @@ ROWS = {
     "laptop": dict(**{**_DIGITS, "steps": 500, "sample_count": 400}, samplers=("generator", "ddls@20", "ddls@100")),
 }
 
-_CHE = "Che et al. 2020, Table 2"
+_CHE = "Che et al. 2020, results on CIFAR-10"
 _STEPS = "number of samples and of steps"
 
 
