@@ -19,7 +19,7 @@ from darkroom.methods.gan import GAN
 from darkroom.processes.noise import generators
 from darkroom.workflows.sample import load_generator
 
-SHOWN = ["generator", "ddls:0.1:1@20", "ddls:0.1:0.5@20", "ddls:0.1:0.1@20"]
+SHOWN = ["generator", "ddls:0.04:1@50", "ddls:0.04:0.1@50", "ddls:0.16:0.1@50"]
 SIDE = 6
 
 Cells = dict[str, dict[int, dict[str, float]]]
@@ -39,9 +39,11 @@ def read(run: Path) -> tuple[Cells, float]:
     return cells, real
 
 
-def curves(axes, cells: Cells, cost: str, title: str, *, faint: bool = False) -> None:
-    """A line for each sampler."""
+def curves(axes, cells: Cells, cost: str, title: str, *, faint: bool = False, without: str = "") -> None:
+    """A line for each sampler but `without`."""
     for number, (sampler, places) in enumerate(cells.items()):
+        if sampler == without:
+            continue
         points = sorted((place[cost], place["distance"]) for place in places.values())
         style = dict(color="0.7", linewidth=0.8) if faint else dict(color=f"C{number % 10}")
         marker = "." if faint else "osv^D<>pX*"[number // 10 % 10] if len(cells) > 10 else "o"
@@ -51,22 +53,24 @@ def curves(axes, cells: Cells, cost: str, title: str, *, faint: bool = False) ->
 
 
 def draw_curves(score: Cells, gan: Cells, real: float) -> None:
-    """Evaluations of one score network; chains of the GAN; both against multiply-adds."""
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, sharey=True)
-    curves(left, score, "network_evaluations", "one score network")
-    chains = {name: places for name, places in gan.items() if name != "generator"}
-    curves(middle, chains, "network_evaluations", "one GAN")
-    middle.axhline(gan["generator"][0]["distance"], color="black", linestyle="--", linewidth=0.8, label="generator alone")
-    curves(right, score, "giga_multiply_adds", "equal compute (grey: the score network)", faint=True)
-    curves(right, gan, "giga_multiply_adds", "equal compute (grey: the score network)")
-    for axes in (left, middle, right):
+    """Evaluations of one score network; chains of the GAN; both against multiply-adds and against seconds."""
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    (above, chains_of_gan), (work, time) = figure.subplots(2, 2, sharey=True)
+    curves(above, score, "network_evaluations", "one score network")
+    curves(chains_of_gan, gan, "network_evaluations", "one GAN: chains of DDLS (step size:noise)", without="generator")
+    chains_of_gan.axhline(
+        gan["generator"][0]["distance"], color="black", linestyle="--", linewidth=0.8, label="generator alone"
+    )
+    for axes, cost in ((work, "giga_multiply_adds"), (time, "seconds")):
+        curves(axes, score, cost, "equal compute (grey: the score network)", faint=True)
+        curves(axes, gan, cost, "equal compute (grey: the score network)")
+    for axes in (above, chains_of_gan, work, time):
         axes.axhline(real, color="black", linestyle=":", linewidth=0.8, label="test images")
-        axes.legend(frameon=False, fontsize=6, ncols=2 if axes is left else 1)
-    left.set(xlabel="network evaluations of a sample", ylabel="Fréchet distance (random network)")
-    middle.set_xlabel("network evaluations of a sample")
-    right.set_xlabel("multiply-adds of a sample (G)")
-    figure.savefig(Path(__file__).with_name("generation.png"), dpi=110)
+        axes.legend(frameon=False, fontsize=7, ncols=2)
+        axes.set(xlabel="network evaluations of a sample", ylabel="Fréchet distance (random network)")
+    work.set_xlabel("multiply-adds of a sample (G)")
+    time.set_xlabel("seconds of a sample, in batches, one thread")
+    figure.savefig(Path(__file__).with_name("generation.png"), dpi=90)
 
 
 def draw_samples(gan_run: Path, score_run: Path) -> None:

@@ -134,3 +134,24 @@ def test_test_images_that_were_used_for_validation_are_stated_once(tmp_path: Pat
         write_run(tmp_path, run_record(row, validation=validation), [result("ours", "psnr", 29.0)])
     (table,) = tables_of(rows_of(tmp_path))
     assert table.remarks == ["8 of these images were used for validation during training, which did not choose the weights"]
+
+
+def test_samplers_are_lines_and_share_their_columns(tmp_path: Path):
+    variants = [{"sampler": "generator"}, {"sampler": "ddls:0.1:1", "steps": 20.0}, {"sampler": "ddls:0.1:1", "steps": 50.0}]
+    how = {"generator": "the generator alone", "ddls:0.1:1": "Langevin dynamics"}
+    evaluations = [
+        dataclasses.replace(evaluation(f"100 samples; {how[str(v['sampler'])]}"), dataset="digits", variant=v) for v in variants
+    ]
+    results = [result("ours", "psnr", 20.0 + n, dataset="digits", variant=v) for n, v in enumerate(variants)]
+    results += [result("test images", "psnr", 30.0, dataset="digits", variant=v) for v in variants]
+    write_run(tmp_path / "gan", run_record(recipe="gan_ebm", published=[], evaluations=evaluations), results)
+    (table,) = tables_of(rows_of(tmp_path))
+    assert table.heads == [("", len(table.metrics))] and ("", "100 samples") in table.protocols
+    assert ("ddls:0.1:1", "Langevin dynamics") in table.protocols
+    numbers = {line.name: line.numbers[0] for line in table.lines}
+    assert numbers == {
+        "test images": "30.00",
+        "gan_ebm s25, generator": "20.00",
+        "gan_ebm s25, ddls:0.1:1, 20 steps": "21.00",
+        "gan_ebm s25, ddls:0.1:1, 50 steps": "22.00",
+    }

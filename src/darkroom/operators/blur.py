@@ -34,6 +34,34 @@ class KernelDistribution(Protocol):
         """Draw a kernel, `(support, support)`."""
 
 
+@dataclass(frozen=True)
+class OneKernel:
+    """A `KernelDistribution` that always draws the same kernel.
+
+    Args:
+        kernel: square, with odd sides.
+        words: what it is, for example "a disk of radius 2".
+
+    Example:
+        >>> blur = OneKernel(torch.full((3, 3), 1 / 9), "a box of 3x3")
+        >>> print(blur.support, blur)
+        3 a box of 3x3
+    """
+
+    kernel: Kernel
+    words: str
+
+    @property
+    def support(self) -> int:
+        return len(self.kernel)
+
+    def __call__(self, generator: torch.Generator) -> Kernel:
+        return self.kernel
+
+    def __str__(self) -> str:
+        return self.words
+
+
 def normalised(kernel: Tensor) -> Kernel:
     """Check a blur kernel and divide it by its sum.
 

@@ -23,9 +23,11 @@ from darkroom.methods.regression import Regression, absolute_error, negative_psn
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.small_edsr import SmallEDSR
 from darkroom.networks.small_unet import SmallUNet
+from darkroom.operators.blur import OneKernel
 from darkroom.operators.jpeg import JPEG, CompressedPair
+from darkroom.operators.motion import CameraShake
 from darkroom.operators.noise import Gaussian, NoisyPair
-from darkroom.operators.photographic_blur import PhotographicBlur
+from darkroom.operators.photographic_blur import PhotographicBlur, disk, gaussian
 from darkroom.operators.photographic_noise import PhotographicNoise
 from darkroom.operators.resample import DownscaledPair, upscalings
 from darkroom.operators.shaken import ShakenPair
@@ -149,12 +151,17 @@ def _denoising(data: DataOptions, sigmas: Sequence[float]) -> list[PairedImages]
 
 
 def _deblurring(data: DataOptions) -> list[PairedImages]:
-    """The blur of the training, drawn for each image; sharp images, which should come back unchanged; GoPro where it is present."""
-    return [
-        _unchanged(data),
-        deblurring.synthetic(data.test_set, ShakenPair(PhotographicBlur(), sigma=1.0)),
-        deblurring.on_gopro(),
+    """Sharp images, which should come back unchanged; three kinds of blur with a little noise; GoPro where it is present."""
+    side = PhotographicBlur().support
+    blurs = {
+        "defocus": OneKernel(disk(side, 2.0), "a disk of radius 2"),
+        "camera shake": CameraShake(side, length=15.0, exposures=(1.0,)),
+        "soft lens": OneKernel(gaussian(side, 1.5), "a Gaussian kernel of spread 1.5"),
+    }
+    blurred = [
+        deblurring.synthetic(data.test_set, ShakenPair(blur, sigma=1.0), variant={"blur": kind}) for kind, blur in blurs.items()
     ]
+    return [_unchanged(data), *blurred, deblurring.on_gopro()]
 
 
 def _unchanged(data: DataOptions) -> PairedImages:

@@ -103,13 +103,14 @@ def _tables(rows: Sequence[Row], task: str) -> list[Table]:
     metrics, columns = metrics_of(rows), columns_of(rows)
     tables = []
     for dataset in dict.fromkeys(column.dataset for column in columns):
-        mine = [column for column in columns if column.dataset == dataset]
+        measured = [column for column in columns if column.dataset == dataset]
+        mine = list(dict.fromkeys(_across_samplers(column)[0] for column in measured))
         words = list(dict.fromkeys(column.protocol for column in mine if column.protocol))
         marks = {protocol: str(number) if len(words) > 1 else "" for number, protocol in enumerate(words, 1)}
         compared = dict.fromkeys(column.compared for column in mine if column.compared)
         notes = {protocol: str(number) for number, protocol in enumerate(compared, 1 + len([*filter(None, marks.values())]))}
         groups = [(key, len(list(group))) for key, group in itertools.groupby(mine, key=lambda c: (c.variant, c.protocol))]
-        counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in mine}
+        counts = {cell.count for row in rows for cells in row.cells.values() for c, cell in cells.items() if c in measured}
         tables.append(
             Table(
                 task=task,
@@ -119,11 +120,30 @@ def _tables(rows: Sequence[Row], task: str) -> list[Table]:
                 heads=[(_head(dict(variant), marks.get(protocol, "")), span) for (variant, protocol), span in groups],
                 metrics=[_marked(metrics[column.metric].heading, notes.get(column.compared, "")) for column in mine],
                 lines=lines_of(rows, mine),
-                protocols=[(mark, protocol) for protocol, mark in (marks | notes).items()],
-                remarks=_remarks(rows, mine),
+                protocols=[*((mark, protocol) for protocol, mark in (marks | notes).items()), *_samplers(measured)],
+                remarks=_remarks(rows, measured),
             )
         )
     return tables
+
+
+def _across_samplers(column: Column) -> tuple[Column, str]:
+    """The column that all samplers of a generator share, and what a sampler's lines are called besides the row.
+
+    Other variants are conditions of the test, each with columns of its own; a generator may have dozens of samplers.
+    """
+    variant = dict(column.variant)
+    if "sampler" not in variant:
+        return column, ""
+    steps = f", {variant['steps']:g} steps" if "steps" in variant else ""
+    shared = tuple((key, value) for key, value in column.variant if key not in ("sampler", "steps"))
+    return column._replace(variant=shared, protocol=column.protocol.partition("; ")[0]), f"{variant['sampler']}{steps}"
+
+
+def _samplers(columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """The samplers and how they draw, in the words of the evaluations."""
+    told = {str(dict(c.variant)["sampler"]): c.protocol.partition("; ")[2] for c in columns if "sampler" in dict(c.variant)}
+    return [(sampler, how) for sampler, how in told.items() if how]
 
 
 def _remarks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
@@ -188,20 +208,25 @@ def _lines(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, _Line]:
     for row in rows:
         for method, cells in row.cells.items():
             ours = method == "ours"
-            for column in [column for column in columns if column in cells]:
-                cell = cells[column]
-                line = lines.setdefault(row.title if ours else method, _Line("ours" if ours else "baseline"))
+            for measured_column, cell in cells.items():
+                column, sampler = (measured_column, "") if measured_column in columns else _across_samplers(measured_column)
+                if column not in columns:
+                    continue
+                name = ", ".join(filter(None, [row.title, sampler])) if ours else method
+                line = lines.setdefault(name, _Line("ours" if ours else "baseline"))
                 if column in line.texts:
                     continue  # a baseline that was evaluated beside several rows
                 line.texts[column] = _text(cell, metrics[column.metric], with_deviation=ours)
                 line.seconds = _seconds(cell.seconds)
-                if not (ours and row.overlap(column)):
+                if not (ours and row.overlap(measured_column)):
                     line.values[column] = cell.value
-        for column, published in row.published():
+        for measured_column, published in row.published():
+            column, sampler = (measured_column, "") if measured_column in columns else _across_samplers(measured_column)
             if column in columns and published.method not in measured:
                 changed = "; other protocol" if row.record.protocol_changes.get(column.dataset) else ""
                 other = "; protocol unknown" if published.unknown else changed
-                line = lines.setdefault(f"{published.method} (published{other})", _Line("published"))
+                name = ", ".join(filter(None, [published.method, sampler]))
+                line = lines.setdefault(f"{name} (published{other})", _Line("published"))
                 line.texts[column] = metrics[column.metric].format(published.value)
     return lines
 

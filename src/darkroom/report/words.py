@@ -22,7 +22,7 @@ _SETS = {
 }
 """Sets whose names are written otherwise than typed."""
 
-_VARIANTS = {"sigma": "σ = {}", "scale": "×{}", "reduction": "{} reduction", "classifier": "{}"}
+_VARIANTS = {"sigma": "σ = {}", "scale": "×{}", "reduction": "{} reduction", "classifier": "{}", "blur": "{}"}
 """Variants that have a symbol or an order of words; of others the name stands before the value."""
 
 LONGEST = 400

@@ -8,6 +8,7 @@ from torch import Tensor
 from darkroom.core.evaluation import Predictor
 from darkroom.core.method import Example
 from darkroom.core.metric import Metric
+from darkroom.core.record import Variant
 from darkroom.data.gopro import gopro
 from darkroom.data.koehler import Koehler
 from darkroom.data.named_sets import evaluation_images, training_images
@@ -33,20 +34,27 @@ BASELINES: Mapping[str, Predictor] = {"blurred input": blurred_input}
 
 
 def synthetic(
-    test_set: str, pair: ShakenPair, *, seed: int = 0, image_count: int = 0, metrics: Sequence[Metric] = METRICS
+    test_set: str,
+    pair: ShakenPair,
+    *,
+    variant: Variant | None = None,
+    seed: int = 0,
+    image_count: int = 0,
+    metrics: Sequence[Metric] = METRICS,
 ) -> SeveralDegradations:
-    """Sharp images of a test set, each with a shake of its own.
+    """Sharp images of a test set, each with a blur of its own.
 
     Args:
         test_set: name of the images.
-        pair: how they are shaken.
-        seed: of the shakes; each depends on it and on the image's name.
+        pair: how they are blurred.
+        variant: what tells this evaluation from others on the same images.
+        seed: of the blurs; each depends on it and on the image's name.
         image_count: number of images, the first ones; 0 for all.
         metrics: of the restored images.
     """
     images = evaluation_images(test_set)
     images = images.first(image_count) if image_count else images
-    return SeveralDegradations(images, DrawnForEachImage(pair, seed), metrics, baselines=BASELINES)
+    return SeveralDegradations(images, DrawnForEachImage(pair, seed), metrics, variant=variant, baselines=BASELINES)
 
 
 def evaluations(
