@@ -207,7 +207,9 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
         ]
     if len(paths) > 1:
         listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
-        raise DarkroomError(f"only denoisers and networks that enlarge are compared in one table; given {listed}: evaluate them one by one")
+        raise DarkroomError(
+            f"only denoisers and networks that enlarge are compared in one table; given {listed}: evaluate them one by one"
+        )
     if protocol.test_sets:
         raise DarkroomError(
             f"--test-set {' '.join(protocol.test_sets)} is for denoisers and networks that enlarge; these weights are evaluated as their recipe does"
@@ -218,7 +220,7 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
 
 
 def _kind(path: Path, recipe: str | None) -> str:
-    """"restoration" for what the standard protocols evaluate."""
+    """ "restoration" for what the standard protocols evaluate."""
     kind = trained.kind_of(path)
     if kind == "restoration" and any(
         deblurring.blurred_input in evaluation.baselines.values() for evaluation in trained.run(path, recipe).evaluations
