@@ -72,6 +72,9 @@ def test_super_resolution_has_its_own_protocol(trained, tmp_path):
         ("bilinear", "psnr"),
     }
     assert {tuple(r.variant.items()) for r in results} == {(("scale", 2.0),)}
+    files = evaluate(tmp_path / "x2.pth", str(trained.photos), test_qualities=[20.0, 90.0], accelerator="cpu")
+    bicubic = {r.variant["quality"]: r.value for r in files if (r.method, r.metric) == ("bicubic", "psnr_y_crop2")}
+    assert bicubic[20.0] < bicubic[90.0] and {r.method for r in files} >= {"x2.pth", "bilinear"}
     other = evaluate(tmp_path / "x2.pth", str(trained.photos), reduction="nearest", accelerator="cpu")
     assert {tuple(r.variant.items()) for r in other} == {(("scale", 2.0), ("reduction", "nearest"))}
 

@@ -37,7 +37,7 @@ class Restore:
     """Images or folders of images."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=("-o",))] = None
     """A file for a file, a folder for a folder; by default photo_restored.jpg beside photo.jpg. No input is overwritten."""
-    task: Literal["auto", "denoise", "jpeg", "enlarge_2", "enlarge_4"] = "auto"
+    task: Literal["auto", "denoise", "jpeg", "deblur", "enlarge_2", "enlarge_4", "enlarge_2_jpeg", "enlarge_4_jpeg"] = "auto"
     """What is done; auto chooses between denoise and jpeg for each image. See `darkroom models`."""
     strength: Annotated[float, SHARE] = 1.0
     """Share of the correction that is applied; not for enlarging."""

@@ -23,13 +23,13 @@ from darkroom.methods.regression import Regression, absolute_error, negative_psn
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.small_edsr import SmallEDSR
 from darkroom.networks.small_unet import SmallUNet
-from darkroom.operators.blur import OneKernel
+from darkroom.operators.blur import KernelDistribution, OneKernel
 from darkroom.operators.jpeg import JPEG, CompressedPair
 from darkroom.operators.motion import CameraShake
 from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.operators.photographic_blur import PhotographicBlur, disk, gaussian
 from darkroom.operators.photographic_noise import PhotographicNoise
-from darkroom.operators.resample import DownscaledPair, upscalings
+from darkroom.operators.resample import DownscaledPair
 from darkroom.operators.shaken import ShakenPair
 from darkroom.recipes import shipped
 from darkroom.recipes.options import DataOptions, OptimizationOptions
@@ -48,7 +48,7 @@ ROWS = {
     "enlarge_2": {**_ENLARGE, "scale": 2},
     "enlarge_4": {**_ENLARGE, "scale": 4, "patch_size": 192, "start": "enlarge_2", "steps": 2000},
     "enlarge_2_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 2, "start": "enlarge_2", "steps": 4000},
-    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 4000},
+    "enlarge_4_jpeg": {**_ENLARGE, **_COMPRESSED, "scale": 4, "patch_size": 192, "start": "enlarge_4", "steps": 2500},
     "laptop": dict(
         task="enlarge",
         scale=2,
@@ -153,7 +153,7 @@ def _denoising(data: DataOptions, sigmas: Sequence[float]) -> list[PairedImages]
 def _deblurring(data: DataOptions) -> list[PairedImages]:
     """Sharp images, which should come back unchanged; three kinds of blur with a little noise; GoPro where it is present."""
     side = PhotographicBlur().support
-    blurs = {
+    blurs: dict[str, KernelDistribution] = {
         "defocus": OneKernel(disk(side, 2.0), "a disk of radius 2"),
         "camera shake": CameraShake(side, length=15.0, exposures=(1.0,)),
         "soft lens": OneKernel(gaussian(side, 1.5), "a Gaussian kernel of spread 1.5"),
@@ -171,18 +171,9 @@ def _unchanged(data: DataOptions) -> PairedImages:
 
 def _enlargement(data: DataOptions, scale: int, qualities: Sequence[float]) -> list[PairedImages]:
     """The standard protocol; with qualities, the small images compressed as JPEG."""
-    if not qualities:
-        return super_resolution.evaluations(scale, data.test_set, data.benchmark_sets)
-    return [
-        PairedImages(
-            evaluation_images(data.test_set),
-            CompressedPair(DownscaledPair(scale), JPEG(quality)),
-            super_resolution.metrics(scale),
-            variant={"scale": float(scale), "quality": quality},
-            baselines=upscalings(scale),
-        )
-        for quality in qualities
-    ]
+    if qualities:
+        return super_resolution.of_files(evaluation_images(data.test_set), scale, qualities)
+    return super_resolution.evaluations(scale, data.test_set, data.benchmark_sets)
 
 
 def _initial(start: str, network: SmallUNet | SmallEDSR) -> InitialWeights:

@@ -43,8 +43,11 @@ NETWORKS = {
     for network in (
         Shipped("denoise", "removes noise of any strength up to sigma 50, white or correlated, also from JPEG files"),
         Shipped("jpeg", "removes the artefacts of JPEG compression, quality 10 to 90"),
+        Shipped("deblur", "sharpens what shook, is slightly out of focus, or comes from a soft lens"),
         Shipped("enlarge_2", "doubles the sides of clean images"),
         Shipped("enlarge_4", "makes the sides of clean images four times as long"),
+        Shipped("enlarge_2_jpeg", "doubles the sides of images from JPEG files, quality 30 to 95"),
+        Shipped("enlarge_4_jpeg", "makes the sides of images from JPEG files four times as long, quality 30 to 95"),
     )
 }
 """By name, in the order of lists."""

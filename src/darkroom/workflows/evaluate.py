@@ -54,7 +54,8 @@ class Protocol:
             super-resolution. Scenes and other weights are evaluated as their recipe does.
         test_sigmas: noise levels of denoising on the 0–255 scale.
         quantised: clip the noisy image and round it to 8 bits.
-        test_qualities: qualities of JPEG; if there are any, images are compressed instead of noisy.
+        test_qualities: qualities of JPEG; if there are any, images are compressed instead of noisy, and small images that are to be
+            enlarged after they were reduced.
         reduction: the kernel of downscaling; "matlab" is the published tables' bicubic.
 
     Raises:
@@ -255,6 +256,8 @@ def _evaluations_on(test_set: str, network: RestorationNetwork, protocol: Protoc
                 images, protocol.test_sigmas, quantised=protocol.quantised, noise_conditional=network.noise_conditional
             )
         ]
+    if protocol.test_qualities:
+        return [*super_resolution.of_files(images, scale, protocol.test_qualities, protocol.reduction, more=[psnr])]
     variant: Variant = {"scale": float(scale)}
     if protocol.reduction != "matlab":
         variant["reduction"] = protocol.reduction

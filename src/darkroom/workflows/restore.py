@@ -41,7 +41,7 @@ NOT_IN_THE_RESULT = frozenset({"weights", "memory", "accelerator", "recipe"})
 """Parameters of `make_restorer` that change the result in its last bits at most, or are identified by the weights."""
 
 Weights = str | Path | RestorationNetwork | KernelNet
-"""A network of the package by its name ("denoise", "jpeg", "enlarge_2", "enlarge_4", or "auto" for the one that fits), a run's folder,
+"""A network of the package by its name ("denoise", "jpeg", "deblur", "enlarge_2" and so on, or "auto" for the one that fits), a run's folder,
 "recipe/row" for one below `runs/`, a weights file, another program's checkpoint, or a network."""
 
 

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from darkroom.core.metric import Metric
-from darkroom.core.record import Published
+from darkroom.core.record import Published, Variant
+from darkroom.data.image_set import ImageSet
 from darkroom.data.named_sets import evaluation_images
 from darkroom.evaluations.paired_images import PairedImages
 from darkroom.metrics.fidelity import psnr_y, psnr_y_uint8, ssim_y, ssim_y_uint8
-from darkroom.operators.resample import DownscaledPair, upscalings
+from darkroom.operators.jpeg import JPEG, CompressedPair
+from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
 
 SETS = ("set5", "set14", "bsd100", "urban100")
 """The sets that papers print."""
@@ -60,6 +62,31 @@ def evaluations(
 
     required = [evaluation(test_set, more, False)] if test_set is not None else []
     return [*required, *(evaluation(name, (), True) for name in benchmark_sets if name != test_set)]
+
+
+def of_files(
+    images: ImageSet, scale: int, qualities: Sequence[float], reduction: Kernel = "matlab", more: Sequence[Metric] = ()
+) -> list[PairedImages]:
+    """Small images as JPEG files: reduced, rounded to 8 bits, and compressed by libjpeg with halved chroma; not a published protocol.
+
+    Args:
+        images: the test set.
+        scale: the upscaling factor.
+        qualities: of JPEG, one evaluation each.
+        reduction: the kernel of downscaling.
+        more: metrics beside the protocol's.
+    """
+    variant: Variant = {"scale": float(scale)} | ({"reduction": reduction} if reduction != "matlab" else {})
+    return [
+        PairedImages(
+            images,
+            CompressedPair(DownscaledPair(scale, reduction), JPEG(quality)),
+            (*metrics(scale), *more),
+            variant={**variant, "quality": quality},
+            baselines=upscalings(scale),
+        )
+        for quality in qualities
+    ]
 
 
 def published(
