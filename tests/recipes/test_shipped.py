@@ -15,9 +15,13 @@ from darkroom.core.images import round_to_8_bits, to_float
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr, psnr_y
+from darkroom.operators.blur import OneKernel
 from darkroom.operators.jpeg import compress
+from darkroom.operators.motion import CameraShake
 from darkroom.operators.noise import Gaussian
+from darkroom.operators.photographic_blur import disk, gaussian
 from darkroom.operators.resample import downscale, upscale
+from darkroom.operators.shaken import ShakenPair
 from darkroom.recipes import lookup, shipped, trained
 from darkroom.recipes.paths import weights_path
 from darkroom.workflows.evaluate import evaluate
@@ -79,6 +83,33 @@ def test_enlarging_beats_bicubic(scale: int, gain: float, photos: torch.Tensor):
     small = downscale(photos, scale, "matlab")
     metric = psnr_y(scale)
     assert (metric(restored(f"enlarge_{scale}", small), photos) - metric(upscale(small, scale), photos)).mean() > gain
+
+
+@pytest.mark.parametrize(("scale", "gain"), [(2, 0.4), (4, 0.2)])
+def test_files_of_jpeg_are_enlarged_better_than_by_the_network_for_clean_images(scale: int, gain: float, photos: torch.Tensor):
+    files = torch.stack([compress(round_to_8_bits(small), 50) for small in downscale(photos, scale, "matlab")])
+    metric, clean = psnr_y(scale), restored(f"enlarge_{scale}", files)
+    enlarged = metric(restored(f"enlarge_{scale}_jpeg", files), photos)
+    assert (enlarged - metric(clean, photos)).mean() > gain and (enlarged - metric(upscale(files, scale), photos)).mean() > gain
+
+
+BLURS = {
+    "focus": disk(25, 2.0),
+    "lens": gaussian(25, 1.5),
+    "shake": CameraShake(25, length=12.0, exposures=(1.0,))(generator(0)),
+}
+
+
+@pytest.mark.parametrize(("kind", "gain"), [("focus", 1.0), ("lens", 1.0), ("shake", 0.4)])
+def test_blur_is_removed(kind: str, gain: float, photos: torch.Tensor):
+    pair = ShakenPair(OneKernel(BLURS[kind], kind), sigma=1.0)
+    blurred, sharp = (torch.stack(images) for images in zip(*[pair(photo, generator(0))[:2] for photo in photos], strict=True))
+    assert (psnr(restored("deblur", blurred), sharp) - psnr(blurred, sharp)).mean() > gain
+
+
+def test_a_sharp_image_is_hardly_changed(photos: torch.Tensor):
+    clean = round_to_8_bits(photos[:2])
+    assert psnr(restored("deblur", clean), clean).min() > 36
 
 
 @pytest.mark.parametrize("name", NAMES)
