@@ -33,8 +33,8 @@ class Evaluate:
     """Evaluate weights by the protocol of the published tables, several in one table.
 
     A network for super-resolution is evaluated on downscaled images (PSNR and SSIM on luma, border cropped), another restoration
-    network as a denoiser (Gaussian noise, PSNR and SSIM over all channels), and other weights, for example of a scene, as their
-    recipe does.
+    network as a denoiser (Gaussian noise, PSNR and SSIM over all channels). Networks for blind deblurring and other weights, for
+    example of a scene, are evaluated as their recipe does.
 
     Example: darkroom evaluate runs/safmn/x2 their_esrgan_x2.pth --test-set set5
 
@@ -55,7 +55,7 @@ class Evaluate:
     quantised: bool = False
     """Clip the noisy image and round it to 8 bits."""
     test_qualities: Annotated[tuple[float, ...], QUALITY, tyro.conf.arg(metavar="Q [Q ...]")] = ()
-    """Qualities of JPEG, for networks that remove its artefacts: images are compressed instead of noisy."""
+    """Qualities of JPEG: images are compressed instead of noisy, and small images that are to be enlarged after they were reduced."""
     reduction: Literal["nearest", "bilinear", "bicubic", "matlab", "matlab_float"] = "matlab"
     """Kernel of the downscaling; matlab is the published tables' bicubic."""
     baselines: Literal["cached", "all", "again"] = "cached"

@@ -1,7 +1,7 @@
 """Non-uniform blur kernel estimation (Carbajal, Vitoria, Delbracio, Musé, Lezama 2021): a kernel for every pixel, then deconvolution.
 
-    darkroom train kernels laptop      three minutes on two CPU cores, nothing to download; first shapes of the kernels
-    darkroom train kernels small       12 minutes of one CPU core, BSDS500; kernels explain the blur, and do not restore yet
+    darkroom train kernels laptop      three minutes on two CPU cores, nothing to download; shows the pages, not yet kernels
+    darkroom train kernels small       12 minutes of one CPU core, BSDS500; the mean kernel, which does not restore yet
     darkroom train kernels synthetic   the paper's network; days on one GPU (estimated)
     darkroom report kernels            one page: curves, kernel fields, restored images, the curve over Richardson-Lucy's iterations
     darkroom apply shaken.jpg -o sharp.png --weights runs/kernels/small --show-kernels
