@@ -4,6 +4,7 @@
     darkroom train photographs denoise      blind denoising, sigma 0 to 50, white and correlated noise; an hour on one CPU core
     darkroom train photographs enlarge_2    ×2 from clean images, 45 minutes on one CPU core; enlarge_4 starts from its weights
     darkroom train photographs jpeg         JPEG artefacts, quality 10 to 90; starts from the weights of denoise
+    darkroom train photographs enlarge_2_jpeg     ×2 from JPEG files, 20 minutes on one CPU core; starts from the weights of enlarge_2
     darkroom train photographs deblur       mild blur by motion, defocus or the lens; half an hour on one CPU core
     darkroom train photographs denoise --steps 1000000 --batch-size 16     the same for longer, on a GPU
 
