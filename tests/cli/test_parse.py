@@ -84,7 +84,15 @@ def test_help_says_the_range_of_a_dataclass_field(capsys):
     assert "Noise levels. [at least 0]" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("words", "line"), [(["--sigmas", "3"], "--sigmas"), (["--batch-size", "many"], "many")])
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--sigmas", "3"], "--sigmas"),
+        (["--batch-size", "many"], "^--batch-size takes a whole number, given 'many' [(]see"),
+        (["--sigma", "strong"], "^--sigma takes a number, given 'strong' [(]see"),
+        (["--clip", "none"], "^--clip takes a number, given 'none' [(]see"),
+    ],
+)
 def test_mistakes_are_one_line(words, line):
     with pytest.raises(DarkroomError, match=line) as raised:
         parsed(*words)

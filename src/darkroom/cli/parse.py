@@ -137,9 +137,16 @@ def _without_arguments(target: Callable[..., Any]) -> str:
 
 
 def _one_line(text: str) -> str:
+    """The words of tyro's box: without its title, and up to its first rule, below which the help stands."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    lines = [re.sub(r"[│╭╮╰╯─]+|-{3,}", " ", line).strip() for line in plain.splitlines()]
-    lines = [
-        line for line in lines if line and not line.startswith(("For full helptext", "Parsing error", "Unrecognized options $"))
-    ]
-    return re.sub(r"\s+", " ", " ".join(lines)) or "the arguments do not fit"
+    words = list[str]()
+    for line in plain.splitlines():
+        if re.fullmatch(r"│\s*─{3,}\s*│", line.strip()):
+            break
+        words += [] if line.startswith(("╭", "╰")) else [line.strip("│ ")]
+    found = " ".join(" ".join(words).split())
+    parsed = re.match(r"Error parsing (\S+): .*(for int\(\)|to float).*: '([^']*)'$", found)
+    if parsed:
+        number = "a whole number" if parsed[2] == "for int()" else "a number"
+        return f"{parsed[1]} takes {number}, given {parsed[3]!r}"
+    return found or "the arguments do not fit"
