@@ -5,7 +5,6 @@
 The report is any file that `darkroom report` wrote, the site that of `make docs`.
 """
 
-import io
 import sys
 import tempfile
 from pathlib import Path
@@ -33,7 +32,6 @@ def restored(page: Page, photo: Path) -> None:
     page.wait(f"document.querySelector('#restore-files').innerText.includes('{photo.stem}')")
     page.run("document.querySelector('#restore-start').click()")
     page.wait("document.querySelector('#restore-status').innerText.includes('restored')")
-    page.run("new Promise(done => setTimeout(done, 2000))")
 
 
 def photographed(address: str, *, dark: bool, photo: Path | None = None) -> Image.Image:
@@ -45,7 +43,7 @@ def photographed(address: str, *, dark: bool, photo: Path | None = None) -> Imag
         page.send("Runtime.evaluate", expression="new Promise(done => setTimeout(done, 1500))", awaitPromise=True)
         with tempfile.TemporaryDirectory() as folder:
             page.screenshot(file := Path(folder, "page.png"))
-            return Image.open(io.BytesIO(file.read_bytes())).convert("RGB")
+            return Image.open(file).convert("RGB")
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from darkroom.core.images import round_to_8_bits, to_float
 from darkroom.core.randomness import generator
 from darkroom.data.embedded import embedded
 from darkroom.metrics.fidelity import psnr, psnr_y
-from darkroom.operators.blur import OneKernel
 from darkroom.operators.jpeg import compress
+from darkroom.operators.kernels import OneKernel
 from darkroom.operators.motion import CameraShake
 from darkroom.operators.noise import Gaussian
 from darkroom.operators.photographic_blur import disk, gaussian

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -20,46 +20,6 @@ Boundary = Literal["valid", "circular", "reflect", "tapered"]
 Kernel = Float[Tensor, "kernel_height kernel_width"]
 Images = Float[Tensor, "*batch height width"]
 Blurred = Float[Tensor, "*batch blurred_height blurred_width"]
-
-
-@runtime_checkable
-class KernelDistribution(Protocol):
-    """Random blur kernels that sum to one: `distribution(generator)` draws one; its string says of which kind they are."""
-
-    @property
-    def support(self) -> int:
-        """Side of the kernels in pixels, odd."""
-
-    def __call__(self, generator: torch.Generator) -> Kernel:
-        """Draw a kernel, `(support, support)`."""
-
-
-@dataclass(frozen=True)
-class OneKernel:
-    """A `KernelDistribution` that always draws the same kernel.
-
-    Args:
-        kernel: square, with odd sides.
-        words: what it is, for example "a disk of radius 2".
-
-    Example:
-        >>> blur = OneKernel(torch.full((3, 3), 1 / 9), "a box of 3x3")
-        >>> print(blur.support, blur)
-        3 a box of 3x3
-    """
-
-    kernel: Kernel
-    words: str
-
-    @property
-    def support(self) -> int:
-        return len(self.kernel)
-
-    def __call__(self, generator: torch.Generator) -> Kernel:
-        return self.kernel
-
-    def __str__(self) -> str:
-        return self.words
 
 
 def normalised(kernel: Tensor) -> Kernel:

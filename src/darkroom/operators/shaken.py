@@ -10,8 +10,8 @@ from torch.nn.functional import interpolate
 from darkroom.core.errors import DarkroomError
 from darkroom.core.images import round_to_8_bits
 from darkroom.core.method import Example
-from darkroom.operators.blur import KernelDistribution
 from darkroom.operators.kernel_field import KernelField, composed, padded_to, uniform_field
+from darkroom.operators.kernels import KernelDistribution
 from darkroom.operators.linear_light import GAMMA, from_linear, to_linear
 from darkroom.operators.noise import Gaussian, Interval, draw
 from darkroom.operators.varying_blur import VaryingBlur

@@ -24,8 +24,8 @@ from darkroom.methods.regression import Regression, absolute_error, negative_psn
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.small_edsr import SmallEDSR
 from darkroom.networks.small_unet import SmallUNet
-from darkroom.operators.blur import KernelDistribution, OneKernel
 from darkroom.operators.jpeg import JPEG, CompressedPair
+from darkroom.operators.kernels import KernelDistribution, OneKernel
 from darkroom.operators.motion import CameraShake
 from darkroom.operators.noise import Gaussian, NoisyPair
 from darkroom.operators.photographic_blur import PhotographicBlur, disk, gaussian
@@ -110,6 +110,7 @@ def recipe(
         seed: Of weights, patches and degradations.
     """
     network = SmallEDSR(scale, width, blocks) if task == "enlarge" else SmallUNet(widths=widths)
+    network.initialise(generator(seed, "weights"))
     degrade: Degradation
     evaluations: list[PairedImages]
     jpeg = JPEG(qualities, "any")
@@ -124,9 +125,7 @@ def recipe(
         degrade, evaluations = CompressedPair(ShakenPair(PhotographicBlur(), sigma=sigma), _FILE), _deblurring(data)
     required = [evaluation for evaluation in evaluations if not evaluation.optional]
     return Run(
-        method=Regression(
-            network.initialise(generator(seed, "weights")), absolute_error if task == "enlarge" else negative_psnr
-        ),
+        method=Regression(network, absolute_error if task == "enlarge" else negative_psnr),
         stream=PatchStream(
             training_images(data.train_set),
             degrade,
@@ -173,7 +172,8 @@ def _unchanged(data: DataOptions) -> PairedImages:
 def _enlargement(data: DataOptions, scale: int, qualities: Sequence[float]) -> list[PairedImages]:
     """The standard protocol; with qualities, the small images compressed as JPEG."""
     if qualities:
-        return super_resolution.of_files(evaluation_images(data.test_set), scale, qualities)
+        images = evaluation_images(data.test_set)
+        return [super_resolution.on_images(images, scale, quality=quality) for quality in qualities]
     return super_resolution.evaluations(scale, data.test_set, data.benchmark_sets)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from darkroom.core.record import MetricRecord, Published, spell
 from darkroom.report.collect import Cell, Row
 from darkroom.report.ledger import Entry
+from darkroom.report.samplers import across_samplers, placed, samplers
 from darkroom.report.trained_run import Column
 from darkroom.report.verdict import Verdict, compare
 from darkroom.report.words import set_title, spell_settings, variant_words
@@ -104,7 +105,7 @@ def _tables(rows: Sequence[Row], task: str) -> list[Table]:
     tables = []
     for dataset in dict.fromkeys(column.dataset for column in columns):
         measured = [column for column in columns if column.dataset == dataset]
-        mine = list(dict.fromkeys(_across_samplers(column)[0] for column in measured))
+        mine = list(dict.fromkeys(across_samplers(column)[0] for column in measured))
         words = list(dict.fromkeys(column.protocol for column in mine if column.protocol))
         marks = {protocol: str(number) if len(words) > 1 else "" for number, protocol in enumerate(words, 1)}
         compared = dict.fromkeys(column.compared for column in mine if column.compared)
@@ -120,30 +121,11 @@ def _tables(rows: Sequence[Row], task: str) -> list[Table]:
                 heads=[(_head(dict(variant), marks.get(protocol, "")), span) for (variant, protocol), span in groups],
                 metrics=[_marked(metrics[column.metric].heading, notes.get(column.compared, "")) for column in mine],
                 lines=lines_of(rows, mine),
-                protocols=[*((mark, protocol) for protocol, mark in (marks | notes).items()), *_samplers(measured)],
+                protocols=[*((mark, protocol) for protocol, mark in (marks | notes).items()), *samplers(measured)],
                 remarks=_remarks(rows, measured),
             )
         )
     return tables
-
-
-def _across_samplers(column: Column) -> tuple[Column, str]:
-    """The column that all samplers of a generator share, and what a sampler's lines are called besides the row.
-
-    Other variants are conditions of the test, each with columns of its own; a generator may have dozens of samplers.
-    """
-    variant = dict(column.variant)
-    if "sampler" not in variant:
-        return column, ""
-    steps = f", {variant['steps']:g} steps" if "steps" in variant else ""
-    shared = tuple((key, value) for key, value in column.variant if key not in ("sampler", "steps"))
-    return column._replace(variant=shared, protocol=column.protocol.partition("; ")[0]), f"{variant['sampler']}{steps}"
-
-
-def _samplers(columns: Sequence[Column]) -> list[tuple[str, str]]:
-    """The samplers and how they draw, in the words of the evaluations."""
-    told = {str(dict(c.variant)["sampler"]): c.protocol.partition("; ")[2] for c in columns if "sampler" in dict(c.variant)}
-    return [(sampler, how) for sampler, how in told.items() if how]
 
 
 def _remarks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
@@ -208,24 +190,22 @@ def _lines(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, _Line]:
     for row in rows:
         for method, cells in row.cells.items():
             ours = method == "ours"
-            for measured_column, cell in cells.items():
-                column, sampler = (measured_column, "") if measured_column in columns else _across_samplers(measured_column)
+            for exact, cell in cells.items():
+                column, name = placed(exact, columns, row.title)
                 if column not in columns:
                     continue
-                name = ", ".join(filter(None, [row.title, sampler])) if ours else method
-                line = lines.setdefault(name, _Line("ours" if ours else "baseline"))
+                line = lines.setdefault(name if ours else method, _Line("ours" if ours else "baseline"))
                 if column in line.texts:
                     continue  # a baseline that was evaluated beside several rows
                 line.texts[column] = _text(cell, metrics[column.metric], with_deviation=ours)
                 line.seconds = _seconds(cell.seconds)
-                if not (ours and row.overlap(measured_column)):
+                if not (ours and row.overlap(exact)):
                     line.values[column] = cell.value
-        for measured_column, published in row.published():
-            column, sampler = (measured_column, "") if measured_column in columns else _across_samplers(measured_column)
+        for exact, published in row.published():
+            column, name = placed(exact, columns, published.method)
             if column in columns and published.method not in measured:
                 changed = "; other protocol" if row.record.protocol_changes.get(column.dataset) else ""
                 other = "; protocol unknown" if published.unknown else changed
-                name = ", ".join(filter(None, [published.method, sampler]))
                 line = lines.setdefault(f"{name} (published{other})", _Line("published"))
                 line.texts[column] = metrics[column.metric].format(published.value)
     return lines

@@ -12,17 +12,17 @@ from darkroom.core.errors import DarkroomError
 from darkroom.core.evaluation import Evaluation, Outcome
 from darkroom.core.method import Method
 from darkroom.core.network import RestorationNetwork
-from darkroom.core.record import Result, Variant
+from darkroom.core.record import Result
 from darkroom.data.named_sets import evaluation_images
 from darkroom.engine.baselines import baseline_outcome, is_cached
 from darkroom.engine.devices import device_name
 from darkroom.engine.folder import weights_file
 from darkroom.engine.prepare import open_evaluations
 from darkroom.engine.results import results_of
-from darkroom.evaluations.paired_images import PairedImages
+from darkroom.engine.run import Run
 from darkroom.methods.regression import Regression, half_squared_error
 from darkroom.metrics.fidelity import psnr
-from darkroom.operators.resample import DownscaledPair, Kernel, upscalings
+from darkroom.operators.resample import Kernel
 from darkroom.recipes import trained
 from darkroom.recipes.paths import weights_paths
 from darkroom.recipes.protocols import compression, deblurring, denoising, super_resolution
@@ -198,9 +198,12 @@ def _by_name(weights: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) -> list[_Entry]:
-    kinds = {name: _kind(path, recipe) for name, path in paths.items()}
+    stated = {name: trained.kind_of(path) for name, path in paths.items()}
+    own = {name: trained.run(paths[name], recipe) for name, kind in stated.items() if kind == "restoration"}
+    kinds = {name: kind or "restoration" for name, kind in stated.items()}
+    kinds |= {name: "blind deblurring" for name, run in own.items() if _deblurs(run)}
     if set(kinds.values()) == {"restoration"}:
-        networks = {name: trained.network(path, recipe) for name, path in paths.items()}
+        networks = {name: _network(own.get(name), path, recipe) for name, path in paths.items()}
         _require_one_convention(networks)
         return [
             _Entry(name, _files(paths[name], recipe), Regression(network, half_squared_error), _evaluations(network, protocol))
@@ -216,18 +219,20 @@ def _entries(paths: Mapping[str, Path], protocol: Protocol, recipe: str | None) 
             f"--test-set {' '.join(protocol.test_sets)} is for denoisers and networks that enlarge; these weights are evaluated as their recipe does"
         )
     ((name, path),) = paths.items()
-    run = trained.run(path, recipe)
+    run = own.get(name) or trained.run(path, recipe)
     return [_Entry(name, _files(path, recipe), run.method, open_evaluations(run.evaluations)[0])]
 
 
-def _kind(path: Path, recipe: str | None) -> str:
-    """ "restoration" for what the standard protocols evaluate."""
-    kind = trained.kind_of(path)
-    if kind == "restoration" and any(
-        deblurring.blurred_input in evaluation.baselines.values() for evaluation in trained.run(path, recipe).evaluations
-    ):
-        return "blind deblurring"
-    return kind or "restoration"
+def _network(run: Run | None, path: Path, recipe: str | None) -> RestorationNetwork:
+    """The network of a run that is read already, or else of the path."""
+    if run is not None and isinstance(run.network, RestorationNetwork):
+        return run.network.eval()
+    return trained.network(path, recipe)
+
+
+def _deblurs(run: Run) -> bool:
+    """Whether a run's network removes an unknown blur, which the standard protocols do not evaluate."""
+    return any(deblurring.blurred_input in evaluation.baselines.values() for evaluation in run.evaluations)
 
 
 def _files(path: Path, recipe: str | None) -> list[Path]:
@@ -256,14 +261,10 @@ def _evaluations_on(test_set: str, network: RestorationNetwork, protocol: Protoc
                 images, protocol.test_sigmas, quantised=protocol.quantised, noise_conditional=network.noise_conditional
             )
         ]
-    if protocol.test_qualities:
-        return [*super_resolution.of_files(images, scale, protocol.test_qualities, protocol.reduction, more=[psnr])]
-    variant: Variant = {"scale": float(scale)}
-    if protocol.reduction != "matlab":
-        variant["reduction"] = protocol.reduction
-    metrics = (*super_resolution.metrics(scale), psnr)
-    degradation, baselines = DownscaledPair(scale, protocol.reduction), upscalings(scale)
-    return [PairedImages(images, degradation, metrics, variant=variant, baselines=baselines)]
+    return [
+        super_resolution.on_images(images, scale, reduction=protocol.reduction, quality=quality, more=[psnr])
+        for quality in protocol.test_qualities or (None,)
+    ]
 
 
 def _baselines(evaluation: Evaluation, which: Baselines, progress: Progress) -> list[Result]:

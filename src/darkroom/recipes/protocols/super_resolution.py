@@ -51,42 +51,36 @@ def evaluations(
     def evaluation(name: str, further: Sequence[Metric], optional: bool) -> PairedImages:
         images = evaluation_images(name)
         printed = metrics_uint8(scale) if images.name in SETS else ()
-        return PairedImages(
-            images,
-            DownscaledPair(scale, "matlab"),
-            (*metrics(scale), *printed, *further, *everywhere),
-            variant={"scale": float(scale)},
-            baselines=upscalings(scale),
-            optional=optional,
-        )
+        return on_images(images, scale, more=(*printed, *further, *everywhere), optional=optional)
 
     required = [evaluation(test_set, more, False)] if test_set is not None else []
     return [*required, *(evaluation(name, (), True) for name in benchmark_sets if name != test_set)]
 
 
-def of_files(
-    images: ImageSet, scale: int, qualities: Sequence[float], reduction: Kernel = "matlab", more: Sequence[Metric] = ()
-) -> list[PairedImages]:
-    """Small images as JPEG files: reduced, rounded to 8 bits, and compressed by libjpeg with halved chroma; not a published protocol.
+def on_images(
+    images: ImageSet,
+    scale: int,
+    *,
+    reduction: Kernel = "matlab",
+    quality: float | None = None,
+    more: Sequence[Metric] = (),
+    optional: bool = False,
+) -> PairedImages:
+    """One evaluation; with another reduction or a quality it is no published protocol, and the variant says so.
 
     Args:
         images: the test set.
         scale: the upscaling factor.
-        qualities: of JPEG, one evaluation each.
         reduction: the kernel of downscaling.
+        quality: of JPEG, which the small images are compressed as; None leaves them as they are.
         more: metrics beside the protocol's.
+        optional: whether it is left out where the images are missing.
     """
     variant: Variant = {"scale": float(scale)} | ({"reduction": reduction} if reduction != "matlab" else {})
-    return [
-        PairedImages(
-            images,
-            CompressedPair(DownscaledPair(scale, reduction), JPEG(quality)),
-            (*metrics(scale), *more),
-            variant={**variant, "quality": quality},
-            baselines=upscalings(scale),
-        )
-        for quality in qualities
-    ]
+    pair: DownscaledPair | CompressedPair = DownscaledPair(scale, reduction)
+    if quality is not None:
+        pair, variant["quality"] = CompressedPair(pair, JPEG(quality)), quality
+    return PairedImages(images, pair, (*metrics(scale), *more), variant=variant, baselines=upscalings(scale), optional=optional)
 
 
 def published(
