@@ -15,12 +15,14 @@ where it has not been trained, those that are part of the package.
 from collections.abc import Sequence
 from typing import Literal
 
+from torch import nn
+
 from darkroom.core.randomness import generator
 from darkroom.data.named_sets import evaluation_images, training_images
 from darkroom.data.streams import Degradation, PatchStream
 from darkroom.engine.run import InitialWeights, Run
 from darkroom.evaluations.paired_images import PairedImages
-from darkroom.methods.regression import Regression, absolute_error, negative_psnr
+from darkroom.methods.regression import Regression, negative_psnr
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.small_edsr import SmallEDSR
 from darkroom.networks.small_unet import SmallUNet
@@ -125,7 +127,7 @@ def recipe(
         degrade, evaluations = CompressedPair(ShakenPair(PhotographicBlur(), sigma=sigma), _FILE), _deblurring(data)
     required = [evaluation for evaluation in evaluations if not evaluation.optional]
     return Run(
-        method=Regression(network, absolute_error if task == "enlarge" else negative_psnr),
+        method=Regression(network, negative_psnr),
         stream=PatchStream(
             training_images(data.train_set),
             degrade,
@@ -179,5 +181,8 @@ def _enlargement(data: DataOptions, scale: int, qualities: Sequence[float]) -> l
 
 def _initial(start: str, network: SmallUNet | SmallEDSR) -> InitialWeights:
     """Weights of another row; between scales, those of the trunk."""
-    part, name = (network.trunk, "network.trunk") if isinstance(network, SmallEDSR) else (network, "network")
+    part: nn.Module = network
+    name = "network"
+    if isinstance(network, SmallEDSR) and network.scale != ROWS.get(start, {}).get("scale"):
+        part, name = network.trunk, "network.trunk"
     return InitialWeights("photographs", start, part, name, otherwise=shipped.FOLDER / f"{start}.safetensors")
