@@ -57,6 +57,20 @@ def test_both_losses_are_what_they_say():
     assert loss(none, data, 8, reblur_weight=0.0, kernel_weight=3.0, l1_from=9) == pytest.approx(3 * l2, rel=1e-5)
 
 
+def test_the_divergence_is_torchs():
+    data = batch(2)
+    uniform = KernelField(torch.full_like(data.condition[0], 1 / 81), data.condition[1])
+    expected = torch.nn.functional.kl_div(  # both segments have half of the weight, wherever the points lie
+        uniform.kernels.log(), data.condition[0], reduction="none"
+    ).sum((2, 3))
+    value = loss(Fixed(uniform), data, 0, reblur_weight=0.0, kernel_loss="kl", l1_from=1)
+    assert value < expected.mean().item() * 1.001, "a mixture of kernels is nearer to the uniform one than they are"
+    one = batch(1)
+    points = Fixed(KernelField(torch.full_like(one.condition[0], 1 / 81), one.condition[1]))
+    expected = torch.nn.functional.kl_div(points.field.kernels.log(), one.condition[0], reduction="sum").item()
+    assert loss(points, one, 0, reblur_weight=0.0, kernel_loss="kl", l1_from=1) == pytest.approx(expected, rel=1e-4)
+
+
 def test_training_lowers_it_and_a_prediction_is_the_restored_image():
     pair = ShakenPair(CameraShake(33, steps=200, exposures=(0.1,)), 1, field_given=True)
     shaken, sharp, field = pair(torch.rand(3, 64, 64, generator=generator(0)), generator(1))

@@ -59,6 +59,17 @@ def test_checkpoints_are_recognised_whatever_their_width(tmp_path):
         KernelNet.from_state_dict({"weight": torch.zeros(1)})
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_derivatives_do_not_depend_on_contrast_or_brightness(channels: int):
+    network = KernelNet(4, 3, gamma=1.0, derivatives=True).initialise(generator(0))
+    image = torch.rand(1, channels, 64, 64, generator=generator(1))
+    field, other = network(image), network(0.8 * image + 0.1)
+    assert all(torch.allclose(ours, theirs, atol=2e-3) for ours, theirs in zip(field, other, strict=True))
+    assert not torch.allclose(field.masks, network(image.flip(3)).masks, atol=2e-3)
+    again = KernelNet.from_state_dict(network.state_dict())
+    assert again.derivatives and again.width == 4 and again.basis == 3
+
+
 def test_mistakes_are_one_line():
     with pytest.raises(DarkroomError, match="at least one feature and one kernel, and gamma above 0; given 0, 25, 2.2"):
         KernelNet(0)

@@ -87,6 +87,13 @@ def test_shares_of_the_mixture_are_those_given():
     assert 15 < np.mean(noises) < 21  # compression removes some of it
 
 
+def test_a_share_of_the_noise_is_the_same_in_all_channels():
+    flat = torch.full((3, 16, 16), 0.5)
+    grey = [len(PhotographicNoise(20.0, grey=0.3)(flat, generator("grey", n))[0].unique(dim=0)) == 1 for n in range(400)]
+    clean = 0.08 + 0.92 * 0.3  # images without noise are grey here, too
+    assert abs(sum(grey) / 400 - clean) < 0.06
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (1, 30, 30)])
 def test_photographic_noise_takes_any_size(shape: tuple[int, int, int]):
     noise = PhotographicNoise((0.0, 50.0), white=0.0, clean=0.0)

@@ -31,6 +31,9 @@ class KernelNet(nn.Module):
     the same way, each skip being the mean of the encoder's features of that level; softmax over the kernel's 33×33 values.
     3×3 convolutions, LeakyReLU 0.01, transposed convolutions; no normalisation. 79,829,298 parameters at the paper's size.
 
+    With `derivatives` it sees the image's horizontal and vertical differences, divided by their root mean square, instead of its
+    values: blur shows in them whatever the contrast, and short trainings need it. This is not of the paper.
+
     Names of parameters are those of the authors' later network (Carbajal et al. 2023), which deepinv ships too, and their weights
     load. Its last layer gives correlation kernels; `forward` flips them, so that all kernels here are those of convolutions.
 
@@ -38,6 +41,7 @@ class KernelNet(nn.Module):
         width: features at full resolution; 64 in the paper.
         basis: number of kernels.
         gamma: γ of the images that it is given; the network sees x^γ − ½. 1 for images in linear light.
+        derivatives: show it the differences of the mean of the channels of x^γ instead.
 
     Raises:
         DarkroomError: a number is below 1, or γ not above 0.
@@ -50,15 +54,18 @@ class KernelNet(nn.Module):
         (torch.Size([1, 3, 33, 33]), torch.Size([1, 3, 40, 50]))
     """
 
-    def __init__(self, width: int = 64, basis: int = 25, *, gamma: float = GAMMA) -> None:
+    def __init__(self, width: int = 64, basis: int = 25, *, gamma: float = GAMMA, derivatives: bool = False) -> None:
         super().__init__()
         if width < 1 or basis < 1 or not gamma > 0:
             raise DarkroomError(
                 f"a kernel network has at least one feature and one kernel, and gamma above 0; given {width}, {basis}, {gamma:g}"
             )
-        self.width, self.basis, self.gamma = width, basis, gamma
+        self.width, self.basis, self.gamma, self.derivatives = width, basis, gamma, derivatives
         w = width
-        self.inc_rgb, self.inc_gray = _stack(3, w), _stack(1, w)
+        if derivatives:
+            self.inc_derivatives = _stack(2, w)
+        else:
+            self.inc_rgb, self.inc_gray = _stack(3, w), _stack(1, w)
         encoder = (w, 2 * w, 4 * w, 8 * w, 16 * w)
         for level, (before, after) in enumerate(zip((w, *encoder), encoder, strict=False), 1):
             setattr(self, f"down{level}", _Down(before, after))
@@ -89,9 +96,11 @@ class KernelNet(nn.Module):
         Raises:
             ValueError: the state is of another network.
         """
-        if "inc_rgb.0.weight" not in state or "masks_end.4.weight" not in state:
+        derivatives = "inc_derivatives.0.weight" in state
+        first, last = ("inc_derivatives" if derivatives else "inc_rgb") + ".0.weight", "masks_end.4.weight"
+        if first not in state or last not in state:
             raise ValueError("no kernel network")
-        network = cls(len(state["inc_rgb.0.weight"]), len(state["masks_end.4.weight"]))
+        network = cls(len(state[first]), len(state[last]), derivatives=derivatives)
         if not matches(network, state):
             raise ValueError("no kernel network")
         network.load_state_dict(state)
@@ -112,8 +121,11 @@ class KernelNet(nn.Module):
         """The features of the five levels, the finest first, and of the bottom."""
         if image.shape[1] not in (1, 3):
             raise DarkroomError(f"a kernel network takes grey or RGB images, the image has {image.shape[1]} channels")
-        x = pad_to_multiple(to_linear(image, self.gamma) - 0.5, 2**LEVELS)
-        x = self.inc_rgb(x) if x.shape[1] == 3 else self.inc_gray(x)
+        x = pad_to_multiple(to_linear(image, self.gamma), 2**LEVELS)
+        if self.derivatives:
+            x = self.inc_derivatives(normalised_differences(x))
+        else:
+            x = (self.inc_rgb if x.shape[1] == 3 else self.inc_gray)(x - 0.5)
         features = []
         for level in range(1, LEVELS + 1):
             features.append(self.get_submodule(f"down{level}")(x))
@@ -136,6 +148,19 @@ class KernelNet(nn.Module):
             x = self.get_submodule(f"kernel_up{level}")(x, skip.expand(-1, -1, 2**level, 2**level))
         kernels = self.kernels_end(x).flatten(2).softmax(2)
         return kernels.view(len(x), self.basis, SIDE, SIDE).flip(-2, -1)
+
+
+def normalised_differences(image: Images) -> Float[Tensor, "batch 2 height width"]:
+    """Differences of the mean of an image's channels to the next column and to the next row, divided by their root mean square.
+
+    Example:
+        >>> normalised_differences(torch.tensor([[[[0.0, 2.0, 2.0]]]])).round(decimals=2)[0, 0]
+        tensor([[2.4500, 0.0000, 0.0000]])
+    """
+    x = image.mean(1, keepdim=True)
+    below = nn.functional.pad(x, (0, 1, 0, 1), mode="replicate")
+    differences = torch.cat([below[..., :-1, 1:] - x, below[..., 1:, :-1] - x], 1)
+    return differences / (differences.square().mean((1, 2, 3), keepdim=True).sqrt() + 1e-3)
 
 
 class _Down(nn.Module):

@@ -15,6 +15,9 @@ SUMS_TO_ONE = 1e-2
 LEAST_SHARE = 1e-4
 """A segment whose mask is smaller than this at a pixel counts as absent there, when masks are divided by their sum."""
 
+_TINY = 1e-8
+"""Added to kernel values before their logarithm is taken."""
+
 Kernels = Float[Tensor, "*batch basis kernel_height kernel_width"]
 Masks = Float[Tensor, "*batch basis height width"]
 
@@ -94,14 +97,15 @@ def distance(
     true: KernelField,
     rows: Int[Tensor, " point"],
     columns: Int[Tensor, " point"],
-    norm: Literal["l1", "l2"],
+    norm: Literal["l1", "l2", "kl"],
 ) -> Float[Tensor, " batch"]:
     """Σ_i w(i) ‖k̂_i − k_i‖ over some pixels i, for each image of a batch; w sums to one and gives every segment the same share.
 
     Args:
         field, true: k̂ and k, of batches.
         rows, columns: of the pixels.
-        norm: "l1", the sum of absolute differences, from 0 to 2; "l2", the sum of squared differences.
+        norm: "l1", the sum of absolute differences, from 0 to 2; "l2", the sum of squared differences; "kl", the divergence
+            Σ k log(k/k̂) of Kullback and Leibler, as kernels are distributions.
 
     Example:
         >>> masks = torch.ones(1, 1, 4, 4)
@@ -109,8 +113,12 @@ def distance(
         >>> distance(left, right, torch.tensor([0]), torch.tensor([0]), "l1")
         tensor([2.])
     """
-    difference = field.at(rows, columns) - true.at(rows, columns)
-    distance = (difference.abs() if norm == "l1" else difference.square()).sum((-2, -1))
+    estimated, truth = field.at(rows, columns), true.at(rows, columns)
+    if norm == "kl":
+        distance = (truth * ((truth + _TINY).log() - (estimated + _TINY).log())).sum((-2, -1))
+    else:
+        difference = estimated - truth
+        distance = (difference.abs() if norm == "l1" else difference.square()).sum((-2, -1))
     masks = true.masks[..., rows, columns]
     sizes = masks.sum(-1, keepdim=True)
     present = sizes > 0

@@ -23,10 +23,13 @@ class PhotographicNoise:
       luma; Q clips and rounds;
     - the rest: n white or filtered, and Q is JPEG of a quality between 60 and 98.
 
+    For `grey` of the noisy images n is the same in all channels, as in black-and-white photographs and in film grain.
+
     Args:
         sigma: standard deviation on the 0–255 scale, or an interval to draw it from.
         white: share of white noise.
         clean: share of images without noise.
+        grey: share of the noisy images whose channels have the same noise.
 
     Example:
         >>> noisy, level = PhotographicNoise((0.0, 50.0))(torch.rand(3, 32, 32), torch.Generator().manual_seed(0))
@@ -37,6 +40,7 @@ class PhotographicNoise:
     sigma: float | Interval
     white: float = 0.6
     clean: float = 0.08
+    grey: float = 0.1
 
     def __call__(
         self, clean: Float[Tensor, "channel height width"], generator: torch.Generator
@@ -47,6 +51,8 @@ class PhotographicNoise:
             return round_to_8_bits(clean), torch.tensor(0.0)
         sigma = draw(self.sigma, generator) / 255
         field = torch.randn(clean.shape, generator=generator)
+        if torch.rand((), generator=generator) < self.grey:
+            field = field[:1].expand_as(field)
         rest = (kind - self.clean - self.white) / (1 - self.clean - self.white) if kind > self.clean + self.white else -1.0
         if 0 <= rest < 0.75:  # a half of them is filtered and rounded, a quarter filtered and compressed
             field = filtered(field, draw((0.3, 1.2), generator), draw((0.5, 2.0), generator))
@@ -59,7 +65,8 @@ class PhotographicNoise:
         spelled = f"uniform in [{self.sigma[0]:g}, {self.sigma[1]:g}]" if isinstance(self.sigma, tuple) else f"{self.sigma:g}"
         return (
             f"noise of sigma {spelled} (0-255 scale) in 8 bits: white for {100 * self.white:.0f} %, none for "
-            f"{100 * self.clean:.0f} %, otherwise correlated or compressed as JPEG of quality 60 to 98"
+            f"{100 * self.clean:.0f} %, otherwise correlated or compressed as JPEG of quality 60 to 98; the same in all channels for "
+            f"{100 * self.grey:.0f} %"
         )
 
 

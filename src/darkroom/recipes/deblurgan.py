@@ -63,12 +63,13 @@ class CriticOptions:
     content: Literal["vgg", "l1"] = "vgg"
     """Content loss: vgg (features of VGG-19 at conv3_3) or l1 (pixels)."""
     content_weight: float = 100.0
-    """Weight of the content loss."""
+    """Weight w of the content loss. With l1 the gradient of the content loss is w/sqrt(N) times that of a critic of slope 1, for images
+    of N values."""
     vgg19: str = ""
     """A file with torchvision's VGG-19; by default PyTorch's cache, else a download."""
 
 
-_SYNTHETIC = dict(train_set="bsds400", test_set="bsd100", content="l1", patch_size=320)
+_SYNTHETIC = dict(train_set="bsds400", test_set="bsd100", content="l1", content_weight=2500.0, patch_size=320)
 _SMALL = {
     **_SYNTHETIC,
     "image_count": 20,
@@ -78,6 +79,7 @@ _SMALL = {
     "dropout": 0.0,
     "critic_width": 24,
     "critic_steps": 2,
+    "content_weight": 1000.0,
     "patch_size": 128,
     "batch_size": 4,
     "steps": 1200,
@@ -93,6 +95,7 @@ _LAPTOP = dict(
     blocks=4,
     critic_width=16,
     critic_steps=2,
+    content_weight=600.0,
     patch_size=80,
     batch_size=2,
     steps=600,

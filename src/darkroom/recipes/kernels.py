@@ -23,7 +23,7 @@ from darkroom.data.shaken import DrawnForEachImage, SegmentedStream
 from darkroom.engine.run import Run
 from darkroom.evaluations.kernel_fields import KernelFields, no_blur, true_kernels
 from darkroom.evaluations.kernel_metrics import kernel_l1, reblur_psnr
-from darkroom.methods.kernel_estimation import KernelEstimation
+from darkroom.methods.kernel_estimation import KernelEstimation, KernelLoss
 from darkroom.metrics.fidelity import psnr, ssim
 from darkroom.networks.kernel_net import SIDE, KernelNet
 from darkroom.operators.linear_light import GAMMA
@@ -44,18 +44,20 @@ ROWS = {
     "labels": dict(segments_of="camvid", test_set="bsd68"),
     "small": dict(
         width=12,
-        basis=9,
-        segments=2,
+        basis=1,
+        segments=1,
+        derivatives=True,
         exposures=_SHAKEN,
-        l1_from=0.0,
+        kernel_loss="kl",
+        l1_from=0.7,
         kernel_weight=1.0,
-        patch_size=112,
-        batch_size=4,
-        steps=2500,
+        patch_size=128,
+        batch_size=8,
+        steps=14_000,
         lr=1e-3,
         schedule="linear",
         clip=1.0,
-        image_count=4,
+        image_count=20,
     ),
     "laptop": dict(
         width=8,
@@ -92,6 +94,7 @@ PUBLISHED = {
 def recipe(
     width: int = 64,
     basis: int = 25,
+    derivatives: bool = False,
     segments: int = 4,
     segments_of: Literal["drawn", "camvid"] = "drawn",
     exposures: tuple[float, ...] = EXPOSURES,
@@ -99,6 +102,7 @@ def recipe(
     blur_gamma: float = GAMMA,
     reblur_weight: float = 1.0,
     kernel_weight: float = 100.0,
+    kernel_loss: KernelLoss = "l2",
     l1_from: float = 0.5,
     solver_steps: int = STEPS,
     smoothing: float = 0.0,
@@ -112,6 +116,7 @@ def recipe(
     Args:
         width: Features of the network at full resolution.
         basis: Number of basis kernels.
+        derivatives: Show the network the image's derivatives, at one contrast, instead of its values.
         segments: Largest number of differently moving segments in an image.
         segments_of: Shapes of the segments in training: drawn, or those of CamVid's label maps (with its photographs).
         exposures: Exposure times to draw from, as shares of a trajectory.
@@ -119,7 +124,8 @@ def recipe(
         blur_gamma: Gamma between files and linear light, in which images are blurred and restored.
         reblur_weight: Weight of the reblur loss.
         kernel_weight: Weight of the kernel loss.
-        l1_from: Share of the training after which the kernel loss is the L1 norm, before it the squared L2 norm.
+        kernel_loss: Kernel loss in the first part of the training: the squared L2 norm, or the Kullback-Leibler divergence.
+        l1_from: Share of the training after which the kernel loss is the L1 norm.
         solver_steps: Iterations of Richardson-Lucy, which is stopped early.
         smoothing: Weight of the total variation in Richardson-Lucy.
         image_count: Test images, the first ones; 0 for all.
@@ -127,7 +133,7 @@ def recipe(
         optimization: Adam.
         seed: Of weights, patches and shakes.
     """
-    network = KernelNet(width, basis, gamma=blur_gamma).initialise(generator(seed, "weights"))
+    network = KernelNet(width, basis, gamma=blur_gamma, derivatives=derivatives).initialise(generator(seed, "weights"))
     restoration = Restoration(solver_steps, blur_gamma, smoothing=smoothing)
     shake = CameraShake(SIDE, exposures=exposures)
     pair = ShakenPair(shake, segments, sigma, blur_gamma, field_given=True)
@@ -147,6 +153,7 @@ def recipe(
             network,
             reblur_weight=reblur_weight,
             kernel_weight=kernel_weight,
+            kernel_loss=kernel_loss,
             l1_from=round(l1_from * optimization.steps),
             restoration=restoration,
         ),
