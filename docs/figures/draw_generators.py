@@ -1,4 +1,4 @@
-"""Draws generators.png: three generators of deblurring, over their training and side by side.
+"""Draws generators.jpg: three generators of deblurring, over their training and side by side.
 
     python docs/figures/draw_generators.py RUN ...
 
@@ -66,7 +66,7 @@ def main(folders: list[Path]) -> None:
             print(name, result.dataset, result.method, result.metric, f"{result.value:.4f}", f"{result.seconds:.2f} s")
     plots[0].legend(frameon=False, fontsize=8)
     pictures(below.subplots(len(IMAGES), len(runs) + 2), folders, names)
-    figure.savefig(Path(__file__).with_name("generators.png"), dpi=100)
+    figure.savefig(Path(__file__).with_name("generators.jpg"), dpi=100, pil_kwargs={"quality": 88})
 
 
 if __name__ == "__main__":

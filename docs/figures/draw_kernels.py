@@ -1,4 +1,4 @@
-"""Draws kernels.png: what a kernel network estimates on held-out images beside the truth, and the images restored by its kernels.
+"""Draws kernels.jpg: what a kernel network estimates on held-out images beside the truth, and the images restored by its kernels.
 
     python docs/figures/draw_kernels.py RUN
 
@@ -69,7 +69,7 @@ def main(run: Path) -> None:
         place.set_ylabel(words, fontsize=9)
     for place in axes.flat:
         place.set(xticks=[], yticks=[])
-    figure.savefig(Path(__file__).with_name("kernels.png"), dpi=100)
+    figure.savefig(Path(__file__).with_name("kernels.jpg"), dpi=100, pil_kwargs={"quality": 88})
 
 
 if __name__ == "__main__":
