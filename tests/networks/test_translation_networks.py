@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -75,7 +75,9 @@ def test_label_maps_and_images_become_images(kind: str, edges: bool):
             network(ids)
 
 
-@given(st.integers(16, 50), st.integers(16, 50))
+@given(st.integers(16, 100), st.integers(16, 100))
+@example(45, 50)  # tiles of 8 pixels, and of 16 once its sides are multiples of 8
+@example(90, 93)
 def test_asapnet_takes_images_of_any_size(height: int, width: int):
     network, ids = small("asapnet"), torch.randint(3, (1, 1, height, width))
     with torch.no_grad():
@@ -85,6 +87,9 @@ def test_asapnet_takes_images_of_any_size(height: int, width: int):
     assert image.shape == (1, 3, height, width)
     if not (height % side or width % side):
         torch.testing.assert_close(2 * image - 1, whole)
+    denoiser = ASAPNetDenoiser(octaves=2, grid=4, width=4, downsamplings=3, depth=4, pixel_width=6, pixel_depth=3).eval()
+    with torch.no_grad():
+        assert denoiser(torch.rand(1, 3, height, width), torch.tensor([0.1])).shape == (1, 3, height, width)
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ class SpatiallyAdaptive(nn.Module):
             )
         return max(self.factor, 2 ** round(math.log2(max(1, min(height, width) / self.grid))))
 
-    def low(self, x: Shaped[Tensor, "batch c height width"]) -> Shaped[Tensor, "batch c low_height low_width"]:
-        """What the low-resolution stream is given of an input: of ids the nearest, of images the mean."""
-        factor = self.side(*x.shape[-2:]) // self.factor
+    def low(self, x: Shaped[Tensor, "batch c height width"], side: int) -> Shaped[Tensor, "batch c low_height low_width"]:
+        """What the low-resolution stream is given of an input, for tiles of this side: of ids the nearest, of images the mean."""
+        factor = side // self.factor
         if x.is_floating_point():
             return avg_pool2d(x, factor) if factor > 1 else x
         return x[..., factor // 2 :: factor, factor // 2 :: factor]
@@ -155,7 +155,7 @@ class ASAPNet(TranslationNetwork):
         side = self.networks.side(height, width)
         given = [extended(x, side) for x in (source, instances) if x is not None]
         pixels = given[0] if self.labels else 2 * given[0] - 1
-        image = self.networks(pixels, *map(self.networks.low, given))
+        image = self.networks(pixels, *(self.networks.low(x, side) for x in given))
         return image[..., :height, :width].tanh()
 
 
@@ -203,8 +203,9 @@ class ASAPNetDenoiser(RestorationNetwork):
         """Denoise images in [0, 1]; `sigma` is in their units. The output is not clipped."""
         height, width = image.shape[-2:]
         level = sigma.to(image)[:, None, None, None].expand(-1, 1, height, width)
-        given = extended(torch.cat([2 * image - 1, level], 1), self.networks.side(height, width))
-        noise = self.networks(given, self.networks.low(given))
+        side = self.networks.side(height, width)
+        given = extended(torch.cat([2 * image - 1, level], 1), side)
+        noise = self.networks(given, self.networks.low(given, side))
         return image - sigma.to(image)[:, None, None, None] * noise[..., :height, :width]
 
 
