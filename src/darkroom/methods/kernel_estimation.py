@@ -25,9 +25,10 @@ class KernelEstimation(Method):
 
     The reblur loss is the mean squared difference, in linear light, of the shaken image y and the sharp image x blurred by the
     estimated field H. The kernel loss compares the kernel of every pixel i, k̂_i = Σ_b m_b(i) k_b, with the true one: d is the
-    squared L2 norm of their difference first, and its L1 norm later. With "kl" for "l2" it is first the Kullback–Leibler divergence,
-    whose gradient does not vanish where the softmax of a kernel is near zero; that is not of the paper. The weights w(i) = mean over segments s of M_s(i) / Σ_j M_s(j), with M_s the true mixing
-    masks, give every segment the same share, however small.
+    squared L2 norm of their difference first, and its L1 norm later. With "kl" for "l2" it is first the Kullback–Leibler
+    divergence, whose gradient does not vanish where the softmax of a kernel is near zero; that is not of the paper. The weights
+    w(i) = mean over segments s of M_s(i) / Σ_j M_s(j), with M_s the true mixing masks, give every segment the same share, however
+    small.
 
     A prediction is the restored image: `solvers.blind.restorations` with the estimated field.
 

@@ -19,6 +19,9 @@ LEVELS = 5
 SIDE = 33
 """Side of the kernels."""
 
+FLAT = 1e-3
+"""Added to the root mean square of an image's differences before they are divided by it."""
+
 Images = Float[Tensor, "batch channel height width"]
 Features = Float[Tensor, "batch _ _ _"]
 
@@ -160,7 +163,7 @@ def normalised_differences(image: Images) -> Float[Tensor, "batch 2 height width
     x = image.mean(1, keepdim=True)
     below = nn.functional.pad(x, (0, 1, 0, 1), mode="replicate")
     differences = torch.cat([below[..., :-1, 1:] - x, below[..., 1:, :-1] - x], 1)
-    return differences / (differences.square().mean((1, 2, 3), keepdim=True).sqrt() + 1e-3)
+    return differences / (differences.square().mean((1, 2, 3), keepdim=True).sqrt() + FLAT)
 
 
 class _Down(nn.Module):

@@ -99,13 +99,13 @@ def distance(
     columns: Int[Tensor, " point"],
     norm: Literal["l1", "l2", "kl"],
 ) -> Float[Tensor, " batch"]:
-    """Σ_i w(i) ‖k̂_i − k_i‖ over some pixels i, for each image of a batch; w sums to one and gives every segment the same share.
+    """Σ_i w(i) d(k̂_i, k_i) over some pixels i, for each image of a batch; w sums to one and gives every segment the same share.
 
     Args:
         field, true: k̂ and k, of batches.
         rows, columns: of the pixels.
-        norm: "l1", the sum of absolute differences, from 0 to 2; "l2", the sum of squared differences; "kl", the divergence
-            Σ k log(k/k̂) of Kullback and Leibler, as kernels are distributions.
+        norm: d: "l1", the sum of absolute differences, from 0 to 2; "l2", the sum of squared differences; "kl", the
+            Kullback–Leibler divergence Σ k log(k/k̂).
 
     Example:
         >>> masks = torch.ones(1, 1, 4, 4)
