@@ -2,7 +2,7 @@
 
     darkroom train kernels laptop          three minutes on two CPU cores, nothing to download; across or down, no more yet
     darkroom train kernels small           50 minutes of one CPU core, BSDS500; one kernel for the image, which shows its path
-    darkroom train kernels small_segments  45 minutes of one CPU core; two segments that move differently
+    darkroom train kernels small_segments  35 minutes of one CPU core; two segments that move differently
     darkroom train kernels synthetic       the paper's network; days on one GPU (estimated)
     darkroom report kernels                one page: curves, kernel fields, restored images, the curve over Richardson-Lucy's iterations
     darkroom apply shaken.jpg -o sharp.png --weights runs/kernels/small --show-kernels
@@ -50,7 +50,7 @@ ROWS = {
     "uniform": dict(segments=1),
     "labels": dict(segments_of="camvid", test_set="bsd68"),
     "small": {**_SMALL, "basis": 1, "segments": 1, "steps": 14_000},
-    "small_segments": {**_SMALL, "basis": 9, "segments": 2, "steps": 6000},
+    "small_segments": {**_SMALL, "basis": 9, "segments": 2, "steps": 3500},
     "laptop": {
         **_SHORT,
         "width": 8,
