@@ -17,6 +17,13 @@ _SETS = {
     "kodak24": "Kodak24",
     "mcmaster": "McMaster",
     "sun80": "Sun et al.'s 80 images",
+    "gopro": "GoPro",
+    "gopro-gamma": "GoPro, blurred in linear light",
+    "koehler": "Köhler et al.'s images",
+    "camvid": "CamVid",
+    "cityscapes": "Cityscapes",
+    "cifar10": "CIFAR-10",
+    "imagenet": "ImageNet",
     "embedded-train": "embedded photographs for training",
     "embedded-heldout": "embedded photographs",
 }
