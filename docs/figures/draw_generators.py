@@ -2,8 +2,8 @@
 
     python docs/figures/draw_generators.py RUN ...
 
-RUNs are finished runs of the recipes `deblurgan` and `nafnet`, rows `small` and `small_asapnet`. Above, validation against minutes of training (Fréchet distance in random features);
-below, held-out images. Prints the table of docs/results/blind_deblurring.md.
+RUNs are finished runs of the recipes `deblurgan` and `nafnet`, rows `small` and `small_asapnet`. Above, validation against minutes of
+training (Fréchet distance in random features); below, held-out images. Prints the table of docs/results/blind_deblurring.md.
 """
 
 import sys
@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 
 import darkroom
+from darkroom.core.crops import centre_crops
 from darkroom.core.images import to_float
 from darkroom.data.named_sets import evaluation_images
 from darkroom.data.shaken import DrawnForEachImage
@@ -46,9 +47,8 @@ def pictures(axes, folders: list[Path], names: list[str]) -> None:
         shaken, sharp, _ = degrade(to_float(images[number]), torch.Generator())
         with torch.inference_mode():
             restored = [network(shaken[None])[0] for network in networks]
-        for place, image in zip(row, (shaken, *restored, sharp), strict=True):
-            top, left = ((length - SIDE) // 2 for length in image.shape[1:])
-            place.imshow(image[:, top : top + SIDE, left : left + SIDE].clamp(0, 1).permute(1, 2, 0).numpy())
+        for place, crop in zip(row, centre_crops(shaken, *restored, sharp, side=SIDE), strict=True):
+            place.imshow(crop.permute(1, 2, 0).numpy())
             place.set(xticks=[], yticks=[])
     for place, words in zip(axes[0], ("shaken", *names, "sharp"), strict=True):
         place.set_title(words, fontsize=9)

@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 
 import darkroom
+from darkroom.core.crops import centre_crops
 from darkroom.core.images import to_float
 from darkroom.data.named_sets import evaluation_images
 from darkroom.data.shaken import DrawnForEachImage
@@ -24,13 +25,6 @@ from darkroom.recipes.kernels import ROWS
 from darkroom.solvers.blind import Restoration, restorations
 
 IMAGES, SIDE = 12, 160
-
-
-def centre(image: torch.Tensor):
-    """The middle of an image for matplotlib."""
-    height, width = image.shape[-2:]
-    top, left = (height - SIDE) // 2, (width - SIDE) // 2
-    return image[0, :, top : top + SIDE, left : left + SIDE].clamp(0, 1).permute(1, 2, 0).numpy()
 
 
 def restored(shaken: torch.Tensor, field: KernelField) -> torch.Tensor:
@@ -59,8 +53,9 @@ def main(run: Path) -> None:
         print(
             f"{name}: kernels {distance:.2f}, shaken {scores[0]:.2f} dB, restored {scores[1]:.2f}, with the true kernel {scores[2]:.2f}"
         )
-        for place, result, score in zip(column[[0, 3, 4]], (shaken, ours, best), scores, strict=True):
-            place.imshow(centre(result))
+        crops = centre_crops(shaken[0], ours[0], best[0], side=SIDE)
+        for place, crop, score in zip(column[[0, 3, 4]], crops, scores, strict=True):
+            place.imshow(crop.permute(1, 2, 0).numpy())
             place.set_title(f"{score:.1f} dB", fontsize=8)
         for place, kernel in zip(column[[1, 2]], (true, found), strict=True):
             place.imshow(kernel.mean_kernel[0], cmap="gray_r")

@@ -13,8 +13,10 @@ they are present. The paper trains on segments of ADE20K; `labels` takes those o
 and learn by the Kullback-Leibler divergence first: by the paper's losses they end with one mean kernel for every image.
 """
 
+from dataclasses import replace
 from typing import Literal
 
+from darkroom.core.dataset import Dataset
 from darkroom.core.errors import DarkroomError
 from darkroom.core.randomness import generator
 from darkroom.core.record import Published
@@ -126,15 +128,8 @@ def recipe(
     pair = ShakenPair(shake, segments, sigma, blur_gamma, field_given=True)
     images = evaluation_images(data.test_set)
     images = images.first(image_count) if image_count else images
-
-    def evaluation(count: int) -> KernelFields:
-        shaken = ShakenPair(shake, count, sigma, blur_gamma, field_given=True)
-        metrics = (kernel_l1, reblur_psnr(blur_gamma), psnr, ssim)
-        baselines = {"no blur": no_blur, "true kernels": true_kernels}
-        drawn = DrawnForEachImage(shaken, seed)
-        return KernelFields(images, drawn, metrics, restoration, variant={"segments": float(count)}, baselines=baselines)
-
-    evaluations = [evaluation(count) for count in sorted({1, segments})]
+    counts = sorted({1, segments})
+    evaluations = [_evaluation(images, replace(pair, segments=count), restoration, seed) for count in counts]
     return Run(
         method=KernelEstimation(
             network,
@@ -153,6 +148,17 @@ def recipe(
         kind="kernel network",
         network=network,
         seed=seed,
+    )
+
+
+def _evaluation(images: Dataset, pair: ShakenPair, restoration: Restoration, seed: int) -> KernelFields:
+    return KernelFields(
+        images,
+        DrawnForEachImage(pair, seed),
+        (kernel_l1, reblur_psnr(pair.gamma), psnr, ssim),
+        restoration,
+        variant={"segments": float(pair.segments)},
+        baselines={"no blur": no_blur, "true kernels": true_kernels},
     )
 
 
